@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kstack.h - kernel stacks in the mapped area, each above an unmapped guard page, so that running
+ * off the end faults instead of overwriting a neighbour.
+ */
+#ifndef GUEST_ARCH_X86_KSTACK_H
+#define GUEST_ARCH_X86_KSTACK_H
+
+#include "guest/lib/types.h"
+
+/*
+ * Returns the top of a fresh stack of `size` bytes (a multiple of the page size), or 0 when there
+ * is no memory. Not zeroed. Any context but interrupts.
+ */
+u64 kstack_alloc(u64 size);
+
+/* Gives the stack back for reuse at the same size; it stays mapped. Nobody may be on it. */
+void kstack_free(u64 top, u64 size);
+
+/* Whether addr lies in the guard page below some stack. */
+bool kstack_is_guard(u64 addr);
+
+#endif

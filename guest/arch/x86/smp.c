@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * smp.c - one CPU after the other is started through the trampoline page, which is mapped at its
+ * physical address only while this goes on: afterwards the low half is empty again.
+ */
+#include "guest/arch/x86/smp.h"
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/cpu.h"
+#include "guest/arch/x86/desc.h"
+#include "guest/arch/x86/kstack.h"
+#include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/kernel/boot_info.h"
+#include "guest/kernel/irq.h"
+#include "guest/kernel/kthread.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/printk.h"
+#include "guest/kernel/sched.h"
+#include "guest/kernel/time.h"
+#include "guest/lib/atomic.h"
+#include "guest/lib/env.h"
+#include "guest/lib/string.h"
+#include "guest/platform/platform.h"
+#include "devices/abi/ioapic.h"
+
+/* An emulated host needs about 1 ms for a CPU's start; one that is busy, much longer. */
+#define START_TIMEOUT_NS (2 * NSEC_PER_SEC)
+
+/* trampoline.S, trampoline_params. */
+struct trampoline_params {
+	u64 stack;
+	u32 cr3, cr4, cr0, efer, cpu;
+};
+extern char trampoline_start[], trampoline_params[], trampoline_end[];
+
+_Noreturn void ap_start(unsigned cpu);
+
+unsigned nr_cpus = 1;
+static u32 apic_id_of[NR_CPUS];
+static bool ap_is_up; /* the CPU being started says so */
+
+static struct {
+	spinlock_t lock; /* one call at a time */
+	void (*fn)(void *arg);
+	void *arg;
+	atomic_t pending; /* CPUs that have not run fn yet */
+} call;
+
+_Noreturn void ap_start(unsigned cpu)
+{
+	percpu_enter(cpu);
+	cpu_enable_features();
+	this_cpu_write(preempt_count_, 0);
+	this_cpu_write(need_resched_, false);
+	sched_init_cpu(per_cpu(runqueues, cpu).idle);
+	cpu_desc_setup();
+	lapic_setup();
+	if (platform->cpu_init)
+		platform->cpu_init();
+	smp_store_release(&ap_is_up, true);
+	platform->tick_start(tick_hz);
+	cpu_idle_loop();
+}
+
+static bool start_cpu(unsigned cpu, u32 apic_id)
+{
+	struct trampoline_params *p =
+		__va(TRAMPOLINE_PHYS + (u64)(trampoline_params - trampoline_start));
+	struct task_struct *idle = idle_task_init(cpu);
+	u64 deadline, flags, stack = kstack_alloc(TASK_STACK_SIZE);
+
+	if (!idle || !stack)
+		return false;
+	idle->stack = stack;
+	per_cpu(runqueues, cpu).idle = idle;
+	*p = (struct trampoline_params){
+		.stack = stack,
+		.cr3 = (u32)read_cr3(),
+		/* SMEP would be right, too, but PGE must wait for paging and all come in C. */
+		.cr4 = CR4_PAE,
+		.cr0 = (u32)read_cr0(),
+		.efer = (u32)rdmsr(MSR_EFER) & ~EFER_LMA,
+		.cpu = cpu,
+	};
+	ap_is_up = false;
+	apic_id_of[cpu] = apic_id;
+
+	/* SDM volume 3, 9.4.4.1; the pauses of real boards are not needed since the Pentium 4, and a
+	 * second SIPI is ignored by a CPU that runs. */
+	flags = local_irq_save();
+	lapic_send(apic_id, APIC_MODE_INIT, 0);
+	lapic_send(apic_id, APIC_MODE_STARTUP, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+	local_irq_restore(flags);
+	deadline = clock_ns() + START_TIMEOUT_NS;
+	for (u64 again = clock_ns() + NSEC_PER_MSEC; !smp_load_acquire(&ap_is_up); cpu_relax()) {
+		u64 now = clock_ns();
+
+		if (now > deadline)
+			return false;
+		if (again && now > again) {
+			again = 0;
+			flags = local_irq_save();
+			lapic_send(apic_id, APIC_MODE_STARTUP, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+			local_irq_restore(flags);
+		}
+	}
+	return true;
+}
+
+static void handle_call(void *unused)
+{
+	(void)unused;
+	call.fn(call.arg);
+	atomic_dec_and_test(&call.pending);
+}
+
+static void handle_reschedule(void *unused)
+{
+	(void)unused; /* the sender has set need_resched; the way out of the interrupt does the rest */
+}
+
+static void flush_one(void *unused)
+{
+	(void)unused;
+	flush_tlb_local();
+}
+
+void smp_boot(void)
+{
+	size_t size = (size_t)(trampoline_end - trampoline_start);
+	int err;
+
+	apic_id_of[0] = boot_info.cpu[0].apic_id;
+	if (!lapic_present() || boot_info.nr_cpus == 1)
+		return;
+	irq_set_handler(VECTOR_RESCHEDULE, "reschedule", handle_reschedule, NULL, IRQ_ACK_LAPIC);
+	irq_set_handler(VECTOR_CALL_FUNCTION, "call function", handle_call, NULL, IRQ_ACK_LAPIC);
+
+	memcpy(__va(TRAMPOLINE_PHYS), trampoline_start, size);
+	err = pt_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE, PROT_RX & ~PTE_G);
+	BUG_ON(err || size > PAGE_SIZE);
+	for (size_t i = 1; i < boot_info.nr_cpus; i++) {
+		u32 apic_id = boot_info.cpu[i].apic_id;
+
+		if (start_cpu(nr_cpus, apic_id))
+			nr_cpus++;
+		else
+			pr_err("  CPU with APIC id %u did not start; going on without it\n", apic_id);
+	}
+	pt_unmap(&kernel_pt, TRAMPOLINE_PHYS);
+	on_each_cpu(flush_one, NULL);
+}
+
+void smp_send_reschedule(unsigned cpu)
+{
+	u64 flags = local_irq_save();
+
+	lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_RESCHEDULE);
+	local_irq_restore(flags);
+}
+
+void on_each_cpu(void (*fn)(void *arg), void *arg)
+{
+	u64 flags;
+
+	BUG_ON(irqs_disabled()); /* two callers with IRQs off would wait for each other */
+	spin_lock(&call.lock);
+	call.fn = fn;
+	call.arg = arg;
+	atomic_set_release(&call.pending, (s32)nr_cpus - 1);
+	for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
+		if (cpu == smp_processor_id())
+			continue;
+		flags = local_irq_save();
+		lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_CALL_FUNCTION);
+		local_irq_restore(flags);
+	}
+	flags = local_irq_save();
+	fn(arg);
+	local_irq_restore(flags);
+	while (atomic_read_acquire(&call.pending))
+		cpu_relax();
+	spin_unlock(&call.lock);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* smp.h - starting the other CPUs and talking to them. */
+#ifndef GUEST_ARCH_X86_SMP_H
+#define GUEST_ARCH_X86_SMP_H
+
+#include "guest/lib/types.h"
+
+extern unsigned nr_cpus; /* CPUs online, numbered 0 .. nr_cpus - 1 */
+
+#define for_each_online_cpu(cpu) for ((cpu) = 0; (cpu) < nr_cpus; (cpu)++)
+
+/*
+ * Starts every CPU of boot_info by INIT/SIPI and waits for it. CPUs that do not come are reported
+ * and left out; numbers stay dense. Boot CPU, IRQs on, after the tick runs.
+ */
+void smp_boot(void);
+
+/* Makes cpu look at its run queue again. Any context. */
+void smp_send_reschedule(unsigned cpu);
+
+/* Runs fn(arg) on every online CPU (with IRQs off on the others) and waits for all. IRQs on. */
+void on_each_cpu(void (*fn)(void *arg), void *arg);
+
+#endif

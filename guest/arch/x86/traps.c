@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traps.c - what happens on each vector: 0..31 are exceptions (SDM volume 3, table 6-1), the rest
+ * interrupts. An exception in the kernel is either expected (exception table) or the end.
+ */
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/desc.h"
+#include "guest/arch/x86/extable.h"
+#include "guest/arch/x86/kstack.h"
+#include "guest/arch/x86/layout.h"
+#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/sections.h"
+#include "guest/kernel/irq.h"
+#include "guest/kernel/panic.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/printk.h"
+#include "guest/lib/printf.h"
+
+void trap_entry(struct pt_regs *regs);
+
+enum { X86_TRAP_NMI = 2, X86_TRAP_DF = 8, X86_TRAP_PF = 14 };
+
+static const char *const trap_names[32] = {
+	[0] = "#DE divide error",
+	[1] = "#DB debug",
+	[2] = "NMI",
+	[3] = "#BP breakpoint",
+	[4] = "#OF overflow",
+	[5] = "#BR bound range",
+	[6] = "#UD invalid opcode",
+	[7] = "#NM no FPU",
+	[8] = "#DF double fault",
+	[10] = "#TS invalid TSS",
+	[11] = "#NP segment not present",
+	[12] = "#SS stack segment",
+	[13] = "#GP general protection",
+	[14] = "#PF page fault",
+	[16] = "#MF x87 error",
+	[17] = "#AC alignment check",
+	[18] = "#MC machine check",
+	[19] = "#XM SIMD error",
+	[20] = "#VE virtualization",
+	[21] = "#CP control protection",
+};
+
+extern const struct ex_entry __start_ex_table[], __stop_ex_table[];
+
+bool ex_fixup(struct pt_regs *regs)
+{
+	for (const struct ex_entry *e = __start_ex_table; e < __stop_ex_table; e++) {
+		if (e->from != regs->rip)
+			continue;
+		regs->rip = e->to;
+		regs->rax = EX_FAULT | regs->vector << 32 | (u32)regs->error_code;
+		return true;
+	}
+	return false;
+}
+
+/* What kind of place an address is: the "why" of a page fault, as far as the layout tells. */
+static const char *describe_address(u64 a)
+{
+	if (a < PAGE_SIZE)
+		return "a NULL pointer, or an offset from one";
+	if (a < 0x0000800000000000)
+		return "user space, of which there is none yet";
+	if (a >= (u64)boot_stack_guard && a < (u64)boot_stack)
+		return "the guard page of the boot stack: stack overflow";
+	if (kstack_is_guard(a))
+		return "a guard page: kernel stack overflow";
+	if (a >= (u64)_text && a < (u64)__start_rodata)
+		return "kernel text, which is read-only";
+	if (a >= (u64)__start_rodata && a < (u64)__end_rodata)
+		return "kernel rodata, which is read-only and not executable";
+	if (a >= (u64)_sdata && a < (u64)_end)
+		return "kernel data, which is not executable";
+	if (a >= PAGE_OFFSET && a < VMALLOC_START)
+		return "the linear map: no RAM there, or not writable, or not executable";
+	if (a >= VMALLOC_START && a < VMALLOC_END)
+		return "the stack area, where nothing is mapped";
+	return "an address that nothing is ever mapped at";
+}
+
+static void describe_page_fault(const struct pt_regs *regs, u64 address)
+{
+	u64 e = regs->error_code;
+	const char *what = e & 16 ? "execute" : e & 2 ? "write to" : "read from";
+	unsigned level;
+	u64 *pte = kernel_pt.root ? pt_lookup(&kernel_pt, address, &level) : NULL;
+
+	pr_emerg("Page fault: the %s tried to %s %016lx", e & 4 ? "user" : "kernel", what, address);
+	pr_emerg("  because %s%s; that is %s",
+		 e & 1 ? "the page forbids it" : "no page is mapped there",
+		 e & 8 ? " (reserved bits set)" : "", describe_address(address));
+	if (pte)
+		pr_emerg("  its entry is %016lx (%s page)", *pte,
+			 level == 1 ? "4K" : level == 2 ? "2M" : "1G");
+}
+
+static _Noreturn void die(struct pt_regs *regs)
+{
+	const char *name = trap_names[regs->vector] ? trap_names[regs->vector] : "exception";
+	u64 e = regs->error_code;
+
+	if (regs->vector == X86_TRAP_PF)
+		describe_page_fault(regs, read_cr2());
+	else if (regs->vector == X86_TRAP_DF)
+		pr_emerg("Double fault: CR2 %016lx is %s", read_cr2(), describe_address(read_cr2()));
+	else if (e && regs->vector >= 10 && regs->vector <= 13)
+		pr_emerg("Error code: selector %#lx in the %s%s", e & 0xfff8,
+			 e & 2 ? "IDT" : e & 4 ? "LDT" : "GDT", e & 1 ? ", external event" : "");
+	panic_regs(regs, "%s in %s mode", name, user_mode(regs) ? "user" : "kernel");
+}
+
+void trap_entry(struct pt_regs *regs)
+{
+	if (regs->vector >= 32) {
+		irq_dispatch(regs);
+		preempt_check_irq(regs);
+		return;
+	}
+	if (!user_mode(regs) && ex_fixup(regs))
+		return;
+	die(regs);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* ring0.c - the seam of env.h, as the kernel itself answers it. */
+#include "guest/lib/env.h"
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
+#include "guest/kernel/heap.h"
+#include "guest/kernel/panic.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/printk.h"
+#include "guest/kernel/time.h"
+#include "guest/lib/printf.h"
+
+void env_log(enum env_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintk((int)level, fmt, ap);
+	va_end(ap);
+}
+
+_Noreturn void env_panic(const char *file, int line, const char *fmt, ...)
+{
+	char where[PRINTK_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = kvscnprintf(where, sizeof(where), fmt, ap);
+	va_end(ap);
+	kscnprintf(where + n, sizeof(where) - (size_t)n, " [%s:%d]", file, line);
+	panic("%s", where);
+}
+
+u64 env_now_ns(void)
+{
+	return clock_ns();
+}
+
+unsigned env_cpu(void)
+{
+	return smp_processor_id();
+}
+
+unsigned env_nr_cpus(void)
+{
+	return nr_cpus;
+}
+
+u64 env_irq_save(void)
+{
+	return local_irq_save();
+}
+
+void env_irq_restore(u64 state)
+{
+	local_irq_restore(state);
+}
+
+void env_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void env_preempt_enable(void)
+{
+	preempt_enable();
+}
+
+void *env_alloc(size_t size)
+{
+	return heap_alloc(size);
+}
+
+void env_free(void *ptr, size_t size)
+{
+	heap_free(ptr, size);
+}
+
+void env_relax(void)
+{
+	cpu_relax();
+}

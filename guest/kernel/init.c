@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - the command line's wishes, first match wins:
+ *   panic=NAME       a crash, to see its report       selftest=all|NAME,...  TAP, status 0 or 1
+ *   loop             spin for ever                    exit=N                 end with status N
+ *   halt             stop with interrupts off         demo=switch            the default
+ */
+#include "guest/kernel/init.h"
+#include "guest/arch/x86/asm.h"
+#include "guest/kernel/boot_info.h"
+#include "guest/kernel/panic.h"
+#include "guest/kernel/printk.h"
+#include "guest/lib/cmdline.h"
+#include "guest/lib/string.h"
+
+/* The value of a word, "" for a word without one; NULL when the word is not there. */
+static const char *option_value(const char *key, char *buf, size_t size)
+{
+	s64 n = cmdline_str(boot_info.cmdline, key, buf, size);
+
+	if (n >= 0)
+		return buf;
+	return boot_option(key) ? "" : NULL;
+}
+
+int init_main(void *unused)
+{
+	char buf[512];
+	const char *v;
+
+	(void)unused;
+	v = option_value("panic", buf, sizeof(buf));
+	if (v) {
+		crash_demo(v);
+		machine_exit(1);
+	}
+	if (boot_option("loop")) {
+		for (;;)
+			cpu_relax();
+	}
+	if (boot_option("halt")) {
+		local_irq_disable();
+		for (;;)
+			halt();
+	}
+	v = option_value("selftest", buf, sizeof(buf));
+	if (v)
+		machine_exit(selftest_run(v) ? 0 : 1);
+	v = option_value("exit", buf, sizeof(buf));
+	if (v) {
+		u64 status = boot_option_u64("exit", 0);
+
+		if (status > 255)
+			pr_warn("exit=%lu: a status has 8 bits; %lu is used", status, status & 255);
+		machine_exit((u8)status);
+	}
+	v = option_value("demo", buf, sizeof(buf));
+	if (v && strcmp(v, "switch") != 0) {
+		pr_err("demo=%s: there is only demo=switch", v);
+		machine_exit(1);
+	}
+	demo_switch();
+	machine_exit(0);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* init.h - what happens after the boot, as the command line asks. */
+#ifndef GUEST_KERNEL_INIT_H
+#define GUEST_KERNEL_INIT_H
+
+#include "guest/lib/types.h"
+
+/* The first thread: runs what the command line asks for, then ends the machine. */
+int init_main(void *unused);
+
+/* demo=switch: threads that never yield share CPUs; prints a table. */
+void demo_switch(void);
+
+/* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
+void crash_demo(const char *name);
+
+/* selftest=...: runs the tests and prints TAP. Whether all passed. */
+bool selftest_run(const char *selection);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* irq.c - the vector table. */
+#include "guest/kernel/irq.h"
+#include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/printk.h"
+#include "guest/lib/env.h"
+#include "guest/platform/i8259.h"
+
+#define NR_VECTORS 256
+
+struct irq_action {
+	const char *name;
+	irq_handler_fn fn;
+	void *arg;
+	enum irq_ack ack;
+};
+
+static struct irq_action actions[NR_VECTORS]; /* written at boot only */
+
+struct irq_counts {
+	u32 n[NR_VECTORS];
+};
+static DEFINE_PER_CPU(struct irq_counts, irq_counts);
+
+void irq_set_handler(unsigned vector, const char *name, irq_handler_fn fn, void *arg,
+		     enum irq_ack ack)
+{
+	BUG_ON(vector >= NR_VECTORS || (fn && actions[vector].fn));
+	actions[vector].name = name ? name : actions[vector].name;
+	actions[vector].arg = arg;
+	actions[vector].ack = ack;
+	WRITE_ONCE(actions[vector].fn, fn);
+}
+
+static void acknowledge(enum irq_ack ack, unsigned vector)
+{
+	if (ack == IRQ_ACK_LAPIC)
+		lapic_eoi();
+	else if (ack == IRQ_ACK_PIC)
+		i8259_eoi(vector - VECTOR_PIC);
+}
+
+void irq_dispatch(struct pt_regs *regs)
+{
+	unsigned vector = (unsigned)regs->vector;
+	const struct irq_action *a = &actions[vector];
+
+	this_cpu_add32(preempt_count_, HARDIRQ_OFFSET);
+	this_cpu_ptr(&irq_counts)->n[vector]++;
+	/* Before the handler: it may not come back for long when it switches tasks one day, and an
+	 * edge that arrives meanwhile must be seen as a new one. IRQs stay off, so nothing nests. */
+	acknowledge(a->ack, vector);
+	if (a->fn)
+		a->fn(a->arg);
+	else if (vector != VECTOR_SPURIOUS && !a->name)
+		pr_warn("interrupt: nobody handles vector %#x", vector);
+	this_cpu_add32(preempt_count_, -HARDIRQ_OFFSET);
+}
+
+u64 irq_count(unsigned vector, unsigned cpu)
+{
+	return READ_ONCE(per_cpu(irq_counts, cpu).n[vector]);
+}
+
+u64 irq_count_all(unsigned vector)
+{
+	u64 sum = 0;
+
+	for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
+		sum += irq_count(vector, cpu);
+	return sum;
+}
+
+const char *irq_name(unsigned vector)
+{
+	return actions[vector].name;
+}

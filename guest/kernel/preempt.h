@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preempt.h - preemption counting: a task is switched out against its will only while this CPU's
+ * count is 0. Interrupt handlers raise it, so does every spinlock.
+ */
+#ifndef GUEST_KERNEL_PREEMPT_H
+#define GUEST_KERNEL_PREEMPT_H
+
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/ptrace.h"
+
+#define HARDIRQ_OFFSET 0x10000
+
+DECLARE_PER_CPU(u32, preempt_count_);
+DECLARE_PER_CPU(bool, need_resched_);
+
+static inline u32 preempt_count(void)
+{
+	return this_cpu_read(preempt_count_);
+}
+
+static inline bool need_resched(void)
+{
+	return this_cpu_read(need_resched_);
+}
+
+static inline bool in_interrupt(void)
+{
+	return preempt_count() >= HARDIRQ_OFFSET;
+}
+
+static inline void preempt_disable(void)
+{
+	this_cpu_add32(preempt_count_, 1);
+	barrier();
+}
+
+/* Without the check for a pending switch: for callers that are about to schedule anyway. */
+static inline void preempt_enable_no_resched(void)
+{
+	barrier();
+	this_cpu_add32(preempt_count_, -1);
+}
+
+/* Switches if somebody better waits and interrupts are on. Out of line, in sched.c. */
+void preempt_schedule(void);
+
+static inline void preempt_enable(void)
+{
+	preempt_enable_no_resched();
+	if (unlikely(need_resched() && !preempt_count()))
+		preempt_schedule();
+}
+
+/* On the way out of an interrupt, IRQs off: switches if the interrupted code may be preempted. */
+void preempt_check_irq(const struct pt_regs *regs);
+
+#endif

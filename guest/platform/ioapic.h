@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* ioapic.h - the I/O APIC: which vector on which CPU each interrupt input becomes. */
+#ifndef GUEST_PLATFORM_IOAPIC_H
+#define GUEST_PLATFORM_IOAPIC_H
+
+#include "guest/lib/types.h"
+
+/* Routes input gsi as an edge-triggered, active-high interrupt (the ISA way) and unmasks it. The
+ * registers are mapped at the first call. Boot context. */
+void ioapic_route_edge(unsigned gsi, unsigned vector, u32 apic_id);
+
+void ioapic_mask(unsigned gsi);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kvm.c - a guest of KVM that knows it (Linux, Documentation/virt/kvm/x86/{cpuid,msr}.rst): the
+ * clock is a page that the host fills, an end of interrupt is mostly a bit in memory, and the host
+ * says how long a CPU waited for a real one. There is no 8259 and no PIT, and none is looked for.
+ */
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/cpu.h"
+#include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/kernel/boot_info.h"
+#include "guest/kernel/irq.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/printk.h"
+#include "guest/kernel/time.h"
+#include "guest/lib/env.h"
+#include "guest/lib/math.h"
+#include "guest/lib/string.h"
+#include "guest/platform/calibrate.h"
+#include "guest/platform/platform.h"
+#include "guest/platform/tsc.h"
+
+#define KVM_FEATURE_CLOCKSOURCE2       3
+#define KVM_FEATURE_STEAL_TIME	       5
+#define KVM_FEATURE_PV_EOI	       6
+#define KVM_FEATURE_CLOCKSOURCE_STABLE 24
+
+#define KVM_LEAF_FEATURES	       1
+#define KVM_LEAF_TIMING		       0x10 /* EAX: TSC kHz, EBX: local APIC timer kHz */
+
+#define MSR_KVM_SYSTEM_TIME	       0x4b564d01
+#define MSR_KVM_STEAL_TIME	       0x4b564d03
+#define MSR_KVM_PV_EOI		       0x4b564d04
+#define KVM_MSR_ENABLED		       1
+
+struct pvclock_time_info {
+	u32 version; /* odd while the host writes */
+	u32 pad0;
+	u64 tsc_timestamp;
+	u64 system_time;
+	u32 tsc_to_system_mul;
+	s8 tsc_shift;
+	u8 flags;
+	u8 pad[2];
+};
+#define PVCLOCK_TSC_STABLE 1
+
+struct steal_time {
+	u64 steal;
+	u32 version;
+	u32 flags;
+	u8 preempted;
+	u8 pad8[3];
+	u32 pad[11];
+};
+
+/* The host reads and writes these by physical address; alignment as the interface demands. */
+static DEFINE_PER_CPU(struct pvclock_time_info, pvclock) __attribute__((aligned(32)));
+static DEFINE_PER_CPU(struct steal_time, steal_time) __attribute__((aligned(64)));
+
+static u32 leaf_base; /* 0: no KVM */
+static u32 features;
+static u64 lapic_hz;
+
+static bool has(unsigned feature)
+{
+	return features >> feature & 1;
+}
+
+static bool kvm_detect(void)
+{
+	if (!cpu_features.hypervisor)
+		return false;
+	/* Another hypervisor's interface may come first; each takes a block of 0x100 leaves. */
+	for (u32 base = 0x40000000; base < 0x40010000; base += 0x100) {
+		struct cpuid_regs r = cpuid(base, 0);
+
+		if (memcmp(&r.ebx, "KVMKVMKVM\0\0\0", 12) != 0)
+			continue;
+		leaf_base = base;
+		features = cpuid(base + KVM_LEAF_FEATURES, 0).eax;
+		return true;
+	}
+	return false;
+}
+
+static void kvm_irqchip_init(void)
+{
+	lapic_setup();
+	platform_names.irqchip = "local APIC";
+	pr_info("  local APIC in %s mode; no 8259, and the IOAPIC sleeps until a driver asks\n",
+		lapic_mode());
+}
+
+/* A page of this CPU for the host: its physical address for an MSR. */
+#define HOST_PAGE(var) (__pa(this_cpu_ptr(&(var))) | KVM_MSR_ENABLED)
+
+static void kvm_cpu_init(void)
+{
+	if (has(KVM_FEATURE_CLOCKSOURCE2))
+		wrmsr(MSR_KVM_SYSTEM_TIME, HOST_PAGE(pvclock));
+	if (has(KVM_FEATURE_STEAL_TIME))
+		wrmsr(MSR_KVM_STEAL_TIME, HOST_PAGE(steal_time));
+	if (has(KVM_FEATURE_PV_EOI)) {
+		wrmsr(MSR_KVM_PV_EOI, __pa(lapic_pv_eoi_word()) | KVM_MSR_ENABLED);
+		lapic_use_pv_eoi();
+	}
+}
+
+static u64 pvclock_read_ns(void)
+{
+	const volatile struct pvclock_time_info *p;
+	u32 version;
+	u64 ns;
+
+	preempt_disable();
+	p = this_cpu_ptr(&pvclock);
+	do {
+		u64 delta;
+
+		version = p->version & ~1u;
+		barrier(); /* x86 keeps loads in order */
+		delta = rdtsc() - p->tsc_timestamp;
+		if (p->tsc_shift >= 0)
+			delta <<= p->tsc_shift;
+		else
+			delta >>= -p->tsc_shift;
+		ns = p->system_time + mul_u64_u32_shr(delta, p->tsc_to_system_mul, 32);
+		barrier();
+	} while (p->version != version);
+	preempt_enable();
+	return ns;
+}
+
+/* The TSC rate that the clock page implies, for people. */
+static u64 pvclock_tsc_khz(void)
+{
+	const struct pvclock_time_info *p = this_cpu_ptr(&pvclock);
+	u64 khz = (1000000ULL << 32) / p->tsc_to_system_mul;
+
+	return p->tsc_shift < 0 ? khz << -p->tsc_shift : khz >> p->tsc_shift;
+}
+
+static u64 told_lapic_khz(void)
+{
+	u32 max = cpuid(leaf_base, 0).eax;
+
+	if (max >= leaf_base + KVM_LEAF_TIMING) {
+		u32 khz = cpuid(leaf_base + KVM_LEAF_TIMING, 0).ebx;
+
+		if (khz)
+			return khz;
+	}
+	return boot_info.lapic_khz;
+}
+
+static void kvm_clock_init(void)
+{
+	static struct clocksource kvmclock = { "kvmclock", pvclock_read_ns, true };
+	const char *how = "told";
+	u64 tsc_khz = boot_info.tsc_khz ? boot_info.tsc_khz : cpu_features.tsc_khz;
+
+	kvm_cpu_init();
+	if (has(KVM_FEATURE_CLOCKSOURCE2)) {
+		const struct pvclock_time_info *p = this_cpu_ptr(&pvclock);
+
+		kvmclock.may_step_back = !has(KVM_FEATURE_CLOCKSOURCE_STABLE) ||
+					 !(p->flags & PVCLOCK_TSC_STABLE);
+		clock_register(&kvmclock);
+		tsc_khz = pvclock_tsc_khz();
+	} else if (tsc_khz) {
+		tsc_clock_register(tsc_khz * 1000);
+	} else {
+		env_panic(__FILE__, __LINE__,
+			  "no clock: KVM without kvmclock, and nobody tells the TSC's rate");
+	}
+	lapic_hz = told_lapic_khz() * 1000;
+	if (!lapic_hz) {
+		lapic_hz = calibrate_lapic_by_clock();
+		how = "measured";
+	}
+	platform_names.extras = has(KVM_FEATURE_PV_EOI) && has(KVM_FEATURE_STEAL_TIME) ?
+					"PV EOI, steal time" :
+				has(KVM_FEATURE_PV_EOI)	    ? "PV EOI" :
+				has(KVM_FEATURE_STEAL_TIME) ? "steal time" :
+							      "";
+	pr_info("  %s, %s; TSC %lu.%03lu MHz; local APIC timer %lu.%03lu MHz (%s)\n",
+		clock_source()->name,
+		clock_source()->may_step_back ? "made monotonic across CPUs" : "stable on all CPUs",
+		tsc_khz / 1000, tsc_khz % 1000, lapic_hz / 1000000, lapic_hz / 1000 % 1000, how);
+	pr_info("  KVM features %#x; in use: %s\n", features,
+		*platform_names.extras ? platform_names.extras : "none beyond the clock");
+}
+
+static void kvm_tick_start(unsigned hz)
+{
+	platform_lapic_tick_start(lapic_hz, hz);
+}
+
+static u64 kvm_steal_ns(unsigned cpu)
+{
+	const volatile struct steal_time *s = &per_cpu(steal_time, cpu);
+	u32 version;
+	u64 ns;
+
+	if (!has(KVM_FEATURE_STEAL_TIME))
+		return 0;
+	do {
+		version = s->version & ~1u;
+		barrier();
+		ns = s->steal;
+		barrier();
+	} while (s->version != version);
+	return ns;
+}
+
+const struct platform kvm_platform = {
+	.name = "kvm",
+	.description = "a guest of KVM that knows it and uses its help",
+	.detect = kvm_detect,
+	.irqchip_init = kvm_irqchip_init,
+	.clock_init = kvm_clock_init,
+	.cpu_init = kvm_cpu_init,
+	.tick_start = kvm_tick_start,
+	.steal_ns = kvm_steal_ns,
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * platform.h - what kind of machine the kernel finds itself on, as data: one file per kind, the
+ * table in platform.c, detection once at boot. The rest of the kernel asks `platform` and never
+ * whether there is a hypervisor.
+ */
+#ifndef GUEST_PLATFORM_PLATFORM_H
+#define GUEST_PLATFORM_PLATFORM_H
+
+#include "guest/kernel/irq.h"
+#include "guest/lib/types.h"
+
+struct platform {
+	const char *name;
+	const char *description;
+
+	/* Whether this is it. Asked once, in the table's order, before anything else is set up. */
+	bool (*detect)(void);
+	/* Interrupt controllers: afterwards interrupts may be enabled. */
+	void (*irqchip_init)(void);
+	/* Finds the clock and calls clock_register(); learns the timer's rate. IRQs off. */
+	void (*clock_init)(void);
+	/* Every CPU but the boot CPU, after its local APIC is up; NULL: nothing to do. */
+	void (*cpu_init)(void);
+	/* Starts this CPU's periodic tick; it arrives at tick_handle(). */
+	void (*tick_start)(unsigned hz);
+	/* Nanoseconds that this CPU was runnable but not running, or NULL: the machine does not say. */
+	u64 (*steal_ns)(unsigned cpu);
+
+};
+
+struct platform_names {
+	const char *irqchip;
+	const char *tick;
+	const char *extras; /* paravirtual help in use; "" for none */
+};
+
+extern const struct platform pc_platform, kvm_platform;
+extern const struct platform *platform; /* set by platform_detect() */
+extern struct platform_names platform_names;
+
+void platform_detect(void);
+
+/* Asks for S5 in the way this machine has; returns only if nothing answered. */
+void platform_power_off(void);
+
+/* Makes `vector` the tick's, and gives it its name for people. Boot CPU. */
+void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack);
+unsigned platform_tick_vector(void);
+
+/* tick_start() by the local APIC's timer running at lapic_hz. */
+void platform_lapic_tick_start(u64 lapic_hz, unsigned hz);
+
+/* The serial console at COM1, for every platform so far. */
+struct console;
+const struct console *uart16550_console_init(void);
+
+#endif

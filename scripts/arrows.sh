@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# arrows.sh - holds the include direction: vmm -> devices -> mm -> base, and the guest takes nothing
+# of the host but devices/abi. Prints each #include that points the wrong way; status 1 when one does.
+set -eu
+cd "$(dirname "$0")/.."
+broken=0
+
+arrow() { # arrow ROOM TARGETS: files of ROOM include "..." only from TARGETS (a regular expression)
+    [ -d "$1" ] || return 0
+    if grep -rnE --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$1" |
+        grep -vE "include[[:space:]]*\"($2)/"; then
+        echo "arrows: the lines above leave what $1 may include: $2" >&2
+        broken=1
+    fi
+}
+
+arrow base base
+arrow mm 'mm|base'
+arrow devices 'devices|mm|base'
+arrow devices/abi devices/abi
+arrow vmm 'vmm|devices|mm|base'
+arrow guest 'guest|devices/abi'
+for room in lib sched locking mm; do
+    arrow guest/$room 'guest/(lib|sched|locking|mm)|devices/abi'
+done
+exit $broken

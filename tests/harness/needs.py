@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""needs.py - what a test may need of the machine: each probe answers None or the reason for a skip."""
+
+import functools
+import os
+import shutil
+
+
+def _program(name, package=None):
+    def probe(_env):
+        if shutil.which(name):
+            return None
+        return f"{name} is not installed (package {package or name}; `make deps`)"
+    return probe
+
+
+def _kvm(_env):
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError as err:
+        return f"/dev/kvm: {err.strerror}"
+    return None
+
+
+def _root(_env):
+    return None if os.geteuid() == 0 else "only root can become another user"
+
+
+PROBES = {
+    "kvm": _kvm,
+    "root": _root,
+    "nasm": _program("nasm"),
+    "ld": _program("ld", "binutils"),
+    "dtc": _program("dtc", "device-tree-compiler"),
+    "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
+    "clang-format": _program("clang-format"),
+    "man": _program("man", "man-db"),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def _answer(name):
+    return PROBES[name](None)
+
+
+def missing(names):
+    """The first reason why these needs are not met, or None."""
+    return next((reason for reason in map(_answer, names) if reason), None)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""tree.py - the tree itself: layout, include direction, and that what is offered is also described."""
+
+import re
+
+from .core import ROOT, Job, Skipped
+
+VERBS = ("run", "contrast", "doctor")
+WIDTH, HEIGHT = 80, 45
+INTERNAL = {"test-programs"}  # targets that only other targets call
+OPTION = re.compile(r"^\s+(?:-\w, )?\s*--([a-z][a-z0-9-]*)", re.M)
+
+
+def script(name):
+    def run(ctx):
+        done = ctx.run(["sh", ROOT / "scripts" / name])
+        ctx.equal(done.status, 0, "status")
+    return run
+
+
+def make_help(ctx):
+    """Each target that people call is in the help; those marked .PHONY are such."""
+    text = (ROOT / "Makefile").read_text()
+    phony = {w for line in re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", text, re.M) for w in line.split() if w != "\\"}
+    done = ctx.run(["make", "-s", "-C", ROOT, "help"])
+    ctx.equal(done.status, 0, "status of make help")
+    described = set(re.findall(r"^\s*make ([a-z][a-z0-9-]*)\s", done.text, re.M))
+    for target in "all run check bench fuzz install clean deps".split():
+        ctx.check(target in phony or re.search(rf"^{target}:", text, re.M), f"no target {target}")
+    ctx.equal(sorted(phony - described - INTERNAL), [], "targets that make help does not mention")
+
+
+def verb_help(verb):
+    def run(ctx):
+        done = ctx.vmm("--help", verb=verb)
+        ctx.equal(done.status, 0, "status")
+        ctx.equal(done.err, b"", "stderr")
+        lines = done.text.splitlines()
+        ctx.check(len(lines) <= HEIGHT, f"{len(lines)} lines do not fit a screen of {HEIGHT}")
+        wide = [line for line in lines if len(line) > WIDTH]
+        ctx.equal(wide, [], f"lines wider than {WIDTH}")
+        ctx.contains(done.out, f"parallax {verb}")
+    return run
+
+
+def list_of_verbs(ctx):
+    for words in (["--help"], ["help"], ["-h"]):
+        done = ctx.run([ctx.env.parallax, *words])
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, *VERBS)
+    ctx.contains(ctx.run([ctx.env.parallax, "--version"]).out, "parallax ")
+
+
+def manual_page(ctx):
+    page = ROOT / "docs" / "parallax.1"
+    if not page.exists():
+        raise Skipped("no docs/parallax.1 yet")
+    text = page.read_text().replace("\\-", "-")
+    for verb in VERBS:
+        options = OPTION.findall(ctx.vmm("--help", verb=verb).text)
+        ctx.check(options, f"{verb} --help lists no options")
+        ctx.equal([o for o in options if f"--{o}" not in text], [], f"options of {verb} that it lacks")
+        ctx.check(re.search(rf"\b{verb}\b", text), f"it does not mention {verb}")
+
+
+def manual_layout(ctx):
+    page = ROOT / "docs" / "parallax.1"
+    if not page.exists():
+        raise Skipped("no docs/parallax.1 yet")
+    done = ctx.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page])
+    ctx.equal(done.err, b"", "warnings")
+
+
+def completion(ctx):
+    scripts = list(ROOT.glob("**/parallax.bash")) or list(ROOT.glob("**/completion*/parallax"))
+    scripts = [s for s in scripts if "build" not in s.parts[len(ROOT.parts)]]
+    if not scripts:
+        raise Skipped("no bash completion yet")
+    ctx.equal(ctx.run(["bash", "-n", scripts[0]]).status, 0, "status of bash -n")
+    text = scripts[0].read_text()
+    options = OPTION.findall(ctx.vmm("--help", verb="run").text)
+    if "--help" in text and "parallax" in text and "sed" in text:
+        return  # it asks the program itself
+    ctx.equal([o for o in options if f"--{o}" not in text], [], "options of run that it lacks")
+
+
+def jobs(_env):
+    yield Job("tree/style", script("style.sh"), needs=("clang-format",))
+    yield Job("tree/include arrows", script("arrows.sh"))
+    yield Job("tree/make help", make_help)
+    yield Job("tree/list of verbs", list_of_verbs)
+    for verb in VERBS:
+        yield Job(f"tree/{verb} --help", verb_help(verb))
+    yield Job("tree/manual page", manual_page)
+    yield Job("tree/manual page layout", manual_layout, needs=("man",))
+    yield Job("tree/bash completion", completion)

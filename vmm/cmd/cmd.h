@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd.h - the verbs: one function a verb, one file each. */
+#ifndef VMM_CMD_CMD_H
+#define VMM_CMD_CMD_H
+
+#include "base/error.h"
+#include "vmm/config.h"
+
+struct option_set;
+
+/* argv[0] is the verb's name. Returns the process's exit status. */
+int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_contrast(int argc, char **argv);
+
+/* Prints "parallax VERB: text" on stderr and returns status. */
+int cmd_fail(const char *verb, const struct error *e, int status);
+
+/*
+ * The options that describe a machine, shared by every verb that builds one. config_options()
+ * fills set for cfg; config_finish() resolves what depends on several of them (the default kernel,
+ * whose path is kept in cfg's owner buffer `path`).
+ */
+struct config_builder {
+	struct machine_config cfg;
+	char default_kernel[4096];
+	unsigned nr_serials; /* --serial options seen */
+	bool dry_run;
+};
+void config_options(struct option_set *set, struct config_builder *b);
+int config_finish(struct config_builder *b, struct error *e);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - struct machine_config: everything that decides what a machine is.
+ *
+ * The one description that the command line, tests and other front ends fill; a machine is built
+ * from it and nothing else. All strings are borrowed and outlive the machine.
+ */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/types.h"
+#include "mm/guest_mem.h"
+
+/* Which side of the contrast the guest sees. */
+enum virt_mode {
+	VIRT_PARA, /* KVM's paravirtual features, split irqchip, no legacy PIC/PIT */
+	VIRT_FULL, /* PC hardware only, no trace of a hypervisor, full in-kernel irqchip */
+};
+
+enum irqchip_mode {
+	IRQCHIP_AUTO, /* by virt: para -> split, full -> kernel */
+	IRQCHIP_SPLIT,
+	IRQCHIP_KERNEL,
+};
+
+enum stats_mode { STATS_OFF, STATS_TABLE, STATS_JSON };
+
+#define CONFIG_MAX_SERIALS 4
+#define CONFIG_MAX_CPUS	   255 /* xAPIC ids 0..254 */
+
+struct machine_config {
+	const char *name; /* "guest" unless given */
+	const char *kvm_path;
+	const char *kernel; /* path */
+	const char *initrd; /* NULL: none */
+	const char *append; /* "" unless given */
+	bool flat;	    /* take the kernel file as a raw real-mode image */
+	u64 flat_addr;
+	enum virt_mode virt;
+	enum irqchip_mode irqchip;
+	struct mem_config mem;
+	unsigned cpus;
+	const char *serial[CONFIG_MAX_SERIALS]; /* stdio, null, none, pty, file:PATH */
+	unsigned timeout_s;			/* 0: none */
+	enum stats_mode stats;
+	const char *dump_dtb; /* path, NULL: no */
+};
+
+/* The defaults: 256 MiB, one CPU, para, thp, the first serial port on stdio. */
+void config_init(struct machine_config *cfg);
+
+/* IRQCHIP_AUTO resolved. */
+enum irqchip_mode config_irqchip(const struct machine_config *cfg);
+
+/* Values that no machine can have, each with one line for a person. 0 or -EINVAL/-E2BIG. */
+int config_check(const struct machine_config *cfg, struct error *e);
+
+const char *virt_mode_name(enum virt_mode virt);
+
+#endif

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.c - see machine.h. */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/size.h"
+#include "devices/uart16550.h"
+#include "vmm/cpuid.h"
+#include "vmm/kvm.h"
+#include "vmm/machine_priv.h"
+#include "vmm/report.h"
+
+/* Three pages that Intel CPUs without unrestricted guest need, in the hole below 4 GiB. */
+#define TSS_ADDR	  0xfffbd000UL
+#define IDENTITY_MAP_ADDR 0xfffbc000UL
+
+/* KVM's local APIC timer counts nanoseconds unless told otherwise. */
+#define KVM_LAPIC_KHZ	 1000000u
+
+#define FLUSH_TIMEOUT_MS 5000
+
+/* --- building ---------------------------------------------------------------------------------- */
+
+static int open_kvm(struct machine *m, struct error *e)
+{
+	int size;
+
+	m->kvm = kvm_open(m->cfg->kvm_path, e);
+	if (m->kvm < 0)
+		return m->kvm;
+	size = kvm_run_size(m->kvm);
+	if (size < (int)sizeof(struct kvm_run))
+		return error_set(e, -ENOTSUP, "%s: kvm_run is %d bytes, too old a KVM",
+				 m->cfg->kvm_path, size);
+	m->run_size = (u32)size;
+	m->cpuid = kvm_supported_cpuid(m->kvm);
+	if (!m->cpuid)
+		return error_sys(e, -errno, "KVM_GET_SUPPORTED_CPUID");
+	quirks_detect(&m->quirks);
+	return 0;
+}
+
+static int open_images(struct machine *m, struct error *e)
+{
+	int err = boot_file_open(&m->kernel, m->cfg->kernel, e);
+
+	if (!err && m->cfg->initrd)
+		err = boot_file_open(&m->initrd, m->cfg->initrd, e);
+	return err;
+}
+
+/* Bytes of MemAvailable, or 0 when the host does not say. */
+static u64 host_available(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	unsigned long kb = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %lu kB", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb * KiB;
+}
+
+/*
+ * A KVM that shadows page tables keeps a reverse-map word and write-tracking counts for every
+ * guest page from the start, backed or not; a slot too large for the host's memory would bring the
+ * OOM killer down on whoever is nearest. Hosts with EPT or NPT allocate these as they are used.
+ */
+#define SHADOW_BYTES_PER_PAGE 12UL
+
+static int check_slot_cost(const struct machine *m, struct error *e)
+{
+	u64 avail, need = m->cfg->mem.size / GUEST_PAGE_SIZE * SHADOW_BYTES_PER_PAGE;
+	char most[SIZE_TEXT];
+
+	if (!m->quirks.ring0_interpreted || need < 64 * MiB)
+		return 0;
+	avail = host_available();
+	if (!avail || need <= avail / 2)
+		return 0;
+	size_format(ALIGN_DOWN(avail / 2 / SHADOW_BYTES_PER_PAGE * GUEST_PAGE_SIZE, GiB), most);
+	return error_set(
+		e, -ENOMEM,
+		"--mem: this host's KVM needs %lu MiB of its own for so much guest memory, "
+		"and %lu MiB are free; at most %s works here",
+		need / MiB, avail / MiB, most);
+}
+
+static int create_memory(struct machine *m, struct error *e)
+{
+	struct mem_config cfg = m->cfg->mem;
+	const struct mem_region *r;
+	size_t n;
+	int err;
+
+	cfg.phys_addr_limit = 1UL << cpuid_phys_bits(m->cpuid);
+	err = check_slot_cost(m, e);
+	if (!err)
+		err = guest_mem_create(&cfg, &m->mem, e);
+	if (err)
+		return err;
+	n = guest_mem_regions(m->mem, &r);
+	for (size_t i = 0; i < n; i++) {
+		err = kvm_set_memory(m->vm, (u32)i, r[i].gpa.v, r[i].size, r[i].host, 0);
+		if (err)
+			return error_sys(e, err, "memory slot at %#lx, %lu bytes", r[i].gpa.v,
+					 r[i].size);
+	}
+	return 0;
+}
+
+static int create_vm(struct machine *m, struct error *e)
+{
+	int err;
+
+	m->vm = kvm_create_vm(m->kvm);
+	if (m->vm < 0)
+		return error_sys(e, m->vm, "KVM_CREATE_VM");
+	if (m->quirks.no_hypercall)
+		kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	err = kvm_set_identity_map(m->vm, IDENTITY_MAP_ADDR);
+	if (!err)
+		err = kvm_set_tss_addr(m->vm, TSS_ADDR);
+	if (err)
+		return error_sys(e, err, "KVM_SET_TSS_ADDR");
+	err = create_memory(m, e);
+	if (!err)
+		err = irqchip_init(&m->irqchip, m->vm, config_irqchip(m->cfg), e);
+	return err;
+}
+
+static void vcpu_ended(void *arg, struct vcpu *v, enum vcpu_end why)
+{
+	struct machine *m = arg;
+
+	if (why == VCPU_END_RESET) {
+		machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
+		return;
+	}
+	if (!atomic_fetch_add(&m->crashes, 1)) {
+		m->crashed = v;
+		m->crash_why = why;
+	}
+	machine_end(m, MACHINE_END_CRASH, EXIT_GUEST_CRASHED);
+}
+
+static void vcpu_eoi(void *arg, u8 vector)
+{
+	irqchip_eoi(&((struct machine *)arg)->irqchip, vector);
+}
+
+static const struct vcpu_ops machine_vcpu_ops = { .ended = vcpu_ended, .ioapic_eoi = vcpu_eoi };
+
+static int create_vcpus(struct machine *m, struct error *e)
+{
+	struct cpuid_request req = {
+		.virt = m->cfg->virt,
+		.cpus = m->cfg->cpus,
+		.quirks = &m->quirks,
+		.lapic_khz = KVM_LAPIC_KHZ,
+		.tsc_deadline = kvm_check(m->kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
+	};
+	int most = kvm_check(m->kvm, KVM_CAP_MAX_VCPUS), khz;
+
+	if (most && (int)m->cfg->cpus > most)
+		return error_set(e, -E2BIG, "--cpus %u: this host's KVM allows %d", m->cfg->cpus,
+				 most);
+	m->vcpu = calloc(m->cfg->cpus, sizeof(*m->vcpu));
+	if (!m->vcpu)
+		return error_sys(e, -ENOMEM, "%u vCPUs", m->cfg->cpus);
+	for (unsigned i = 0; i < m->cfg->cpus; i++) {
+		struct vcpu *v = &m->vcpu[i];
+		int err;
+
+		v->ops = &machine_vcpu_ops;
+		v->ops_arg = m;
+		v->pio = &m->pio;
+		v->mmio = &m->mmio;
+		m->nr_vcpus++;
+		err = vcpu_init(v, m->vm, m->run_size, i, m->cfg->stats != STATS_OFF, e);
+		if (err)
+			return err;
+	}
+	khz = kvm_get_tsc_khz(m->vcpu[0].fd);
+	req.tsc_khz = khz > 0 ? (u32)khz : 0;
+	if (m->cfg->virt == VIRT_PARA) {
+		m->tsc_khz = req.tsc_khz;
+		m->lapic_khz = KVM_LAPIC_KHZ;
+	}
+	cpuid_build(m->cpuid, &req);
+	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		int err;
+
+		/* KVM's own MSRs are there only if CPUID says so: in full mode they fault, as on a PC. */
+		kvm_enable_cap(m->vcpu[i].fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1);
+		cpuid_set_apic_id(m->cpuid, i);
+		err = kvm_set_cpuid(m->vcpu[i].fd, m->cpuid);
+		if (err)
+			return error_sys(e, err, "CPU %u: KVM_SET_CPUID2", i);
+	}
+	return 0;
+}
+
+static int open_serials(struct machine *m, struct error *e)
+{
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+		int err = serial_open(&m->serial[i], m->cfg->serial[i], e);
+
+		if (err)
+			return err;
+		if (m->serial[i].path[0])
+			fprintf(stderr, "parallax: serial port %d on %s\n", i, m->serial[i].path);
+	}
+	return 0;
+}
+
+static int write_dtb(struct machine *m, struct error *e)
+{
+	FILE *f = fopen(m->cfg->dump_dtb, "we");
+	bool bad;
+
+	if (!f)
+		return error_sys(e, -errno, "--dump-dtb %s", m->cfg->dump_dtb);
+	bad = fwrite(m->fdt, 1, m->fdt_size, f) != m->fdt_size;
+	bad |= fclose(f) != 0;
+	return bad ? error_sys(e, -errno, "--dump-dtb %s", m->cfg->dump_dtb) : 0;
+}
+
+static int load_images(struct machine *m, struct error *e)
+{
+	const struct machine_config *cfg = m->cfg;
+	struct boot_machine bm = {
+		.gm = m->mem,
+		.nr_cpus = cfg->cpus,
+		.nr_nodes = cfg->mem.nr_nodes,
+		.cmdline = cfg->append,
+		.virt = virt_mode_name(cfg->virt),
+		.has_pic = m->irqchip.mode == IRQCHIP_KERNEL,
+		.tsc_khz = m->tsc_khz,
+		.lapic_khz = m->lapic_khz,
+		.devices = m->device,
+		.nr_devices = m->nr_devices,
+	};
+	struct boot_request req = {
+		.kernel = &m->kernel,
+		.initrd = cfg->initrd ? &m->initrd : NULL,
+		.cmdline = cfg->append,
+		.force_flat = cfg->flat,
+		.flat_addr = cfg->flat_addr,
+	};
+	int err;
+
+	if (cfg->initrd) {
+		struct error why;
+
+		err = boot_initrd_place(m->mem, m->initrd.size, 0, &bm.initrd_start, &why);
+		if (err)
+			return error_set(e, err, "%s: %s", cfg->initrd, why.text);
+		bm.initrd_size = m->initrd.size;
+	}
+	err = boot_fdt_build(&bm, &m->fdt, &m->fdt_size, e);
+	if (!err)
+		err = boot_acpi_build(&bm, m->mem, &m->rsdp, e);
+	if (!err && cfg->dump_dtb)
+		err = write_dtb(m, e);
+	if (err)
+		return err;
+	req.fdt = m->fdt;
+	req.fdt_size = m->fdt_size;
+	req.rsdp = m->rsdp;
+	return boot_load(m->mem, &req, &m->boot, e);
+}
+
+static void key_quit(void *arg)
+{
+	machine_end(arg, MACHINE_END_USER, EXIT_GUEST_OFF);
+}
+
+static void key_break(void *arg)
+{
+	struct machine *m = arg;
+
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+		if (m->serial[i].terminal && m->com[i])
+			uart16550_break(m->com[i]);
+}
+
+static void on_timeout(void *arg)
+{
+	machine_end(arg, MACHINE_END_TIMEOUT, EXIT_TIMEOUT);
+}
+
+static int build(struct machine *m, struct error *e)
+{
+	int err = config_check(m->cfg, e);
+
+	if (!err)
+		err = open_images(m, e);
+	if (!err)
+		err = open_kvm(m, e);
+	if (err)
+		return err;
+	m->loop = loop_create();
+	m->timeout = m->loop ? loop_timer_create(m->loop, on_timeout, m) : NULL;
+	if (!m->timeout)
+		return error_sys(e, -errno, "event loop");
+	err = create_vm(m, e);
+	if (!err)
+		err = create_vcpus(m, e);
+	if (!err)
+		err = open_serials(m, e);
+	if (err)
+		return err;
+	machine_init_env(m);
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+		if (m->serial[i].terminal)
+			console_init(&m->console, &(struct console_keys){ m, key_quit, key_break });
+	err = machine_add_devices(m, e);
+	if (!err)
+		err = load_images(m, e);
+	if (!err)
+		err = vcpu_set_boot_state(&m->vcpu[0], &m->boot, e);
+	return err;
+}
+
+int machine_create(const struct machine_config *cfg, struct machine **out, struct error *e)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return error_sys(e, -ENOMEM, "machine");
+	m->cfg = cfg;
+	m->kvm = m->vm = -1;
+	m->kernel.fd = m->initrd.fd = -1;
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+		serial_open(&m->serial[i], NULL, NULL);
+	machine_stats_start(m);
+	err = build(m, e);
+	if (err) {
+		machine_destroy(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	console_restore(&m->console);
+	machine_remove_devices(m);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_destroy(&m->vcpu[i]);
+	free(m->vcpu);
+	if (m->vm >= 0) {
+		irqchip_destroy(&m->irqchip);
+		close(m->vm);
+	}
+	guest_mem_destroy(m->mem);
+	boot_file_close(&m->kernel);
+	boot_file_close(&m->initrd);
+	free(m->fdt);
+	free(m->cpuid);
+	loop_timer_destroy(m->timeout);
+	loop_destroy(m->loop);
+	if (m->kvm >= 0)
+		close(m->kvm);
+	exit_stats_free(&m->result.stats.exits);
+	free(m->result.stats.kvm);
+	free(m);
+}
+
+/* --- running ----------------------------------------------------------------------------------- */
+
+void machine_end(struct machine *m, enum machine_end why, int status)
+{
+	int none = MACHINE_END_NONE;
+
+	if (!atomic_compare_exchange_strong(&m->ended, &none, (int)why))
+		return;
+	m->result.status = status;
+	/* Not one instruction more: a guest that has powered off is off. */
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_request_stop(&m->vcpu[i]);
+	loop_stop(m->loop);
+}
+
+struct signals {
+	struct machine *m;
+	sigset_t old;
+	int fd;
+};
+
+static void on_signal(void *arg, u32 events)
+{
+	struct signals *s = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
+		machine_end(s->m, MACHINE_END_USER, 128 + (int)si.ssi_signo);
+}
+
+static void signals_take(struct signals *s, struct machine *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	s->m = m;
+	pthread_sigmask(SIG_BLOCK, &set, &s->old);
+	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->fd >= 0)
+		loop_watch(m->loop, s->fd, EPOLLIN, on_signal, s);
+}
+
+static void signals_release(struct signals *s)
+{
+	if (s->fd >= 0) {
+		loop_unwatch(s->m->loop, s->fd);
+		close(s->fd);
+	}
+	pthread_sigmask(SIG_SETMASK, &s->old, NULL);
+}
+
+static int start(struct machine *m, struct error *e)
+{
+	int err = vcpu_setup_signal();
+
+	if (err)
+		return error_sys(e, err, "signal handler");
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+		err = m->chardev[i] ? chardev_start(m->chardev[i]) : 0;
+		if (err)
+			return error_sys(e, err, "serial port %d: watching its input", i);
+	}
+	if (m->cfg->timeout_s)
+		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
+	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		err = vcpu_start(&m->vcpu[i], e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void write_report(struct machine *m)
+{
+	struct machine_result *r = &m->result;
+
+	if (r->end == MACHINE_END_CRASH && m->crashed) {
+		report_crash(r->report, sizeof(r->report), m->crashed, m->crash_why, m->mem);
+	} else if (r->end == MACHINE_END_TIMEOUT) {
+		size_t used = (size_t)snprintf(r->report, sizeof(r->report),
+					       "timeout: the guest still ran after %u s\n",
+					       m->cfg->timeout_s);
+
+		for (unsigned i = 0; i < m->nr_vcpus && used < sizeof(r->report) - 256; i++) {
+			report_where(r->report + used, sizeof(r->report) - used, &m->vcpu[i],
+				     m->mem);
+			used += strlen(r->report + used);
+		}
+	}
+}
+
+const struct machine_result *machine_run(struct machine *m)
+{
+	struct machine_result *r = &m->result;
+	struct signals signals;
+	struct error e;
+
+	signals_take(&signals, m);
+	if (start(m, &e)) {
+		snprintf(r->report, sizeof(r->report), "%s\n", e.text);
+		machine_end(m, MACHINE_END_CRASH, EXIT_NO_START);
+	}
+	loop_run(m->loop);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_join(&m->vcpu[i]);
+	r->end = (enum machine_end)atomic_load(&m->ended);
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+		if (m->chardev[i])
+			chardev_flush(m->chardev[i], FLUSH_TIMEOUT_MS);
+	signals_release(&signals);
+	console_restore(&m->console);
+	write_report(m);
+	machine_stats_collect(m);
+	return r;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* machine_devices.c - which devices a machine has, and the services that they are given. */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "devices/abi/pc.h"
+#include "devices/acpi_pm.h"
+#include "devices/exit.h"
+#include "devices/i8042.h"
+#include "devices/ioapic.h"
+#include "devices/rtc.h"
+#include "devices/uart16550.h"
+#include "vmm/machine_priv.h"
+
+/* --- struct dev_env: thin adapters to the machine's parts ------------------------------------- */
+
+static u64 env_now(void *ctx)
+{
+	(void)ctx;
+	return loop_now();
+}
+
+static u64 env_wall(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000UL + (u64)ts.tv_nsec;
+}
+
+static void env_request(void *ctx, enum machine_request what, int status)
+{
+	struct machine *m = ctx;
+
+	switch (what) {
+	case MACHINE_POWER_OFF:
+		machine_end(m, MACHINE_END_POWER_OFF, EXIT_GUEST_OFF);
+		break;
+	case MACHINE_RESET:
+		machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
+		break;
+	case MACHINE_GUEST_EXIT:
+		machine_end(m, MACHINE_END_GUEST_EXIT, MIN(status, (int)EXIT_GUEST_MAX));
+		break;
+	}
+}
+
+static int env_watch(void *ctx, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg)
+{
+	return loop_watch(((struct machine *)ctx)->loop, fd, events, fn, arg);
+}
+
+static void env_unwatch(void *ctx, int fd)
+{
+	loop_unwatch(((struct machine *)ctx)->loop, fd);
+}
+
+static struct dev_timer *env_timer_create(void *ctx, void (*fn)(void *arg), void *arg)
+{
+	return (struct dev_timer *)loop_timer_create(((struct machine *)ctx)->loop, fn, arg);
+}
+
+static void env_timer_arm(void *ctx, struct dev_timer *t, u64 deadline_ns)
+{
+	(void)ctx;
+	loop_timer_arm((struct loop_timer *)t, deadline_ns);
+}
+
+static void env_timer_cancel(void *ctx, struct dev_timer *t)
+{
+	(void)ctx;
+	loop_timer_cancel((struct loop_timer *)t);
+}
+
+static void env_msi_send(void *ctx, u64 addr, u32 data)
+{
+	irqchip_msi_send(&((struct machine *)ctx)->irqchip, addr, data);
+}
+
+static void env_msi_route(void *ctx, u32 gsi, u64 addr, u32 data)
+{
+	irqchip_msi_route(&((struct machine *)ctx)->irqchip, gsi, addr, data);
+}
+
+void machine_init_env(struct machine *m)
+{
+	m->env = (struct dev_env){
+		.ctx = m,
+		.mem = m->mem,
+		.now_ns = env_now,
+		.wall_ns = env_wall,
+		.request = env_request,
+		.watch_fd = env_watch,
+		.unwatch_fd = env_unwatch,
+		.timer_create = env_timer_create,
+		.timer_arm = env_timer_arm,
+		.timer_cancel = env_timer_cancel,
+		.msi_send = env_msi_send,
+		.msi_route = env_msi_route,
+	};
+}
+
+/* --- the devices ------------------------------------------------------------------------------- */
+
+/* Creates a device; *skip says that this machine has none of it. */
+typedef struct device *(*device_fn)(struct machine *m, bool *skip);
+
+static struct device *add_ioapic(struct machine *m, bool *skip)
+{
+	struct device *d;
+
+	*skip = m->irqchip.mode != IRQCHIP_SPLIT;
+	if (*skip)
+		return NULL;
+	d = ioapic_create(&m->env, &(struct dev_range){ DEV_MMIO, PC_IOAPIC_BASE, PC_IOAPIC_LEN },
+			  0);
+	irqchip_set_ioapic(&m->irqchip, d);
+	return d;
+}
+
+static struct device *add_exit(struct machine *m, bool *skip)
+{
+	(void)skip;
+	return exit_create(&m->env, &(struct dev_range){ DEV_PIO, PC_EXIT_PORT, PC_EXIT_LEN });
+}
+
+static struct device *add_i8042(struct machine *m, bool *skip)
+{
+	(void)skip;
+	return i8042_create(&m->env, &(struct dev_range){ DEV_PIO, PC_I8042_DATA, 1 },
+			    &(struct dev_range){ DEV_PIO, PC_I8042_CMD, 1 },
+			    irqchip_line(&m->irqchip, PC_I8042_IRQ));
+}
+
+static struct device *add_rtc(struct machine *m, bool *skip)
+{
+	(void)skip;
+	return rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
+			  irqchip_line(&m->irqchip, PC_RTC_IRQ));
+}
+
+static struct device *add_acpi_pm(struct machine *m, bool *skip)
+{
+	(void)skip;
+	return acpi_pm_create(&m->env,
+			      &(struct dev_range){ DEV_PIO, PC_PM1A_EVT_PORT, PC_ACPI_PM_LEN },
+			      &(struct dev_range){ DEV_PIO, PC_RESET_PORT, 1 },
+			      irqchip_line(&m->irqchip, PC_ACPI_SCI_IRQ));
+}
+
+static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
+{
+	static const u16 port[] = { PC_COM1_PORT, PC_COM2_PORT, PC_COM3_PORT, PC_COM4_PORT };
+	static const u8 irq[] = { PC_COM1_IRQ, PC_COM2_IRQ, PC_COM3_IRQ, PC_COM4_IRQ };
+	struct dev_range range = { DEV_PIO, port[index], PC_COM_LEN };
+	struct serial_backend *s = &m->serial[index];
+	struct chardev_config cfg = { .in_fd = s->in_fd, .out_fd = s->out_fd };
+
+	*skip = !s->present;
+	if (*skip)
+		return NULL;
+	if (s->terminal) {
+		cfg.filter = console_filter;
+		cfg.filter_arg = &m->console;
+		if (!m->console.readable)
+			cfg.in_fd = -1;
+	}
+	m->chardev[index] = chardev_create(&m->env, &cfg);
+	if (!m->chardev[index])
+		return NULL;
+	m->com[index] = uart16550_create(&m->env, &range, irqchip_line(&m->irqchip, irq[index]),
+					 m->chardev[index], index);
+	return m->com[index];
+}
+
+static struct device *add_com1(struct machine *m, bool *skip)
+{
+	return add_serial(m, skip, 0);
+}
+
+static struct device *add_com2(struct machine *m, bool *skip)
+{
+	return add_serial(m, skip, 1);
+}
+
+static struct device *add_com3(struct machine *m, bool *skip)
+{
+	return add_serial(m, skip, 2);
+}
+
+static struct device *add_com4(struct machine *m, bool *skip)
+{
+	return add_serial(m, skip, 3);
+}
+
+/* The machine's devices, in the order of creation: the interrupt controller comes first. */
+static const struct {
+	const char *name;
+	device_fn add;
+} device_table[] = {
+	{ "ioapic", add_ioapic }, { "exit", add_exit },	      { "i8042", add_i8042 },
+	{ "rtc", add_rtc },	  { "acpi-pm", add_acpi_pm }, { "com1", add_com1 },
+	{ "com2", add_com2 },	  { "com3", add_com3 },	      { "com4", add_com4 },
+};
+
+int machine_add_devices(struct machine *m, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(device_table); i++) {
+		bool skip = false;
+		struct device *d = device_table[i].add(m, &skip);
+		int err;
+
+		if (skip)
+			continue;
+		if (!d)
+			return error_sys(e, -ENOMEM, "device %s", device_table[i].name);
+		m->device[m->nr_devices++] = d;
+		err = bus_add(&m->pio, DEV_PIO, d, e);
+		if (!err)
+			err = bus_add(&m->mmio, DEV_MMIO, d, e);
+		if (err)
+			return err;
+		d->class->reset(d);
+	}
+	return 0;
+}
+
+void machine_remove_devices(struct machine *m)
+{
+	while (m->nr_devices) {
+		struct device *d = m->device[--m->nr_devices];
+
+		if (d->class->destroy)
+			d->class->destroy(d);
+		else
+			free(d);
+	}
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+		if (m->chardev[i])
+			chardev_destroy(m->chardev[i]);
+		m->chardev[i] = NULL;
+		serial_close(&m->serial[i]);
+	}
+}

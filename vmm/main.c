@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the verb table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "base/types.h"
+#include "vmm/cmd/cmd.h"
+#include "vmm/machine.h"
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{ "run", cmd_run, "boot a guest: the tiny kernel, Linux, multiboot or a flat image" },
+	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
+	{ "doctor", cmd_doctor, "what this host can do, and what to do about the rest" },
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: parallax VERB [options]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(out,
+		"\n`parallax VERB --help` tells more; `parallax run` boots the tiny kernel.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *names[ARRAY_SIZE(verbs)], *near;
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_BAD_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("parallax %s\n", PARALLAX_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1);
+		names[i] = verbs[i].name;
+	}
+	near = suggest(argv[1], names, ARRAY_SIZE(names));
+	fprintf(stderr, "parallax: %s: no such verb%s%s%s\n", argv[1],
+		near ? "; did you mean `parallax " : "; `parallax --help` lists them",
+		near ? near : "", near ? "`?" : "");
+	return EXIT_BAD_USAGE;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* serial.c - see serial.h. */
+#include "vmm/serial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define FILE_PREFIX "file:"
+
+int serial_check(const char *spec, struct error *e)
+{
+	static const char *const words[] = { "stdio", "null", "none", "pty" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(spec, words[i]))
+			return 0;
+	if (!strncmp(spec, FILE_PREFIX, strlen(FILE_PREFIX)) && spec[strlen(FILE_PREFIX)])
+		return 0;
+	return error_set(e, -EINVAL, "--serial %s: one of stdio, null, none, pty, file:PATH", spec);
+}
+
+static int open_pty(struct serial_backend *s, struct error *e)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), slave = -1;
+	struct termios raw;
+
+	if (master < 0 || grantpt(master) || unlockpt(master) ||
+	    ptsname_r(master, s->path, sizeof(s->path)))
+		goto fail;
+	/* Raw from the start, and held open: without a slave the master reads EIO for ever. */
+	slave = open(s->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || tcgetattr(slave, &raw))
+		goto fail;
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	s->in_fd = s->out_fd = master;
+	s->owned = true;
+	s->slave_fd = slave;
+	return 0;
+fail:
+	error_sys(e, -errno, "--serial pty: cannot make a pseudo-terminal");
+	if (slave >= 0)
+		close(slave);
+	if (master >= 0)
+		close(master);
+	return -EIO;
+}
+
+int serial_open(struct serial_backend *s, const char *spec, struct error *e)
+{
+	*s = (struct serial_backend){ .in_fd = -1, .out_fd = -1, .slave_fd = -1 };
+	if (!spec || !strcmp(spec, "none"))
+		return 0;
+	s->present = true;
+	if (!strcmp(spec, "stdio")) {
+		s->terminal = true;
+		s->in_fd = STDIN_FILENO;
+		s->out_fd = STDOUT_FILENO;
+	} else if (!strcmp(spec, "pty")) {
+		return open_pty(s, e);
+	} else if (!strncmp(spec, FILE_PREFIX, strlen(FILE_PREFIX))) {
+		const char *path = spec + strlen(FILE_PREFIX);
+
+		s->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		if (s->out_fd < 0)
+			return error_sys(e, -errno, "--serial %s: cannot open", spec);
+		s->owned = true;
+	}
+	return 0;
+}
+
+void serial_close(struct serial_backend *s)
+{
+	if (s->slave_fd >= 0)
+		close(s->slave_fd);
+	if (s->owned && s->out_fd >= 0)
+		close(s->out_fd);
+	s->owned = false;
+	s->in_fd = s->out_fd = s->slave_fd = -1;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vcpu.h - one virtual CPU: a thread, its run loop and the dispatch of its exits.
+ *
+ * The run loop knows no device by name: port and MMIO exits go to the buses, everything that ends
+ * or pauses the machine goes up through struct vcpu_ops.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/types.h"
+#include "vmm/boot/boot.h"
+#include "vmm/bus.h"
+#include "vmm/stats.h"
+
+struct vcpu;
+
+/* Why a vCPU cannot go on. */
+enum vcpu_end {
+	VCPU_END_SHUTDOWN,	 /* triple fault */
+	VCPU_END_INTERNAL_ERROR, /* KVM could not go on; run->internal tells */
+	VCPU_END_ENTRY_FAILED,	 /* the hardware refused the guest state */
+	VCPU_END_RUN_FAILED,	 /* KVM_RUN itself failed; run_errno tells */
+	VCPU_END_RESET,		 /* KVM_SYSTEM_EVENT_RESET and kin */
+	VCPU_END_UNKNOWN_EXIT,	 /* an exit reason this VMM never asked for */
+};
+
+/* Calls up to the machine; all run on the vCPU's thread. */
+struct vcpu_ops {
+	/* The vCPU stopped for good; its registers are readable. */
+	void (*ended)(void *arg, struct vcpu *v, enum vcpu_end why);
+	/* Split irqchip: the guest signalled end of interrupt for a level-triggered vector. */
+	void (*ioapic_eoi)(void *arg, u8 vector);
+};
+
+struct vcpu {
+	/* Hot: touched by every exit. */
+	struct kvm_run *run;
+	const struct bus *pio, *mmio;
+	const struct bus_entry *pio_hint, *mmio_hint;
+	struct exit_stats stats;
+	int fd;
+	atomic_uint request; /* VCPU_REQ_*; set by others, acted on outside the guest */
+
+	unsigned id;
+	const struct vcpu_ops *ops;
+	void *ops_arg;
+	u32 run_size;
+	int run_errno;
+	bool started;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards paused and the waits on cond */
+	pthread_cond_t cond;
+	bool paused, gone;
+};
+
+#define VCPU_REQ_STOP  1u
+#define VCPU_REQ_PAUSE 2u
+
+/* Creates the vCPU in vm with the given id; cpuid is what it shows the guest. 0 or -errno. */
+int vcpu_init(struct vcpu *v, int vm, u32 run_size, unsigned id, bool detailed_stats,
+	      struct error *e);
+void vcpu_destroy(struct vcpu *v);
+
+/* Puts the boot state into the registers (vCPU 0; the others wait for INIT and SIPI). */
+int vcpu_set_boot_state(struct vcpu *v, const struct boot_state *st, struct error *e);
+
+/* Starts the thread. 0 or -errno with e filled. */
+int vcpu_start(struct vcpu *v, struct error *e);
+
+/* Asks the thread to leave the guest and end; returns at once. Any thread. */
+void vcpu_request_stop(struct vcpu *v);
+void vcpu_join(struct vcpu *v);
+
+/* Pause leaves the guest and waits until the thread stands still; resume lets it go on. */
+void vcpu_pause(struct vcpu *v);
+void vcpu_resume(struct vcpu *v);
+
+/* Once per process, before the first vcpu_start(): the signal that interrupts KVM_RUN. */
+int vcpu_setup_signal(void);
+
+#endif
