@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chardev.c - the byte queues between a serial port and host file descriptors.
- *
- * The hard part is to write to a terminal or pipe without ever waiting for its reader. O_NONBLOCK
- * belongs to the open file description, which stdin and stdout share with the user's shell: to set
- * it there would break the shell. So chardev_create() opens terminals and pipes a second time
- * through /proc/self/fd, which gives a description of our own. Where that is refused (a terminal
- * of another user) we write only after poll(2) says so and only what then fits: PIPE_BUF bytes
- * into a pipe, a few into a terminal. Sockets have MSG_DONTWAIT; files and block devices never
- * make a writer wait for a reader and are written directly.
+ * chardev.c - the byte queues between a serial port and host file descriptors (host_fd.h).
  *
  * Everything lives in one anonymous mapping, so that buffers cost memory only once used.
  */
@@ -16,44 +8,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "devices/host_fd.h"
 
 #define RING_MASK  (CHARDEV_RING - 1)
 #define HIGH_WATER (CHARDEV_RING / 4)
 #define IN_SIZE	   16384u
-#define TTY_CHUNK  64u /* what a terminal that reports POLLOUT takes without a wait */
 
 _Static_assert((CHARDEV_RING & RING_MASK) == 0, "free-running indices need a power of two");
-
-/* How to use an fd without waiting for the other side. */
-enum fd_kind {
-	FD_NONBLOCK, /* O_NONBLOCK on a description of our own */
-	FD_SOCKET,   /* MSG_DONTWAIT */
-	FD_DIRECT,   /* a file: never waits for a reader */
-	FD_POLLED,   /* poll(2) first, then at most `chunk` bytes */
-};
-
-struct host_fd {
-	int fd; /* ours: reopened or duplicated; -1: none */
-	enum fd_kind kind;
-	bool pipe; /* a write may raise SIGPIPE */
-	size_t chunk;
-	bool watched; /* loop thread */
-};
 
 /* Who will drain the ring next; a larger value wins over a smaller one. */
 enum flush_state {
@@ -91,140 +59,6 @@ struct chardev {
 #define STRUCT_ROOM  ALIGN_UP(sizeof(struct chardev), GUEST_PAGE_SIZE)
 #define MAPPING_SIZE (STRUCT_ROOM + CHARDEV_RING + IN_SIZE)
 
-/* ---- host fds ---------------------------------------------------------------------------- */
-
-/* A terminal that may be opened again; to open a pty master's /dev/ptmx makes a new pty. */
-static bool reopenable_tty(int fd, const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && isatty(fd) && st->st_rdev != makedev(5, 2);
-}
-
-static int reopen(int fd, int access)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
-
-/* Fills h with an fd of our own for the caller's fd. 0 or -errno. */
-static int host_fd_open(struct host_fd *h, int fd, int access)
-{
-	struct stat st;
-	int flags;
-
-	h->fd = -1;
-	h->watched = false;
-	if (fd < 0)
-		return 0;
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fstat(fd, &st) < 0)
-		return -errno;
-
-	h->pipe = S_ISFIFO(st.st_mode);
-	h->chunk = SIZE_MAX;
-	if (h->pipe || reopenable_tty(fd, &st)) {
-		h->kind = FD_NONBLOCK;
-		h->fd = reopen(fd, access);
-		if (h->fd >= 0)
-			return 0;
-	}
-	if (S_ISSOCK(st.st_mode)) {
-		h->kind = FD_SOCKET;
-	} else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
-		h->kind = FD_DIRECT;
-	} else if (flags & O_NONBLOCK) {
-		h->kind = FD_NONBLOCK;
-	} else {
-		h->kind = FD_POLLED;
-		if (h->pipe)
-			h->chunk = PIPE_BUF;
-		else if (isatty(fd))
-			h->chunk = TTY_CHUNK;
-	}
-	/* A number of its own even where in and out are one fd: epoll tells watches apart by it. */
-	h->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	return h->fd < 0 ? -errno : 0;
-}
-
-static void host_fd_unwatch(struct chardev *cd, struct host_fd *h)
-{
-	if (h->watched)
-		cd->env->unwatch_fd(cd->env->ctx, h->fd);
-	h->watched = false;
-}
-
-static void host_fd_close(struct chardev *cd, struct host_fd *h)
-{
-	host_fd_unwatch(cd, h);
-	if (h->fd >= 0)
-		close(h->fd);
-	h->fd = -1;
-}
-
-static bool poll_ready(const struct host_fd *h, short events)
-{
-	struct pollfd p = { .fd = h->fd, .events = events };
-
-	return h->kind != FD_POLLED || poll(&p, 1, 0) == 1;
-}
-
-/* writev() to a pipe, a SIGPIPE swallowed: the process need not ignore it for us. */
-static ssize_t writev_quietly(int fd, const struct iovec *iov, int n)
-{
-	const struct timespec zero = { 0 };
-	sigset_t sigpipe, old;
-	ssize_t r;
-	int err;
-
-	sigemptyset(&sigpipe);
-	sigaddset(&sigpipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
-	r = writev(fd, iov, n);
-	err = errno;
-	if (r < 0 && err == EPIPE)
-		sigtimedwait(&sigpipe, NULL, &zero);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	errno = err;
-	return r;
-}
-
-/* Writes what goes without waiting. Bytes written (> 0), or -errno; -EAGAIN: not now. */
-static ssize_t host_fd_write(const struct host_fd *h, struct iovec iov[2])
-{
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	ssize_t r;
-
-	if (!poll_ready(h, POLLOUT))
-		return -EAGAIN;
-	do {
-		if (h->kind == FD_SOCKET)
-			r = sendmsg(h->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-		else if (h->pipe)
-			r = writev_quietly(h->fd, iov, 2);
-		else
-			r = writev(h->fd, iov, 2);
-	} while (r < 0 && errno == EINTR);
-	if (r == 0)
-		return -EIO; /* POSIX allows 0 for device files; to repeat it would spin */
-	return r < 0 ? -errno : r;
-}
-
-static ssize_t host_fd_read(const struct host_fd *h, u8 *buf, size_t n)
-{
-	ssize_t r;
-
-	if (!poll_ready(h, POLLIN))
-		return -EAGAIN;
-	do {
-		if (h->kind == FD_SOCKET)
-			r = recv(h->fd, buf, n, MSG_DONTWAIT);
-		else
-			r = read(h->fd, buf, n);
-	} while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
-}
-
 /* ---- output ------------------------------------------------------------------------------ */
 
 static u32 ring_used(const struct chardev *cd)
@@ -248,6 +82,18 @@ static void arm_flush(struct chardev *cd, u32 used)
 			   want == FLUSH_NOW ? now : now + CHARDEV_BATCH_NS);
 }
 
+/* Makes the bytes up to head visible, `used` with those before them, and has them written soon. */
+static inline void publish(struct chardev *cd, u32 head, u32 used)
+{
+	/*
+	 * Sequentially consistent, as is the load of cd->flush below: either the loop, which goes
+	 * idle before it reads head, sees these bytes, or we see it idle.
+	 */
+	atomic_exchange(&cd->head, head);
+	if (atomic_load(&cd->flush) < (used >= HIGH_WATER ? FLUSH_NOW : FLUSH_BATCH))
+		arm_flush(cd, used);
+}
+
 /* Copies into the ring what fits and publishes it. */
 static size_t ring_store(struct chardev *cd, const u8 *buf, size_t n)
 {
@@ -257,23 +103,11 @@ static size_t ring_store(struct chardev *cd, const u8 *buf, size_t n)
 	u32 at = head & RING_MASK;
 	size_t first;
 
-	if (take == 1) {
-		cd->ring[at] = *buf;
-	} else {
-		first = MIN(take, (size_t)(CHARDEV_RING - at));
-		memcpy(cd->ring + at, buf, first);
-		memcpy(cd->ring, buf + first, take - first);
-	}
-	if (take) {
-		/*
-		 * Sequentially consistent, as is the load of cd->flush below: either the loop,
-		 * which goes idle before it reads head, sees these bytes, or we see it idle.
-		 */
-		atomic_exchange(&cd->head, head + (u32)take);
-		used += (u32)take;
-		if (atomic_load(&cd->flush) < (used >= HIGH_WATER ? FLUSH_NOW : FLUSH_BATCH))
-			arm_flush(cd, used);
-	}
+	first = MIN(take, (size_t)(CHARDEV_RING - at));
+	memcpy(cd->ring + at, buf, first);
+	memcpy(cd->ring, buf + first, take - first);
+	if (take)
+		publish(cd, head + (u32)take, used + (u32)take);
 	return take;
 }
 
@@ -294,6 +128,27 @@ size_t chardev_put(struct chardev *cd, const u8 *buf, size_t n)
 		done += ring_store(cd, buf + done, n - done);
 	}
 	return done;
+}
+
+/* Not inlined: a byte in memory would put a stack canary into the common path. */
+static __attribute__((noinline)) bool put_byte_into_full_ring(struct chardev *cd, u8 byte)
+{
+	return chardev_put(cd, &byte, 1) == 1;
+}
+
+bool chardev_put_byte(struct chardev *cd, u8 byte)
+{
+	u32 head, used;
+
+	if (atomic_load_explicit(&cd->discard, memory_order_acquire))
+		return true;
+	head = atomic_load_explicit(&cd->head, memory_order_relaxed);
+	used = head - atomic_load(&cd->tail);
+	if (used == CHARDEV_RING)
+		return put_byte_into_full_ring(cd, byte);
+	cd->ring[head & RING_MASK] = byte;
+	publish(cd, head + 1, used + 1);
+	return true;
 }
 
 size_t chardev_room(const struct chardev *cd)
@@ -335,11 +190,14 @@ static void out_die(struct chardev *cd, int err)
 	cd->error = err;
 	atomic_store(&cd->discard, true);
 	atomic_store(&cd->tail, atomic_load(&cd->head));
-	host_fd_unwatch(cd, &cd->out);
+	host_fd_unwatch(cd->env, &cd->out);
 }
 
-/* Writes what the fd takes, at most one ring's worth, so that a flood does not own the loop. */
-static void drain(struct chardev *cd)
+/*
+ * Writes what the fd takes, at most one ring's worth, so that a flood does not own the loop. `next` is
+ * the state from here on: FLUSH_IDLE, or FLUSH_BATCH when the caller has armed the timer.
+ */
+static void drain(struct chardev *cd, enum flush_state next)
 {
 	u32 tail = atomic_load_explicit(&cd->tail, memory_order_relaxed);
 	struct iovec iov[2];
@@ -347,7 +205,7 @@ static void drain(struct chardev *cd)
 	ssize_t r = 0;
 	u32 used;
 
-	atomic_exchange(&cd->flush, FLUSH_IDLE);
+	atomic_exchange(&cd->flush, next);
 	while (done < CHARDEV_RING && !cd->error) {
 		used = atomic_load(&cd->head) - tail;
 		if (!used)
@@ -367,7 +225,7 @@ static void drain(struct chardev *cd)
 	else if (r < 0)
 		out_die(cd, (int)-r);
 	else
-		host_fd_unwatch(cd, &cd->out);
+		host_fd_unwatch(cd->env, &cd->out);
 
 	used = cd->error ? 0 : ring_used(cd);
 	if (used)
@@ -379,15 +237,26 @@ static void drain(struct chardev *cd)
 static void out_tick(void *arg)
 {
 	struct chardev *cd = arg;
+	const struct dev_env *env = cd->env;
 
-	if (atomic_load(&cd->flush) != FLUSH_FD)
-		drain(cd);
+	if (atomic_load(&cd->flush) == FLUSH_FD)
+		return;
+	if (!ring_used(cd)) {
+		drain(cd, FLUSH_IDLE);
+		return;
+	}
+	/*
+	 * More will follow, as a rule: the timer goes on until it finds nothing, so that in the
+	 * midst of output no put has to wake this thread. Armed before the state says so.
+	 */
+	env->timer_arm(env->ctx, cd->out_timer, env->now_ns(env->ctx) + CHARDEV_BATCH_NS);
+	drain(cd, FLUSH_BATCH);
 }
 
 static void out_ready(void *arg, u32 events)
 {
 	(void)events; /* EPOLLERR and EPOLLHUP: the write says what it is */
-	drain(arg);
+	drain(arg, FLUSH_IDLE);
 }
 
 static s64 monotonic_ms(void)
@@ -406,7 +275,7 @@ int chardev_flush(struct chardev *cd, int timeout_ms)
 	s64 left;
 
 	while (cd->out.fd >= 0 && !cd->error) {
-		drain(cd);
+		drain(cd, FLUSH_IDLE);
 		if (cd->error || !ring_used(cd))
 			break;
 		left = deadline - monotonic_ms();
@@ -463,7 +332,7 @@ static void watch_input(struct chardev *cd)
 		if (want && !atomic_load(&cd->in_blocked))
 			env->timer_arm(env->ctx, cd->in_timer, env->now_ns(env->ctx));
 	} else if (!want) {
-		host_fd_unwatch(cd, &cd->in);
+		host_fd_unwatch(cd->env, &cd->in);
 	} else if (!cd->in.watched) {
 		cd->in.watched = env->watch_fd(env->ctx, cd->in.fd, EPOLLIN, in_ready, cd) == 0;
 	}
@@ -560,8 +429,8 @@ void chardev_destroy(struct chardev *cd)
 	env = cd->env;
 	env->timer_cancel(env->ctx, cd->out_timer);
 	env->timer_cancel(env->ctx, cd->in_timer);
-	host_fd_close(cd, &cd->in);
-	host_fd_close(cd, &cd->out);
+	host_fd_close(cd->env, &cd->in);
+	host_fd_close(cd->env, &cd->out);
 	munmap(cd, MAPPING_SIZE);
 }
 

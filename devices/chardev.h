@@ -56,6 +56,9 @@ int chardev_start(struct chardev *cd);
  */
 size_t chardev_put(struct chardev *cd, const u8 *buf, size_t n);
 
+/* chardev_put() of one byte: whether it was taken. */
+bool chardev_put_byte(struct chardev *cd, u8 byte);
+
 /* Room left in the ring, in bytes. */
 size_t chardev_room(const struct chardev *cd);
 

@@ -198,8 +198,14 @@ static s64 next_alarm(const struct rtc_state *s, s64 sec)
 	for (int i = 0; i <= DAY_SECONDS / 60; i++, minute_start += 60, first = 0) {
 		int of_day = (int)(second_of_day(minute_start) / 60);
 
-		if ((hour != ALARM_ANY && hour != of_day / 60) ||
-		    (min != ALARM_ANY && min != of_day % 60))
+		if (hour != ALARM_ANY && hour != of_day / 60) {
+			int rest = 59 - of_day % 60; /* on to the next hour */
+
+			minute_start += 60 * rest;
+			i += rest;
+			continue;
+		}
+		if (min != ALARM_ANY && min != of_day % 60)
 			continue;
 		if (second == ALARM_ANY)
 			return minute_start + first;

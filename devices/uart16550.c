@@ -239,22 +239,32 @@ static void write_reg(struct uart *u, unsigned reg, u8 value)
 	u->thr_burst = to_thr;
 }
 
-/* The chip sits on an 8-bit bus: a wider access is that many accesses to successive ports. */
-static u64 uart_read(struct device *dev, unsigned range, u64 offset, unsigned size)
+/*
+ * The chip sits on an 8-bit bus: a wider access is that many accesses to successive ports. This and
+ * write_any() are kept out of line, so that the two accesses which consoles live on stay short.
+ * Both are entered with the lock held, and release it.
+ */
+static __attribute__((noinline)) u64 read_any(struct uart *u, u64 offset, unsigned size)
 {
-	struct uart *u = to_uart(dev);
 	u64 value = 0;
 
-	(void)range;
-	dev_lock(&u->lock);
-	if (size == 1 && offset == UART_LSR && !u->chip.lsr) { /* no error to clear */
-		value = read_reg(u, UART_LSR);
-		dev_unlock(&u->lock);
-		return value;
-	}
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_reg(u, (offset + i) % UART_NR_REGS) << (8 * i);
 	settle(u);
+	return value;
+}
+
+static u64 uart_read(struct device *dev, unsigned range, u64 offset, unsigned size)
+{
+	struct uart *u = to_uart(dev);
+	u64 value;
+
+	(void)range;
+	dev_lock(&u->lock);
+	if (size != 1 || offset != UART_LSR || u->chip.lsr) /* an error to clear */
+		return read_any(u, offset, size);
+	value = read_reg(u, UART_LSR);
+	dev_unlock(&u->lock);
 	return value;
 }
 
@@ -265,22 +275,27 @@ static bool thr_goes_straight(const struct uart_chip *c)
 	       !(c->ier & UART_IER_THRE) && !c->tx_count;
 }
 
+static __attribute__((noinline)) void write_any(struct uart *u, u64 offset, unsigned size,
+						u64 value)
+{
+	for (unsigned i = 0; i < size; i++)
+		write_reg(u, (offset + i) % UART_NR_REGS, (u8)(value >> (8 * i)));
+	settle(u);
+}
+
 static void uart_write(struct device *dev, unsigned range, u64 offset, unsigned size, u64 value)
 {
 	struct uart *u = to_uart(dev);
-	u8 byte = (u8)value;
 
 	(void)range;
 	dev_lock(&u->lock);
 	if (size == 1 && offset == UART_THR && thr_goes_straight(&u->chip) && u->chardev &&
-	    chardev_put(u->chardev, &byte, 1)) {
+	    chardev_put_byte(u->chardev, (u8)value)) {
 		u->chip.thre_pending = 1;
 		dev_unlock(&u->lock);
 		return;
 	}
-	for (unsigned i = 0; i < size; i++)
-		write_reg(u, (offset + i) % UART_NR_REGS, (u8)(value >> (8 * i)));
-	settle(u);
+	write_any(u, offset, size, value);
 }
 
 /* ---- life and description ---------------------------------------------------------------- */

@@ -57,3 +57,8 @@ $(B)/guest/parallax.elf: $(B)/guest/parallax.elf.1 $(B)/guest/kallsyms.1.o
 	$(say) LD $@
 	$(guest_link) $(B)/guest/kallsyms.1.o
 	$(Q)scripts/kallsyms.sh compare $< $@
+
+# gdb loads NAME-gdb.py beside NAME by itself.
+$(B)/guest/parallax.elf-gdb.py: guest/gdb/parallax-gdb.py
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@

@@ -59,6 +59,7 @@ static int reserve(struct backing *b, u64 align, struct error *e)
 static int commit_anon(struct backing *b, enum mem_backing kind, struct error *e)
 {
 	char text[SIZE_TEXT];
+	u64 huge;
 
 	/* The NORESERVE of the reservation still holds here, but not under strict accounting. */
 	if (mprotect(b->ram, b->len, PROT_READ | PROT_WRITE)) {
@@ -70,13 +71,20 @@ static int commit_anon(struct backing *b, enum mem_backing kind, struct error *e
 				 "/proc/sys/vm/overcommit_memory",
 				 text, strerror(-err));
 	}
-	/* Advice fails only on a kernel without transparent huge pages, which is as good. */
-	if (kind == MEM_BACKING_4K)
+	/*
+	 * Advice fails only on a kernel without transparent huge pages, which is as good. KVM cannot
+	 * map the 2 MiB around the VGA hole, nor a partial tail, as one page, so where huge pages are
+	 * the host's default they are declined there: a guest that touches one byte would pay for 2 MiB.
+	 */
+	huge = kind == MEM_BACKING_4K ? 0 : ALIGN_DOWN(b->len, HUGE_2M);
+	if (huge <= HUGE_2M) {
 		(void)madvise(b->ram, b->len, MADV_NOHUGEPAGE);
-	else if (ALIGN_DOWN(b->len, HUGE_2M) > HUGE_2M)
-		/* KVM cannot map the 2 MiB around the VGA hole, nor a partial tail, as one page. */
-		(void)madvise(b->ram + HUGE_2M, ALIGN_DOWN(b->len, HUGE_2M) - HUGE_2M,
-			      MADV_HUGEPAGE);
+		return 0;
+	}
+	(void)madvise(b->ram, HUGE_2M, MADV_NOHUGEPAGE);
+	(void)madvise(b->ram + HUGE_2M, huge - HUGE_2M, MADV_HUGEPAGE);
+	if (b->len > huge)
+		(void)madvise(b->ram + huge, b->len - huge, MADV_NOHUGEPAGE);
 	return 0;
 }
 

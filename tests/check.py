@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from gdb import debugging
 from guest import boots, console, hostile, refusals
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
@@ -30,6 +31,7 @@ SUITES = (
     ("boots", boots),
     ("console", console),
     ("hostile", hostile),
+    ("gdb", debugging),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )

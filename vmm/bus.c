@@ -28,6 +28,8 @@ static int bus_insert(struct bus *bus, const struct dev_range *r, struct device 
 		.base = r->base,
 		.end = r->base + r->len,
 		.dev = dev,
+		.read = dev->class->read,
+		.write = dev->class->write,
 		.range = (u16)range,
 	};
 	bus->nr++;
@@ -56,7 +58,8 @@ static bool entry_holds(const struct bus_entry *b, u64 addr, unsigned size)
 	return addr >= b->base && addr < b->end && b->end - addr >= size;
 }
 
-const struct bus_entry *bus_find(const struct bus *bus, u64 addr, unsigned size)
+/* The first entry that ends behind addr, or bus->nr. */
+static u32 first_behind(const struct bus *bus, u64 addr)
 {
 	u32 lo = 0, hi = bus->nr;
 
@@ -68,34 +71,111 @@ const struct bus_entry *bus_find(const struct bus *bus, u64 addr, unsigned size)
 		else
 			hi = mid;
 	}
-	if (lo < bus->nr && entry_holds(&bus->entry[lo], addr, size))
-		return &bus->entry[lo];
+	return lo;
+}
+
+const struct bus_entry *bus_find(const struct bus *bus, u64 addr, unsigned size)
+{
+	u32 at = first_behind(bus, addr);
+
+	if (at < bus->nr && entry_holds(&bus->entry[at], addr, size))
+		return &bus->entry[at];
 	return NULL;
 }
 
-bool bus_access(const struct bus *bus, const struct bus_entry **hint, u64 addr, unsigned size,
-		bool write, u8 *data)
+/* The slow path: finds the range or hole that holds the access, and remembers it. */
+static __attribute__((noinline)) const struct bus_entry *look_up(const struct bus *bus,
+								 struct bus_hint *hint, u64 addr,
+								 unsigned size)
 {
-	const struct bus_entry *b = *hint;
+	u32 at = first_behind(bus, addr);
+	const struct bus_entry *b = at < bus->nr ? &bus->entry[at] : NULL;
+	struct bus_hint h;
+
+	if (b && addr >= b->base)
+		h = (struct bus_hint){ b->base, b->end, b };
+	else
+		h = (struct bus_hint){ at ? bus->entry[at - 1].end : 0, b ? b->base : UINT64_MAX,
+				       NULL };
+	if (h.end - addr < size)
+		return NULL; /* reaches into what follows: nobody answers all of it */
+	*hint = h;
+	return h.entry;
+}
+
+static __attribute__((noinline)) const struct bus_entry *access_bytes(const struct bus *bus,
+								      struct bus_hint *hint,
+								      u64 addr, unsigned size,
+								      bool write, u8 *data)
+{
+	const struct bus_entry *b = NULL, *any = NULL;
+
+	for (unsigned i = 0; i < size; i++) {
+		b = bus_access(bus, hint, addr + i, 1, write, data + i);
+		any = b ? b : any;
+	}
+	return any;
+}
+
+/* Sizes spelled out: a memcpy() of unknown length is a call. size is 1, 2, 4 or 8. */
+static inline u64 load(const u8 *data, unsigned size)
+{
 	u64 value = 0;
 
-	if (!b || !entry_holds(b, addr, size)) {
-		b = bus_find(bus, addr, size);
-		if (!b) {
-			if (!write)
-				memset(data, 0xff, size);
-			return false;
-		}
-		*hint = b;
+	switch (size) {
+	case 1:
+		return *data;
+	case 2:
+		memcpy(&value, data, 2);
+		return value;
+	case 4:
+		memcpy(&value, data, 4);
+		return value;
+	default:
+		memcpy(&value, data, 8);
+		return value;
 	}
-	if (write) {
-		memcpy(&value, data, size);
-		b->dev->class->write(b->dev, b->range, addr - b->base, size, value);
+}
+
+static inline void store(u8 *data, unsigned size, u64 value)
+{
+	switch (size) {
+	case 1:
+		*data = (u8)value;
+		break;
+	case 2:
+		memcpy(data, &value, 2);
+		break;
+	case 4:
+		memcpy(data, &value, 4);
+		break;
+	default:
+		memcpy(data, &value, 8);
+		break;
+	}
+}
+
+__attribute__((hot)) const struct bus_entry *bus_access(const struct bus *bus,
+							struct bus_hint *hint, u64 addr,
+							unsigned size, bool write, u8 *data)
+{
+	const struct bus_entry *b;
+
+	if (__builtin_expect(size & (size - 1), 0))
+		return access_bytes(bus, hint, addr, size, write, data);
+	if (addr >= hint->base && addr < hint->end && hint->end - addr >= size)
+		b = hint->entry;
+	else
+		b = look_up(bus, hint, addr, size);
+	if (!b) {
+		if (!write)
+			store(data, size, UINT64_MAX);
+	} else if (write) {
+		b->write(b->dev, b->range, addr - b->base, size, load(data, size));
 	} else {
-		value = b->dev->class->read(b->dev, b->range, addr - b->base, size);
-		memcpy(data, &value, size);
+		store(data, size, b->read(b->dev, b->range, addr - b->base, size));
 	}
-	return true;
+	return b;
 }
 
 const char *bus_check(const struct bus *bus)

@@ -47,6 +47,8 @@ struct machine_config {
 	unsigned timeout_s;			/* 0: none */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
+	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */
+	bool paused;	      /* the CPUs stand still until the debugger lets them go */
 };
 
 /* The defaults: 256 MiB, one CPU, para, thp, the first serial port on stdio. */

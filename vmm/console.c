@@ -15,8 +15,6 @@ static const char help_text[] = "\r\n"
 
 void console_init(struct console *c, const struct console_keys *keys)
 {
-	struct termios raw;
-
 	memset(c, 0, sizeof(*c));
 	c->keys = *keys;
 	c->readable = true;
@@ -27,7 +25,15 @@ void console_init(struct console *c, const struct console_keys *keys)
 		c->readable = false;
 		return;
 	}
-	raw = c->saved;
+	c->terminal = true;
+}
+
+void console_enter(struct console *c)
+{
+	struct termios raw = c->saved;
+
+	if (!c->terminal)
+		return;
 	cfmakeraw(&raw);
 	raw.c_oflag |= OPOST; /* a guest's bare newline still starts a line */
 	c->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
@@ -73,7 +79,7 @@ size_t console_filter(void *arg, u8 *buf, size_t n)
 	struct console *c = arg;
 	size_t out = 0;
 
-	if (!c->raw)
+	if (!c->terminal)
 		return n;
 	for (size_t i = 0; i < n; i++) {
 		if (c->prefix) {

@@ -20,14 +20,18 @@ struct console_keys {
 
 struct console {
 	struct termios saved;
-	bool raw;      /* saved is valid, the terminal is ours */
+	bool terminal; /* stdin is one, and we are in its foreground; saved is valid */
+	bool raw;      /* the terminal is in raw mode */
 	bool prefix;   /* Ctrl-a was the last byte */
 	bool readable; /* input may be read: not a terminal in whose background we are */
 	struct console_keys keys;
 };
 
-/* Takes the terminal on stdin if there is one. */
+/* Looks at stdin: whether it is a terminal, and whether input may be read. Changes nothing. */
 void console_init(struct console *c, const struct console_keys *keys);
+
+/* Raw mode, from here to console_restore(). Call it once the signals that end us are held. */
+void console_enter(struct console *c);
 void console_restore(struct console *c);
 
 /*

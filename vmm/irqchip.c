@@ -21,13 +21,11 @@
  */
 static int wire_pc(int vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[2 * PIC_PINS + PC_IOAPIC_PINS];
-	} t = { 0 };
+	struct kvm_irq_routing_entry entry[2 * PIC_PINS + PC_IOAPIC_PINS] = { 0 };
+	u32 nr = 0;
 
 	for (u32 gsi = 0; gsi < PC_IOAPIC_PINS; gsi++) {
-		struct kvm_irq_routing_entry *r = &t.entry[t.head.nr];
+		struct kvm_irq_routing_entry *r = &entry[nr];
 
 		/* Pin 2 of the PIC is the cascade, and the PIT took IOAPIC pin 2. */
 		if (gsi < 2 * PIC_PINS && gsi != PIT_IOAPIC_PIN) {
@@ -36,7 +34,7 @@ static int wire_pc(int vm)
 			r->u.irqchip.irqchip =
 				gsi < PIC_PINS ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
 			r->u.irqchip.pin = gsi % PIC_PINS;
-			t.head.nr++;
+			nr++;
 			r++;
 		}
 		if (gsi == PIT_IOAPIC_PIN)
@@ -45,9 +43,9 @@ static int wire_pc(int vm)
 		r->type = KVM_IRQ_ROUTING_IRQCHIP;
 		r->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
 		r->u.irqchip.pin = gsi == PIT_GSI ? PIT_IOAPIC_PIN : gsi;
-		t.head.nr++;
+		nr++;
 	}
-	return kvm_set_gsi_routing(vm, &t.head);
+	return kvm_set_gsi_routing(vm, entry, nr);
 }
 
 int irqchip_init(struct irqchip *ic, int vm, enum irqchip_mode mode, struct error *e)
@@ -113,19 +111,16 @@ void irqchip_msi_send(struct irqchip *ic, u64 addr, u32 data)
 /* Hands all 24 routes to KVM. Caller holds ic->lock. */
 static int push_routes(struct irqchip *ic)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[PC_IOAPIC_PINS];
-	} t = { .head.nr = PC_IOAPIC_PINS };
+	struct kvm_irq_routing_entry entry[PC_IOAPIC_PINS] = { 0 };
 
 	for (u32 i = 0; i < PC_IOAPIC_PINS; i++) {
-		t.entry[i].gsi = i;
-		t.entry[i].type = KVM_IRQ_ROUTING_MSI;
-		t.entry[i].u.msi.address_lo = (u32)ic->route[i].addr;
-		t.entry[i].u.msi.address_hi = (u32)(ic->route[i].addr >> 32);
-		t.entry[i].u.msi.data = ic->route[i].data;
+		entry[i].gsi = i;
+		entry[i].type = KVM_IRQ_ROUTING_MSI;
+		entry[i].u.msi.address_lo = (u32)ic->route[i].addr;
+		entry[i].u.msi.address_hi = (u32)(ic->route[i].addr >> 32);
+		entry[i].u.msi.data = ic->route[i].data;
 	}
-	return kvm_set_gsi_routing(ic->vm, &t.head);
+	return kvm_set_gsi_routing(ic->vm, entry, PC_IOAPIC_PINS);
 }
 
 void irqchip_msi_route(struct irqchip *ic, u32 gsi, u64 addr, u32 data)

@@ -170,9 +170,19 @@ int kvm_signal_msi(int vm, u64 addr, u32 data)
 	return kvm_ioctl(vm, KVM_SIGNAL_MSI, &msi);
 }
 
-int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *table)
+int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing_entry *entries, u32 nr)
 {
-	return kvm_ioctl(vm, KVM_SET_GSI_ROUTING, table);
+	union {
+		struct kvm_irq_routing table;
+		u8 room[sizeof(struct kvm_irq_routing) + KVM_MAX_ROUTES * sizeof(*entries)];
+	} u;
+
+	if (nr > KVM_MAX_ROUTES)
+		return -E2BIG;
+	memset(&u.table, 0, sizeof(u.table));
+	u.table.nr = nr;
+	memcpy(u.table.entries, entries, nr * sizeof(*entries));
+	return kvm_ioctl(vm, KVM_SET_GSI_ROUTING, &u.table);
 }
 
 int kvm_irqfd(int vm, int eventfd, u32 gsi, bool attach)
@@ -202,11 +212,6 @@ int kvm_ioeventfd(int vm, int eventfd, u64 addr, u32 len, bool pio, bool attach)
 int kvm_create_vcpu(int vm, u32 id)
 {
 	return kvm_ioctl_long(vm, KVM_CREATE_VCPU, id);
-}
-
-int kvm_run(int vcpu)
-{
-	return kvm_ioctl_long(vcpu, KVM_RUN, 0);
 }
 
 int kvm_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid)
@@ -246,19 +251,43 @@ int kvm_set_mp_state(int vcpu, u32 state)
 	return kvm_ioctl(vcpu, KVM_SET_MP_STATE, &s);
 }
 
-int kvm_set_msr(int vcpu, u32 index, u64 value)
+static int one_msr(int vcpu, unsigned long request, u32 index, u64 *value)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = {
-		.head.nmsrs = 1,
-		.entry = { .index = index, .data = value },
-	};
-	int r = kvm_ioctl(vcpu, KVM_SET_MSRS, &m);
+	union {
+		struct kvm_msrs msrs;
+		u8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} u;
+	int r;
 
+	memset(&u, 0, sizeof(u));
+	u.msrs.nmsrs = 1;
+	u.msrs.entries[0].index = index;
+	u.msrs.entries[0].data = *value;
+	r = kvm_ioctl(vcpu, request, &u);
+	*value = u.msrs.entries[0].data;
 	/* KVM answers with the number of MSRs that it took. */
 	return r == 1 ? 0 : r < 0 ? r : -EINVAL;
+}
+
+int kvm_set_msr(int vcpu, u32 index, u64 value)
+{
+	return one_msr(vcpu, KVM_SET_MSRS, index, &value);
+}
+
+int kvm_get_msr(int vcpu, u32 index, u64 *value)
+{
+	*value = 0;
+	return one_msr(vcpu, KVM_GET_MSRS, index, value);
+}
+
+int kvm_get_xsave(int vcpu, struct kvm_xsave *x)
+{
+	return kvm_ioctl(vcpu, KVM_GET_XSAVE, x);
+}
+
+int kvm_set_xsave(int vcpu, const struct kvm_xsave *x)
+{
+	return kvm_ioctl(vcpu, KVM_SET_XSAVE, x);
 }
 
 int kvm_get_events(int vcpu, struct kvm_vcpu_events *ev)
@@ -342,7 +371,7 @@ int kvm_stats_read(int stats_fd, void (*fn)(void *arg, const char *name, u64 val
 		return err;
 	desc_size = sizeof(struct kvm_stats_desc) + h.name_size;
 	size = desc_size * h.num_desc;
-	descs = malloc(size);
+	descs = calloc(1, size);
 	if (!descs)
 		return -ENOMEM;
 	err = read_all(stats_fd, descs, size, h.desc_offset);

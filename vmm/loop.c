@@ -85,8 +85,12 @@ void loop_destroy(struct loop *l)
 		l->watches = w->next;
 		free(w);
 	}
-	while (l->timers)
-		loop_timer_destroy(l->timers);
+	while (l->timers) {
+		struct loop_timer *t = l->timers;
+
+		l->timers = t->next;
+		free(t);
+	}
 	if (l->epoll >= 0)
 		close(l->epoll);
 	if (l->wake >= 0)

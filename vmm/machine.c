@@ -14,6 +14,7 @@
 #include "base/size.h"
 #include "devices/uart16550.h"
 #include "vmm/cpuid.h"
+#include "vmm/gdb/server.h"
 #include "vmm/kvm.h"
 #include "vmm/machine_priv.h"
 #include "vmm/report.h"
@@ -26,6 +27,7 @@
 #define KVM_LAPIC_KHZ	 1000000u
 
 #define FLUSH_TIMEOUT_MS 5000
+#define GDB_LAST_WORD_MS 1000
 
 /* --- building ---------------------------------------------------------------------------------- */
 
@@ -140,7 +142,7 @@ static int create_vm(struct machine *m, struct error *e)
 	return err;
 }
 
-static void vcpu_ended(void *arg, struct vcpu *v, enum vcpu_end why)
+void machine_vcpu_ended(void *arg, struct vcpu *v, enum vcpu_end why)
 {
 	struct machine *m = arg;
 
@@ -160,7 +162,11 @@ static void vcpu_eoi(void *arg, u8 vector)
 	irqchip_eoi(&((struct machine *)arg)->irqchip, vector);
 }
 
-static const struct vcpu_ops machine_vcpu_ops = { .ended = vcpu_ended, .ioapic_eoi = vcpu_eoi };
+static const struct vcpu_ops machine_vcpu_ops = {
+	.ended = machine_vcpu_ended,
+	.ioapic_eoi = vcpu_eoi,
+	.debug = machine_debug,
+};
 
 static int create_vcpus(struct machine *m, struct error *e)
 {
@@ -176,9 +182,10 @@ static int create_vcpus(struct machine *m, struct error *e)
 	if (most && (int)m->cfg->cpus > most)
 		return error_set(e, -E2BIG, "--cpus %u: this host's KVM allows %d", m->cfg->cpus,
 				 most);
-	m->vcpu = calloc(m->cfg->cpus, sizeof(*m->vcpu));
+	m->vcpu = aligned_alloc(_Alignof(struct vcpu), m->cfg->cpus * sizeof(*m->vcpu));
 	if (!m->vcpu)
 		return error_sys(e, -ENOMEM, "%u vCPUs", m->cfg->cpus);
+	memset(m->vcpu, 0, m->cfg->cpus * sizeof(*m->vcpu));
 	for (unsigned i = 0; i < m->cfg->cpus; i++) {
 		struct vcpu *v = &m->vcpu[i];
 		int err;
@@ -331,6 +338,8 @@ static int build(struct machine *m, struct error *e)
 		err = load_images(m, e);
 	if (!err)
 		err = vcpu_set_boot_state(&m->vcpu[0], &m->boot, e);
+	if (!err)
+		err = machine_add_gdb(m, e);
 	return err;
 }
 
@@ -361,6 +370,7 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	console_restore(&m->console);
+	gdb_server_destroy(m->gdb);
 	machine_remove_devices(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpu[i]);
@@ -444,6 +454,7 @@ static int start(struct machine *m, struct error *e)
 
 	if (err)
 		return error_sys(e, err, "signal handler");
+	console_enter(&m->console);
 	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
 		err = m->chardev[i] ? chardev_start(m->chardev[i]) : 0;
 		if (err)
@@ -452,6 +463,8 @@ static int start(struct machine *m, struct error *e)
 	if (m->cfg->timeout_s)
 		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		if (m->cfg->paused)
+			vcpu_request_pause(&m->vcpu[i]);
 		err = vcpu_start(&m->vcpu[i], e);
 		if (err)
 			return err;
@@ -494,8 +507,11 @@ const struct machine_result *machine_run(struct machine *m)
 		vcpu_join(&m->vcpu[i]);
 	r->end = (enum machine_end)atomic_load(&m->ended);
 	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
-		if (m->chardev[i])
+		if (m->chardev[i]) {
 			chardev_flush(m->chardev[i], FLUSH_TIMEOUT_MS);
+			serial_drain(&m->serial[i]);
+		}
+	gdb_server_ended(m->gdb, r->status, r->end == MACHINE_END_USER ? 0 : GDB_LAST_WORD_MS);
 	signals_release(&signals);
 	console_restore(&m->console);
 	write_report(m);

@@ -48,6 +48,7 @@ struct machine {
 	void *fdt;
 	size_t fdt_size;
 
+	struct gdb_server *gdb; /* NULL: nobody debugs this machine */
 	struct loop_timer *timeout;
 	atomic_int ended; /* enum machine_end; the first writer wins */
 	atomic_int crashes;
@@ -61,6 +62,11 @@ struct machine {
 int machine_add_devices(struct machine *m, struct error *e);
 void machine_remove_devices(struct machine *m);
 void machine_init_env(struct machine *m);
+
+/* machine_gdb.c: listens where cfg->gdb says; nothing without it. */
+int machine_add_gdb(struct machine *m, struct error *e);
+bool machine_debug(void *arg, struct vcpu *v, enum vcpu_end why); /* struct vcpu_ops.debug */
+void machine_vcpu_ended(void *arg, struct vcpu *v, enum vcpu_end why);
 
 /* machine_stats.c */
 void machine_stats_start(struct machine *m);

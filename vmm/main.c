@@ -14,6 +14,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "run", cmd_run, "boot a guest: the tiny kernel, Linux, multiboot or a flat image" },
+	{ "debug", cmd_debug, "boot a guest under gdb, from its first instruction" },
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to do about the rest" },
 };

@@ -86,7 +86,7 @@ static enum probe_outcome probe_exit(const struct kvm_run *run)
 static int probe_one(int kvm, u32 run_size, u8 *page, enum probe_outcome *out)
 {
 	struct kvm_regs regs = { .rip = PROBE_CODE, .rsp = 0xf00, .rflags = 2 };
-	int vm = kvm_create_vm(kvm), vcpu = -1, err = vm;
+	int vm = kvm_create_vm(kvm), vcpu = -1, err;
 	struct kvm_run *run = MAP_FAILED;
 	struct kvm_cpuid2 *cpuid = NULL;
 	struct kvm_sregs sregs;

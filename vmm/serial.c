@@ -7,7 +7,9 @@
 #include <pty.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILE_PREFIX "file:"
@@ -72,6 +74,23 @@ int serial_open(struct serial_backend *s, const char *spec, struct error *e)
 		s->owned = true;
 	}
 	return 0;
+}
+
+void serial_drain(const struct serial_backend *s)
+{
+	const struct timespec step = { .tv_nsec = 5000000 };
+	int unread = 0, before = 0;
+
+	if (s->slave_fd < 0)
+		return;
+	for (int idle_ms = 0; idle_ms < SERIAL_DRAIN_MS; idle_ms += 5) {
+		if (ioctl(s->slave_fd, FIONREAD, &unread) || !unread)
+			return;
+		if (unread != before)
+			idle_ms = 0;
+		before = unread;
+		nanosleep(&step, NULL);
+	}
 }
 
 void serial_close(struct serial_backend *s)

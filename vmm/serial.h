@@ -20,6 +20,13 @@ int serial_check(const char *spec, struct error *e);
 
 /* Opens it. 0 or -errno with e filled. A NULL spec means "none". */
 int serial_open(struct serial_backend *s, const char *spec, struct error *e);
+
+/*
+ * Waits until whoever reads a pty has read it all, because closing it drops what is unread; gives
+ * up once nothing was read for SERIAL_DRAIN_MS. Everything else is drained already.
+ */
+#define SERIAL_DRAIN_MS 300
+void serial_drain(const struct serial_backend *s);
 void serial_close(struct serial_backend *s);
 
 #endif

@@ -25,11 +25,11 @@ struct exit_place {
 };
 
 struct exit_stats {
+	bool detailed;		     /* first, beside the counts of the common reasons */
 	u64 count[STATS_MAX_REASON]; /* owning vCPU thread only */
 	u64 ns[STATS_MAX_REASON];    /* time from the exit to the next entry */
-	bool detailed;
-	struct exit_place *place; /* STATS_MAX_PLACES, open addressing; NULL unless detailed */
-	u64 places_lost;	  /* accesses that found the table full */
+	struct exit_place *place;    /* STATS_MAX_PLACES, open addressing; NULL unless detailed */
+	u64 places_lost;	     /* accesses that found the table full */
 };
 
 /* 0 or -ENOMEM. */

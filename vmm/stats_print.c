@@ -23,7 +23,8 @@ static size_t sorted_places(const struct exit_stats *s,
 	for (u32 i = 0; s->detailed && i < STATS_MAX_PLACES; i++)
 		if (s->place[i].used)
 			out[n++] = &s->place[i];
-	qsort(out, n, sizeof(out[0]), by_count);
+	if (n)
+		qsort(out, n, sizeof(out[0]), by_count);
 	return n;
 }
 

@@ -36,17 +36,22 @@ struct vcpu_ops {
 	void (*ended)(void *arg, struct vcpu *v, enum vcpu_end why);
 	/* Split irqchip: the guest signalled end of interrupt for a level-triggered vector. */
 	void (*ioapic_eoi)(void *arg, u8 vector);
+	/*
+	 * Before ended(): a debugger may take over the exit in v->run (its own breakpoints among them);
+	 * why is what it means otherwise. True: run on, after a pause if one has been asked for.
+	 */
+	bool (*debug)(void *arg, struct vcpu *v, enum vcpu_end why);
 };
 
 struct vcpu {
-	/* Hot: touched by every exit. */
-	struct kvm_run *run;
-	const struct bus *pio, *mmio;
-	const struct bus_entry *pio_hint, *mmio_hint;
-	struct exit_stats stats;
+	/* Hot: what every exit touches comes first, in two cache lines. */
+	_Alignas(64) struct kvm_run *run;
 	int fd;
 	atomic_uint request; /* VCPU_REQ_*; set by others, acted on outside the guest */
+	struct bus_hint pio_hint, mmio_hint;
+	struct exit_stats stats;
 
+	const struct bus *pio, *mmio;
 	unsigned id;
 	const struct vcpu_ops *ops;
 	void *ops_arg;
@@ -77,7 +82,12 @@ int vcpu_start(struct vcpu *v, struct error *e);
 void vcpu_request_stop(struct vcpu *v);
 void vcpu_join(struct vcpu *v);
 
-/* Pause leaves the guest and waits until the thread stands still; resume lets it go on. */
+/*
+ * Pause leaves the guest and waits until the thread stands still, with the access that the guest was
+ * at completed, so that its registers are consistent; resume lets it go on. request_pause does not
+ * wait, and may come from the vCPU's own thread.
+ */
+void vcpu_request_pause(struct vcpu *v);
 void vcpu_pause(struct vcpu *v);
 void vcpu_resume(struct vcpu *v);
 

@@ -25,7 +25,7 @@
 /* i8042: data port 0x60, command/status port 0x64. Port 0x61 (system control B) is the PIT's. */
 #define PC_I8042_DATA  0x60
 #define PC_I8042_CMD   0x64
-#define PC_I8042_IRQ	1
+#define PC_I8042_IRQ   1
 #define PC_I8042_RESET 0xfe /* command: pulse the reset line */
 
 /* Reset control register (as in PIIX and ICH): bit 2 resets, bit 1 chooses a hard reset. */

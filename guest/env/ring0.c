@@ -30,7 +30,7 @@ _Noreturn void env_panic(const char *file, int line, const char *fmt, ...)
 	n = kvscnprintf(where, sizeof(where), fmt, ap);
 	va_end(ap);
 	kscnprintf(where + n, sizeof(where) - (size_t)n, " [%s:%d]", file, line);
-	panic("%s", where);
+	panic_from(__builtin_frame_address(0), "%s", where);
 }
 
 u64 env_now_ns(void)

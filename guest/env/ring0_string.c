@@ -2,27 +2,12 @@
 /*
  * ring0_string.c - the standard names of string.h in the guest, over the bodies of guest/lib.
  *
- * Guest only: on the host these names are libc's (and AddressSanitizer's). The three that a CPU has
- * string instructions for are weak, so that an architecture's own win.
+ * Guest only: on the host these names are libc's (and AddressSanitizer's). memcpy, memmove and
+ * memset are the architecture's (guest/arch/x86/string.c).
  */
 #include "guest/lib/string.h"
 
-/* Names in parentheses are not taken for the macros of string.h. */
-__attribute__((weak)) void *(memcpy)(void *restrict dst, const void *restrict src, size_t n)
-{
-	return lib_memcpy(dst, src, n);
-}
-
-__attribute__((weak)) void *(memmove)(void *dst, const void *src, size_t n)
-{
-	return lib_memmove(dst, src, n);
-}
-
-__attribute__((weak)) void *(memset)(void *dst, int c, size_t n)
-{
-	return lib_memset(dst, c, n);
-}
-
+/* A name in parentheses is not taken for the macro of string.h. */
 int(memcmp)(const void *a, const void *b, size_t n)
 {
 	return lib_memcmp(a, b, n);

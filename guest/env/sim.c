@@ -2,9 +2,14 @@
 /*
  * sim.c - env.h in virtual time. Linked instead of host.c.
  *
- * Rule S1: an event runs at max(its time, the moment its CPU is free), and the machine's clock
+ * Rule V1: an event runs at max(its time, the moment its CPU is free), and the machine's clock
  * never goes back. An event whose CPU is still busy is put back for that moment, behind what was
  * queued for it earlier.
+ *
+ * The queue: events of the next few microseconds are in a heap by (time, seq). Later ones are in a
+ * wheel of levels, each slot of a level 64 times as long as one below: the level is where the time
+ * differs from the wheel's own first, so an event costs a list operation each level it comes down.
+ * Rule V2: everything in the heap is before `horizon`, everything in the wheel at or after it.
  */
 #include "guest/env/sim.h"
 
@@ -12,13 +17,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "guest/lib/bitops.h"
 #include "guest/lib/env.h"
 #include "guest/lib/printf.h"
 
 /* One turn of a waiting loop, and how many in one event are a wait that never ends: while an event
  * runs nothing else does, so nothing can end it. */
-#define RELAX_NS  50
-#define MAX_RELAX 1000000u
+#define RELAX_NS    50
+#define MAX_RELAX   1000000u
+
+#define NEAR_SHIFT  14 /* the heap spans 16 us */
+#define LEVEL_SHIFT 6
+#define SLOTS	    (1u << LEVEL_SHIFT)
+#define LEVELS	    9 /* 14 + 9 * 6 > 64 */
+#define IN_WHEEL    UINT32_MAX
 
 struct sim_cpu {
 	u64 free_at; /* ns: has work up to here */
@@ -27,38 +39,46 @@ struct sim_cpu {
 	unsigned preempt_count;
 };
 
+struct heap_entry {
+	u64 time, seq;
+	struct sim_event *ev;
+};
+
 struct sim {
-	struct rb_root_cached queue; /* by (time, seq) */
 	u64 now, next_seq;
 	unsigned nr_cpus, cpu;
 	unsigned relaxed;
+	struct heap_entry *heap;
+	u32 nr_heap, heap_size;
+	u64 base; /* start of the heap's span; the wheel's own time */
+	u64 used[LEVELS];
+	struct list_head slots[LEVELS][SLOTS];
 	struct sim_cpu cpus[];
 };
 
 /* Whose sim_run() is running: the seam has no instance argument. */
 static struct sim *current_sim;
 
-static bool event_less(const struct rb_node *a, const struct rb_node *b)
-{
-	const struct sim_event *x = rb_entry(a, struct sim_event, node);
-	const struct sim_event *y = rb_entry(b, struct sim_event, node);
-
-	return x->time != y->time ? x->time < y->time : x->seq < y->seq;
-}
-
 struct sim *sim_new(unsigned nr_cpus)
 {
 	struct sim *sim = calloc(1, sizeof(*sim) + nr_cpus * sizeof(sim->cpus[0]));
 
-	if (sim)
-		sim->nr_cpus = nr_cpus;
+	if (!sim)
+		return NULL;
+	sim->nr_cpus = nr_cpus;
+	for (unsigned l = 0; l < LEVELS; l++)
+		for (unsigned i = 0; i < SLOTS; i++)
+			INIT_LIST_HEAD(&sim->slots[l][i]);
 	return sim;
 }
 
 void sim_free(struct sim *sim)
 {
+	if (!sim)
+		return;
 	if (current_sim == sim)
 		current_sim = NULL;
+	free(sim->heap);
 	free(sim);
 }
 
@@ -72,18 +92,138 @@ u64 sim_busy_ns(const struct sim *sim, unsigned cpu)
 	return sim->cpus[cpu].busy_ns;
 }
 
+unsigned sim_preempt_count(const struct sim *sim, unsigned cpu)
+{
+	return sim->cpus[cpu].preempt_count;
+}
+
+/* ---- the heap ---------------------------------------------------------------------------------- */
+
+static bool before(const struct heap_entry *a, const struct heap_entry *b)
+{
+	return a->time != b->time ? a->time < b->time : a->seq < b->seq;
+}
+
+static void heap_set(struct sim *sim, u32 i, struct heap_entry e)
+{
+	sim->heap[i] = e;
+	e.ev->heap_index = i;
+}
+
+static void sift_up(struct sim *sim, u32 i, struct heap_entry e)
+{
+	while (i && before(&e, &sim->heap[(i - 1) / 2])) {
+		heap_set(sim, i, sim->heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	heap_set(sim, i, e);
+}
+
+static void sift_down(struct sim *sim, u32 i, struct heap_entry e)
+{
+	for (;;) {
+		u32 child = 2 * i + 1;
+
+		if (child >= sim->nr_heap)
+			break;
+		if (child + 1 < sim->nr_heap && before(&sim->heap[child + 1], &sim->heap[child]))
+			child++;
+		if (!before(&sim->heap[child], &e))
+			break;
+		heap_set(sim, i, sim->heap[child]);
+		i = child;
+	}
+	heap_set(sim, i, e);
+}
+
+static void heap_push(struct sim *sim, struct sim_event *ev)
+{
+	if (sim->nr_heap == sim->heap_size) {
+		u32 size = sim->heap_size ? 2 * sim->heap_size : 64;
+		void *heap = realloc(sim->heap, size * sizeof(sim->heap[0]));
+
+		BUG_ON(!heap);
+		sim->heap = heap;
+		sim->heap_size = size;
+	}
+	sift_up(sim, sim->nr_heap++, (struct heap_entry){ ev->time, ev->seq, ev });
+}
+
+static void heap_remove(struct sim *sim, u32 i)
+{
+	struct heap_entry last = sim->heap[--sim->nr_heap];
+
+	if (i == sim->nr_heap)
+		return;
+	if (i && before(&last, &sim->heap[(i - 1) / 2]))
+		sift_up(sim, i, last);
+	else
+		sift_down(sim, i, last);
+}
+
+/* ---- the wheel ----------------------------------------------------------------------------------- */
+
+static void insert(struct sim *sim, struct sim_event *ev)
+{
+	u64 diff = (ev->time ^ sim->base) >> NEAR_SHIFT;
+	unsigned level, slot;
+
+	if (!diff || ev->time < sim->base) {
+		heap_push(sim, ev);
+		return;
+	}
+	level = __fls(diff) / LEVEL_SHIFT;
+	slot = (ev->time >> (NEAR_SHIFT + level * LEVEL_SHIFT)) % SLOTS;
+	ev->heap_index = IN_WHEEL;
+	ev->level = (u8)level;
+	ev->slot = (u8)slot;
+	list_add_tail(&ev->node, &sim->slots[level][slot]);
+	sim->used[level] |= BIT(slot);
+}
+
+/* Makes the heap hold the next event; false when there is none. */
+static bool refill(struct sim *sim)
+{
+	while (!sim->nr_heap) {
+		unsigned level = 0, slot, shift;
+		struct list_head list = { &list, &list };
+		struct sim_event *ev, *tmp;
+
+		while (level < LEVELS && !sim->used[level])
+			level++;
+		if (level == LEVELS)
+			return false;
+		/* Times above the level's bits are the base's own; so its first slot is next. */
+		slot = __ffs(sim->used[level]);
+		shift = NEAR_SHIFT + level * LEVEL_SHIFT;
+		sim->base &= shift + LEVEL_SHIFT < 64 ? ~0ULL << (shift + LEVEL_SHIFT) : 0;
+		sim->base |= (u64)slot << shift;
+		sim->used[level] &= ~BIT(slot);
+		list_splice_init(&sim->slots[level][slot], &list);
+		list_for_each_entry_safe(ev, tmp, &list, node)
+			insert(sim, ev);
+	}
+	return true;
+}
+
 static void enqueue(struct sim *sim, struct sim_event *ev, u64 time)
 {
 	ev->time = time;
 	ev->seq = sim->next_seq++;
 	ev->queued = true;
-	rb_add_cached(&ev->node, &sim->queue, event_less);
+	insert(sim, ev);
 }
 
 static void dequeue(struct sim *sim, struct sim_event *ev)
 {
-	rb_erase_cached(&ev->node, &sim->queue);
 	ev->queued = false;
+	if (ev->heap_index != IN_WHEEL) {
+		heap_remove(sim, ev->heap_index);
+		return;
+	}
+	list_unlink(&ev->node);
+	if (list_empty(&sim->slots[ev->level][ev->slot]))
+		sim->used[ev->level] &= ~BIT(ev->slot);
 }
 
 void sim_schedule(struct sim *sim, struct sim_event *ev, unsigned cpu, u64 time, sim_fn fn)
@@ -102,16 +242,35 @@ bool sim_cancel(struct sim *sim, struct sim_event *ev)
 	return true;
 }
 
-static struct sim_event *first_event(const struct sim *sim)
+u64 sim_next_time(struct sim *sim)
 {
-	return rb_entry_safe(rb_first_cached(&sim->queue), struct sim_event, node);
+	return refill(sim) ? sim->heap[0].time : UINT64_MAX;
 }
 
-u64 sim_next_time(const struct sim *sim)
+const char *sim_check(const struct sim *sim)
 {
-	const struct sim_event *ev = first_event(sim);
+	u64 horizon = sim->base + BIT(NEAR_SHIFT);
 
-	return ev ? ev->time : UINT64_MAX;
+	for (u32 i = 0; i < sim->nr_heap; i++) {
+		const struct heap_entry *e = &sim->heap[i];
+
+		if (i && before(e, &sim->heap[(i - 1) / 2]))
+			return "V2: the heap is out of order";
+		if (e->ev->heap_index != i || !e->ev->queued || e->time >= horizon)
+			return "V2: an event in the heap does not belong there";
+	}
+	for (unsigned l = 0; l < LEVELS; l++) {
+		for (unsigned i = 0; i < SLOTS; i++) {
+			const struct sim_event *ev;
+
+			if (list_empty(&sim->slots[l][i]) == !!(sim->used[l] & BIT(i)))
+				return "V2: a slot's bit is wrong";
+			list_for_each_entry(ev, &sim->slots[l][i], node)
+				if (ev->time < horizon || ev->level != l || ev->slot != i)
+					return "V2: an event in the wrong slot";
+		}
+	}
+	return NULL;
 }
 
 static void run_event(struct sim *sim, struct sim_event *ev)
@@ -129,11 +288,11 @@ static void run_event(struct sim *sim, struct sim_event *ev)
 u64 sim_run(struct sim *sim, u64 until)
 {
 	struct sim *outer = current_sim;
-	struct sim_event *ev;
 	u64 ran = 0;
 
 	current_sim = sim;
-	while ((ev = first_event(sim)) && ev->time <= until) {
+	while (refill(sim) && sim->heap[0].time <= until) {
+		struct sim_event *ev = sim->heap[0].ev;
 		u64 free_at = sim->cpus[ev->cpu].free_at;
 
 		dequeue(sim, ev);
@@ -157,7 +316,7 @@ void sim_spend(struct sim *sim, u64 ns)
 	cpu->busy_ns += ns;
 }
 
-/* ---- env.h; outside sim_run() time is 0 and there is one CPU --------------------------------- */
+/* ---- env.h; outside sim_run() time is 0 and there is one CPU ----------------------------------- */
 
 static struct sim_cpu *this_cpu(void)
 {

@@ -12,7 +12,7 @@
 #ifndef GUEST_ENV_SIM_H
 #define GUEST_ENV_SIM_H
 
-#include "guest/lib/rbtree.h"
+#include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
 struct sim;
@@ -21,10 +21,12 @@ typedef void (*sim_fn)(struct sim *sim, struct sim_event *ev);
 
 /* Embedded in the owner's structure; zero-initialise. A queued event must stay. */
 struct sim_event {
-	struct rb_node node;
+	struct list_head node;
 	u64 time; /* ns */
 	u64 seq;
 	unsigned cpu;
+	u32 heap_index;
+	u8 level, slot;
 	bool queued;
 	sim_fn fn;
 };
@@ -42,7 +44,7 @@ bool sim_cancel(struct sim *sim, struct sim_event *ev);
 u64 sim_run(struct sim *sim, u64 until);
 
 /* The time of the next event, or UINT64_MAX. */
-u64 sim_next_time(const struct sim *sim);
+u64 sim_next_time(struct sim *sim);
 
 /* From within an event: the CPU works for that long. */
 void sim_spend(struct sim *sim, u64 ns);
@@ -50,5 +52,9 @@ void sim_spend(struct sim *sim, u64 ns);
 u64 sim_now(const struct sim *sim);
 /* How long a CPU has worked so far. */
 u64 sim_busy_ns(const struct sim *sim, unsigned cpu);
+unsigned sim_preempt_count(const struct sim *sim, unsigned cpu);
+
+/* NULL, or the broken rule of the queue of events. */
+const char *sim_check(const struct sim *sim);
 
 #endif

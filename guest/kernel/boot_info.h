@@ -43,13 +43,15 @@ struct boot_info {
 	bool has_fdt;
 	struct dt fdt;	  /* blob in the linear map */
 	phys_t fdt_phys;  /* 0 without one */
-	u32 tsc_khz;	  /* /chosen parallax,tsc-khz, or 0 */
-	u32 lapic_khz;	  /* /chosen parallax,lapic-khz, or 0 */
+	u64 tsc_khz;	  /* /chosen parallax,tsc-khz, or 0 */
+	u64 lapic_khz;	  /* /chosen parallax,lapic-khz, or 0 */
 	const char *virt; /* /chosen parallax,virt: "full", "para"; NULL without */
 
 	phys_t rsdp;	  /* 0: no ACPI */
 	bool has_s5;	  /* the two below are known */
-	u16 pm1a_cnt;	  /* PM1a control port */
+	u16 pm1a_cnt;	  /* PM1a control port, or 0 */
+	phys_t sleep_cnt; /* sleep control register of hardware-reduced ACPI, or 0 */
+	u16 pm_timer;	  /* ACPI PM timer's port, or 0 */
 	u8 s5_typ;	  /* SLP_TYPa of \_S5 */
 	u8 isa_irq0_gsi;  /* IOAPIC input of the PIT: 2 on any PC, unless MADT says otherwise */
 	phys_t ioapic;	  /* register base */

@@ -38,8 +38,8 @@ void boot_mem_init(const struct boot_info *bi)
 	for (size_t i = 0; i < map.memory.count; i++) {
 		const struct memblock_region *r = &map.memory.region[i];
 
-		pr_info("  RAM     %016lx-%016lx  %8lu KiB  node %d\n", r->base, r->base + r->size - 1,
-			r->size >> 10, MAX(r->node, 0));
+		pr_info("  RAM     %016lx-%016lx  %8lu KiB  node %d\n", r->base,
+			r->base + r->size - 1, r->size >> 10, MAX(r->node, 0));
 	}
 	reserve("first MiB: firmware, and the code other CPUs start in", 0, LOW_MEMORY);
 	reserve("kernel image", KERNEL_PHYS, (u64)(_end - _text));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* demo.c - demo=switch: two threads per CPU that never give it up, and the tick that makes them. */
+/* demo.c - demo=switch: what the tick does, and what the machine's services cost. */
+#include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/smp.h"
+#include "guest/kernel/costs.h"
 #include "guest/kernel/init.h"
-#include "guest/kernel/irq.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
@@ -10,7 +11,7 @@
 #include "guest/kernel/time.h"
 #include "guest/platform/platform.h"
 
-#define RUN_MS	 100
+#define RUN_MS	 60
 #define MAX_CPUS 2u /* that take part: the table stays small */
 #define THREADS	 (2 * MAX_CPUS)
 
@@ -33,19 +34,12 @@ static int spin(void *arg)
 	return 0;
 }
 
-static void print_row(const char *name, unsigned cpu, const struct spinner *s)
-{
-	console_printf("  %-10s %3u %14lu %9lu.%03lu %11lu\n", name, cpu, s->count,
-		       s->runtime_ns / 1000000, s->runtime_ns / 1000 % 1000, s->preemptions);
-}
-
-void demo_switch(void)
+static void show_preemption(void)
 {
 	static struct spinner spinners[THREADS];
 	static const char *const names[THREADS] = { "spin-A", "spin-B", "spin-C", "spin-D" };
-	unsigned cpus = MIN(nr_cpus, MAX_CPUS), nr = 2 * cpus;
-	u64 switches = nr_context_switches(), start = clock_ns(), ms;
-	unsigned tick = platform_tick_vector();
+	unsigned nr = 2 * MIN(nr_cpus, MAX_CPUS);
+	u64 switches = nr_context_switches();
 
 	for (unsigned i = 0; i < nr; i++) {
 		spinners[i].task = kthread_create(spin, &spinners[i], "%s", names[i]);
@@ -58,24 +52,51 @@ void demo_switch(void)
 	WRITE_ONCE(stop, true);
 	for (unsigned i = 0; i < nr; i++)
 		kthread_join(spinners[i].task);
-	ms = (clock_ns() - start) / NSEC_PER_MSEC;
+	switches = nr_context_switches() - switches;
 
-	console_printf("\nThreads that never yield, sharing CPUs for %lu ms under a %u Hz tick\n", ms,
+	console_printf("\nTwo threads per CPU that never yield, %u ms under a %u Hz tick\n", RUN_MS,
 		       tick_hz);
-	console_printf("  thread     CPU     loops done   run time ms   preempted\n");
-	for (unsigned i = 0; i < nr; i++)
-		print_row(names[i], i / 2, &spinners[i]);
-	console_printf("  %-17s %lu\n", "context switches", nr_context_switches() - switches);
-	console_printf("  %-17s %s\n", "platform", platform->name);
-	console_printf("  %-17s %s\n", "interrupts", platform_names.irqchip);
-	console_printf("  %-17s %s\n", "clock", clock_source()->name);
-	console_printf("  %-17s %s, %lu interrupts\n", "tick", platform_names.tick,
-		       irq_count_all(tick));
-	console_printf("  %-17s %lu reschedule, %lu call function\n", "between CPUs",
-		       irq_count_all(VECTOR_RESCHEDULE), irq_count_all(VECTOR_CALL_FUNCTION));
+	console_printf("  thread  CPU     loops done   run time ms   preempted\n");
+	for (unsigned i = 0; i < nr; i++) {
+		const struct spinner *s = &spinners[i];
+
+		console_printf("  %-7s %3u %14lu %9lu.%03lu %11lu\n", names[i], i / 2, s->count,
+			       s->runtime_ns / 1000000, s->runtime_ns / 1000 % 1000,
+			       s->preemptions);
+	}
+	console_printf("  context switches  %lu\n", switches);
+}
+
+static void show_cost(const char *what, u64 ns, const char *how)
+{
+	if (ns)
+		console_printf("  %-20s %5lu.%03lu us  %s\n", what, ns / 1000, ns % 1000, how);
+}
+
+static void show_costs(void)
+{
+	u64 written, spared;
+
+	console_printf("\nThis machine, and what its services cost\n");
+	console_printf("  %-20s %s\n", "platform", platform->name);
+	console_printf("  %-20s %s; tick by the %s\n", "interrupts", platform_names.irqchip,
+		       platform_names.tick);
+	show_cost("read the clock", cost_clock_read(), clock_source()->name);
+	show_cost("switch threads", cost_switch(), "one waking the other, on one CPU");
+	show_cost("call on another CPU", cost_call(), "an interrupt there and its answer");
+	show_cost("CPUID", cost_cpuid(), "which a hypervisor always answers");
+	show_cost("read a port", cost_port_read(), "which the VMM answers");
+	lapic_eoi_counts(&written, &spared);
+	console_printf("  %-20s %9lu     of which PV EOI spared %lu\n", "ends of interrupt",
+		       written + spared, spared);
 	if (platform->steal_ns)
-		console_printf("  %-17s %lu us stolen by the host on CPU 0%s%s\n", "paravirtual",
-			       platform->steal_ns(0) / 1000, *platform_names.extras ? "; " : "",
-			       platform_names.extras);
-	console_printf("  %-17s 16550 at COM1, polled\n\n", "console");
+		console_printf("  %-20s %9lu ms  that CPU 0 wanted to run and could not\n",
+			       "stolen by the host", platform->steal_ns(0) / NSEC_PER_MSEC);
+	console_printf("\n");
+}
+
+void demo_switch(void)
+{
+	show_preemption();
+	show_costs();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * init.c - the command line's wishes, first match wins:
- *   panic=NAME       a crash, to see its report       selftest=all|NAME,...  TAP, status 0 or 1
+ *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         demo=switch            the default
  */
@@ -48,10 +48,12 @@ int init_main(void *unused)
 		machine_exit(selftest_run(v) ? 0 : 1);
 	v = option_value("exit", buf, sizeof(buf));
 	if (v) {
-		u64 status = boot_option_u64("exit", 0);
+		u64 status = *v ? boot_option_u64("exit", EXIT_STATUS_PANIC) : 0;
 
-		if (status > 255)
-			pr_warn("exit=%lu: a status has 8 bits; %lu is used", status, status & 255);
+		if (status > UINT8_MAX) {
+			pr_err("exit=%lu: a status has 8 bits", status);
+			status = EXIT_STATUS_PANIC;
+		}
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));

@@ -64,17 +64,3 @@ u64 irq_count(unsigned vector, unsigned cpu)
 {
 	return READ_ONCE(per_cpu(irq_counts, cpu).n[vector]);
 }
-
-u64 irq_count_all(unsigned vector)
-{
-	u64 sum = 0;
-
-	for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-		sum += irq_count(vector, cpu);
-	return sum;
-}
-
-const char *irq_name(unsigned vector)
-{
-	return actions[vector].name;
-}

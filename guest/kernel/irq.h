@@ -33,9 +33,7 @@ void irq_set_handler(unsigned vector, const char *name, irq_handler_fn fn, void 
 /* Called by trap_entry() only. */
 void irq_dispatch(struct pt_regs *regs);
 
-/* How often a vector has fired on a CPU / on all; its name, or NULL when it has none. */
+/* How often a vector has fired on a CPU. */
 u64 irq_count(unsigned vector, unsigned cpu);
-u64 irq_count_all(unsigned vector);
-const char *irq_name(unsigned vector);
 
 #endif

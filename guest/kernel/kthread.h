@@ -18,12 +18,12 @@ struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char
 void kthread_bind(struct task_struct *t, unsigned cpu);
 
 /* Creates and wakes. */
-#define kthread_run(fn, data, ...)                                              \
-	({                                                                      \
+#define kthread_run(fn, data, ...)                                                    \
+	({                                                                            \
 		struct task_struct *kthread_ = kthread_create(fn, data, __VA_ARGS__); \
-		if (kthread_)                                                   \
-			wake_up_process(kthread_);                              \
-		kthread_;                                                       \
+		if (kthread_)                                                         \
+			wake_up_process(kthread_);                                    \
+		kthread_;                                                             \
 	})
 
 /* Sleeps until the thread has returned; its result. The pointer is dead afterwards. */

@@ -38,7 +38,7 @@ u64 boot_option_u64(const char *key, u64 fallback)
 	u64 v = fallback;
 
 	if (cmdline_u64(boot_info.cmdline, key, &v) && boot_option(key))
-		pr_warn("%s= needs a number; %lu is used", key, fallback);
+		pr_err("%s= needs a number; %lu is used", key, fallback);
 	return v;
 }
 
@@ -57,12 +57,12 @@ static void boot_loader(void)
 	if (bi->has_fdt)
 		fdt_read(bi);
 	acpi_read(bi);
-	printk_set_level((int)boot_option_u64("loglevel",
-					      boot_option("quiet") ? LOGLEVEL_WARNING :
-								     LOGLEVEL_DEBUG));
+	clock_hint_tsc_khz(bi->tsc_khz ? bi->tsc_khz : cpu_features.tsc_khz);
+	printk_set_level((int)boot_option_u64("loglevel", boot_option("quiet") ? LOGLEVEL_WARNING
+									       : LOGLEVEL_DEBUG));
 	tick_hz = (unsigned)boot_option_u64("hz", tick_hz);
 	if (tick_hz < 19 || tick_hz > 10000) {
-		pr_warn("hz=%u is not between 19 and 10000; 100 is used", tick_hz);
+		pr_err("hz=%u is not between 19 and 10000; 100 is used", tick_hz);
 		tick_hz = 100;
 	}
 	pr_info("  PVH%s%s; command line: \"%s\"", bi->has_fdt ? ", device tree" : "",
@@ -150,7 +150,7 @@ static const struct boot_step steps[] = {
 	{ "loader", "what the loader knows about the machine need not be guessed", boot_loader },
 	{ "console", "everything can be seen", boot_console },
 	{ "cpu", "the CPU's protections guard the kernel from itself", boot_cpu },
-	{ "platform", "hardware or a hypervisor: each has its own best way", boot_platform },
+	{ "platform", "each kind of machine is used in its own best way", boot_platform },
 	{ "memory", "page tables and stacks have a home", boot_memory },
 	{ "paging", "text cannot be written, data not executed, all RAM has a name", paging_init },
 	{ "per-cpu", "CPUs do not share what they need not", boot_per_cpu },
@@ -173,7 +173,7 @@ _Noreturn void kernel_main(u32 start_info)
 		steps[i].run();
 	}
 	pr_info("Up: %u CPU%s, %lu MiB, %lu us after entry", nr_cpus, nr_cpus == 1 ? "" : "s",
-		memblock_total(boot_mem_map()) >> 20, clock_since_entry_ns() / NSEC_PER_USEC);
+		memblock_total(boot_mem_map()) >> 20, clock_ns() / NSEC_PER_USEC);
 	if (!kthread_run(init_main, NULL, "init"))
 		env_panic(__FILE__, __LINE__, "no memory for the init thread");
 	cpu_idle_loop();

@@ -4,6 +4,8 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/backtrace.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
+#include "guest/arch/x86/traps.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/task.h"
 #include "guest/lib/atomic.h"
@@ -24,25 +26,50 @@ _Noreturn void machine_exit(u8 status)
 		halt();
 }
 
-_Noreturn void vpanic(const struct pt_regs *regs, const char *fmt, va_list ap)
+bool panic_is_elsewhere(void)
+{
+	return atomic_read(&panicking) && !printk_panic_is_here();
+}
+
+/* A fault within the report. What it needs may be what is broken, so each time less is tried. */
+static _Noreturn void panic_again(int nesting, const struct pt_regs *regs, const char *fmt,
+				  va_list ap)
 {
 	char text[PRINTK_MAX];
 
-	local_irq_disable();
-	if (atomic_fetch_inc(&panicking)) {
-		/* Another CPU's panic, or one within the report: the first has the word. */
-		if (printk_panic_is_here())
-			machine_exit(EXIT_STATUS_PANIC);
-		for (;;)
-			halt();
+	if (nesting == 1) {
+		kvscnprintf(text, sizeof(text), fmt, ap);
+		pr_emerg("Panic within the panic report: %s", text);
+		if (regs)
+			pr_emerg("RIP %016lx, CR2 %016lx; no more is tried", regs->rip, read_cr2());
 	}
+	machine_exit(EXIT_STATUS_PANIC);
+}
+
+static _Noreturn void vpanic(const struct pt_regs *regs, const void *frame, const char *fmt,
+			     va_list ap)
+{
+	static int nested; /* the reporting CPU's alone */
+	char text[PRINTK_MAX];
+	bool first;
+
+	local_irq_disable();
+	first = !atomic_fetch_inc(&panicking);
+	if (!first && !printk_panic_is_here())
+		smp_stop_self(NULL); /* the first one has the word */
+	if (!first)
+		panic_again(++nested, regs, fmt, ap);
 	printk_enter_panic();
+	smp_stop_others();
 	kvscnprintf(text, sizeof(text), fmt, ap);
 	pr_emerg("Kernel panic: %s", text);
 	pr_emerg("CPU %u, task %d %s", smp_processor_id(), current->pid, current->comm);
-	if (regs)
+	if (regs) {
+		trap_explain(regs);
 		show_regs(regs);
-	backtrace_print(regs);
+	}
+	backtrace_print(regs, frame);
+	smp_show_stopped();
 	pr_emerg("End of panic: leaving with status %d", EXIT_STATUS_PANIC);
 	machine_exit(EXIT_STATUS_PANIC);
 }
@@ -52,7 +79,15 @@ _Noreturn void panic_regs(const struct pt_regs *regs, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vpanic(regs, fmt, ap);
+	vpanic(regs, NULL, fmt, ap);
+}
+
+_Noreturn void panic_from(const void *frame, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vpanic(NULL, frame, fmt, ap);
 }
 
 _Noreturn void panic(const char *fmt, ...)
@@ -60,11 +95,5 @@ _Noreturn void panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vpanic(NULL, fmt, ap);
-}
-
-void warn_report(const char *file, int line, const char *what)
-{
-	pr_warn("WARNING: %s at %s:%d", what, file, line);
-	backtrace_print(NULL);
+	vpanic(NULL, __builtin_frame_address(0), fmt, ap);
 }

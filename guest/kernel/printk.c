@@ -98,9 +98,12 @@ void console_printf(const char *fmt, ...)
 	log_unlock_irqrestore(flags, locked);
 }
 
-void printk_set_level(int level)
+int printk_set_level(int level)
 {
+	int before = console_level;
+
 	console_level = level;
+	return before;
 }
 
 void console_register(const struct console *con)

@@ -47,7 +47,7 @@ void printk(int level, const char *fmt, ...) printf_like(2, 3);
 void console_printf(const char *fmt, ...) printf_like(1, 2);
 
 /* Records of a level below `level` reach the console: `loglevel=N`; `quiet` is 4. */
-void printk_set_level(int level);
+int printk_set_level(int level); /* returns the level before */
 
 /* From now on lines reach con; what the log holds already is shown first. */
 void console_register(const struct console *con);

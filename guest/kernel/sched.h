@@ -70,9 +70,9 @@ void finish_task_switch(struct task_struct *prev);
 /* Switches on all CPUs since boot. */
 u64 nr_context_switches(void);
 
-#define set_current_state(s)                            \
-	do {                                            \
-		WRITE_ONCE(current->state, (s));        \
+#define set_current_state(s)                             \
+	do {                                             \
+		WRITE_ONCE(current->state, (s));         \
 		__atomic_thread_fence(__ATOMIC_SEQ_CST); \
 	} while (0)
 

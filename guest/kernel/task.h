@@ -15,18 +15,18 @@
 #define TASK_DEAD	     0x80
 
 /* Static priorities as in Linux: 0..99 real time, 100..139 nice -20..19. */
-#define MAX_RT_PRIO	     100
-#define DEFAULT_PRIO	     120
-#define MAX_PRIO	     140
+#define MAX_RT_PRIO  100
+#define DEFAULT_PRIO 120
+#define MAX_PRIO     140
 
 struct sched_class;
 
 struct task_struct {
-	u64 sp;	      /* saved stack pointer while not running */
-	u64 stack;    /* top of the kernel stack; 0: the boot stack or a CPU's first stack */
-	u32 state;    /* rq->lock to change from RUNNING by others; the task itself otherwise */
-	int on_cpu;   /* 1 from being picked until its registers are saved */
-	bool on_rq;   /* rq->lock */
+	u64 sp;	    /* saved stack pointer while not running */
+	u64 stack;  /* top of the kernel stack; 0: the boot stack or a CPU's first stack */
+	u32 state;  /* rq->lock to change from RUNNING by others; the task itself otherwise */
+	int on_cpu; /* 1 from being picked until its registers are saved */
+	bool on_rq; /* rq->lock */
 	bool should_stop;
 	unsigned cpu; /* the run queue it belongs to */
 

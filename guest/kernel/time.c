@@ -10,15 +10,26 @@
 unsigned tick_hz = 100;
 
 static const struct clocksource *source;
-static u64 clock_base;
-static u64 entry_tsc, register_tsc; /* TSC at kernel entry and in clock_register() */
+static u64 clock_base; /* what the source would have said at kernel entry */
 static u64 clock_last; /* the largest value returned, when may_step_back */
+static u64 entry_tsc, hint_khz;
 static DEFINE_PER_CPU(u64, nr_ticks);
 
-void clock_register(const struct clocksource *cs)
+void clock_mark_entry(void)
 {
-	clock_base = cs->read_ns();
-	register_tsc = rdtsc();
+	entry_tsc = rdtsc();
+}
+
+void clock_hint_tsc_khz(u64 khz)
+{
+	hint_khz = khz;
+}
+
+void clock_register(const struct clocksource *cs, u64 tsc_hz)
+{
+	u64 since_entry = mul_u64_u64_div_u64(rdtsc() - entry_tsc, NSEC_PER_SEC, tsc_hz);
+
+	clock_base = cs->read_ns() - since_entry;
 	source = cs;
 }
 
@@ -33,7 +44,7 @@ u64 clock_ns(void)
 	u64 now, last;
 
 	if (!cs)
-		return 0;
+		return hint_khz ? mul_u64_u64_div_u64(rdtsc() - entry_tsc, 1000000, hint_khz) : 0;
 	now = cs->read_ns() - clock_base;
 	if (!cs->may_step_back)
 		return now;
@@ -43,19 +54,6 @@ u64 clock_ns(void)
 			return last;
 	} while (!try_cmpxchg(&clock_last, &last, now));
 	return now;
-}
-
-void clock_mark_entry(void)
-{
-	entry_tsc = rdtsc();
-}
-
-u64 clock_since_entry_ns(void)
-{
-	u64 tsc = rdtsc();
-
-	/* The TSC's rate follows from how far clock and TSC have come together since. */
-	return mul_u64_u64_div_u64(clock_ns(), tsc - entry_tsc, MAX(tsc - register_tsc, 1UL));
 }
 
 void udelay(u64 us)

@@ -15,17 +15,25 @@ struct clocksource {
 	bool may_step_back;   /* CPUs may disagree: reads are made monotonic by a shared maximum */
 };
 
-/* From now on clock_ns() counts from 0 with this source. Once, on the boot CPU. */
-void clock_register(const struct clocksource *cs);
+/* First of all at boot: the moment that clock_ns() counts from. */
+void clock_mark_entry(void);
 
-/* Monotonic nanoseconds since clock_register(); 0 before it. Any context, any CPU. */
+/* The TSC's rate, when somebody tells it before there is a clock: early log lines get a time. */
+void clock_hint_tsc_khz(u64 khz);
+
+/*
+ * From now on clock_ns() asks this source. tsc_hz says how long ago the kernel was entered. Once, on
+ * the boot CPU.
+ */
+void clock_register(const struct clocksource *cs, u64 tsc_hz);
+
+/*
+ * Nanoseconds since kernel entry; monotonic from clock_register() on. Before it: by the hinted rate,
+ * or 0 without one. Any context, any CPU.
+ */
 u64 clock_ns(void);
 
 const struct clocksource *clock_source(void);
-
-/* Called first of all; clock_since_entry_ns() then tells the whole time since, early boot too. */
-void clock_mark_entry(void);
-u64 clock_since_entry_ns(void);
 
 /* Spins. For hardware that needs a pause, not for waiting (see schedule_timeout()). */
 void udelay(u64 us);

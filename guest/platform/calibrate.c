@@ -3,22 +3,35 @@
 #include "guest/platform/calibrate.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/lapic.h"
+#include "guest/kernel/boot_info.h"
 #include "guest/kernel/time.h"
 #include "guest/platform/i8254.h"
 #include "devices/abi/pc.h"
 
-#define PIT_TICKS 4772 /* 4 ms */
-#define SPIN_NS	  (100 * NSEC_PER_USEC)
+#define PIT_TICKS      4772	/* 4 ms */
+#define PM_TIMER_TICKS 7159	/* 2 ms */
+#define PM_TIMER_MASK  0xffffff /* 24 bits count everywhere, 32 only where the FADT says so */
+#define SPIN_NS	       (100 * NSEC_PER_USEC)
 
 struct sample {
 	u64 tsc;
-	u16 pit;
+	u32 reference; /* the counter of known rate */
 	u32 lapic;
 	u64 width; /* TSC cycles that taking the sample took: its uncertainty */
 };
 
+static u32 read_pit(void)
+{
+	return i8254_read();
+}
+
+static u32 read_pm_timer(void)
+{
+	return inl(boot_info.pm_timer) & PM_TIMER_MASK;
+}
+
 /* The tightest of a few: an exit or a preemption of the host in the middle makes one wide. */
-static struct sample take_sample(void)
+static struct sample take_sample(u32 (*read_reference)(void))
 {
 	struct sample best = { .width = UINT64_MAX };
 
@@ -26,7 +39,7 @@ static struct sample take_sample(void)
 		struct sample s;
 		u64 before = rdtsc();
 
-		s.pit = i8254_read();
+		s.reference = read_reference();
 		s.lapic = lapic_present() ? lapic_timer_measure_read() : 0;
 		s.tsc = rdtsc();
 		s.width = s.tsc - before;
@@ -34,6 +47,13 @@ static struct sample take_sample(void)
 			best = s;
 	}
 	return best;
+}
+
+static void conclude(struct calibration *out, const struct sample *a, const struct sample *b,
+		     u64 hz, u32 elapsed)
+{
+	out->tsc_hz = (b->tsc - a->tsc) * hz / elapsed;
+	out->lapic_hz = (u64)(a->lapic - b->lapic) * hz / elapsed;
 }
 
 bool calibrate_by_pit(struct calibration *out)
@@ -46,15 +66,38 @@ bool calibrate_by_pit(struct calibration *out)
 	if (lapic_present())
 		lapic_timer_measure_start();
 	i8254_one_shot(PIT_TICKS);
-	a = take_sample();
+	a = take_sample(read_pit);
 	do {
 		safe_halt();
 		local_irq_disable();
-		b = take_sample();
-		elapsed = (u16)(a.pit - b.pit);
-	} while (elapsed < PIT_TICKS / 2); /* woken by something else */
-	out->tsc_hz = (b.tsc - a.tsc) * PC_PIT_HZ / elapsed;
-	out->lapic_hz = (u64)(a.lapic - b.lapic) * PC_PIT_HZ / elapsed;
+		b = take_sample(read_pit);
+		elapsed = (u16)(a.reference - b.reference); /* it counts down */
+	} while (elapsed < PIT_TICKS / 2);		    /* woken by something else */
+	conclude(out, &a, &b, PC_PIT_HZ, elapsed);
+	return true;
+}
+
+bool calibrate_by_pm_timer(struct calibration *out)
+{
+	struct sample a, b;
+	u32 elapsed;
+
+	/* All ones, or a timer that stands still, is no timer; reading it takes a microsecond. */
+	if (!boot_info.pm_timer || inl(boot_info.pm_timer) == UINT32_MAX)
+		return false;
+	if (lapic_present())
+		lapic_timer_measure_start();
+	a = take_sample(read_pm_timer);
+	for (u32 reads = 0;; reads++) {
+		elapsed = (read_pm_timer() - a.reference) & PM_TIMER_MASK;
+		if (elapsed >= PM_TIMER_TICKS)
+			break;
+		if (!elapsed && reads > 1000)
+			return false;
+	}
+	b = take_sample(read_pm_timer);
+	elapsed = (b.reference - a.reference) & PM_TIMER_MASK;
+	conclude(out, &a, &b, PC_PM_TMR_HZ, elapsed);
 	return true;
 }
 

@@ -17,6 +17,9 @@ struct calibration {
  */
 bool calibrate_by_pit(struct calibration *out);
 
+/* Against ACPI's PM timer, spinning for 2 ms: for machines without a PIT. False when there is none. */
+bool calibrate_by_pm_timer(struct calibration *out);
+
 /* The local APIC's timer against clock_ns(), spinning for a tenth of a millisecond. */
 u64 calibrate_lapic_by_clock(void);
 

@@ -36,7 +36,7 @@ void i8259_init(void)
 
 void i8259_unmask(unsigned irq)
 {
-	mask &= (u16)~(1u << irq);
+	mask &= (u16) ~(1u << irq);
 	write_mask();
 }
 

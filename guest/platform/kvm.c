@@ -165,10 +165,10 @@ static void kvm_clock_init(void)
 	if (has(KVM_FEATURE_CLOCKSOURCE2)) {
 		const struct pvclock_time_info *p = this_cpu_ptr(&pvclock);
 
-		kvmclock.may_step_back = !has(KVM_FEATURE_CLOCKSOURCE_STABLE) ||
-					 !(p->flags & PVCLOCK_TSC_STABLE);
-		clock_register(&kvmclock);
+		kvmclock.may_step_back =
+			!has(KVM_FEATURE_CLOCKSOURCE_STABLE) || !(p->flags & PVCLOCK_TSC_STABLE);
 		tsc_khz = pvclock_tsc_khz();
+		clock_register(&kvmclock, tsc_khz * 1000);
 	} else if (tsc_khz) {
 		tsc_clock_register(tsc_khz * 1000);
 	} else {
@@ -180,11 +180,11 @@ static void kvm_clock_init(void)
 		lapic_hz = calibrate_lapic_by_clock();
 		how = "measured";
 	}
-	platform_names.extras = has(KVM_FEATURE_PV_EOI) && has(KVM_FEATURE_STEAL_TIME) ?
-					"PV EOI, steal time" :
-				has(KVM_FEATURE_PV_EOI)	    ? "PV EOI" :
-				has(KVM_FEATURE_STEAL_TIME) ? "steal time" :
-							      "";
+	platform_names.extras = has(KVM_FEATURE_PV_EOI) && has(KVM_FEATURE_STEAL_TIME)
+					? "PV EOI, steal time"
+				: has(KVM_FEATURE_PV_EOI)     ? "PV EOI"
+				: has(KVM_FEATURE_STEAL_TIME) ? "steal time"
+							      : "";
 	pr_info("  %s, %s; TSC %lu.%03lu MHz; local APIC timer %lu.%03lu MHz (%s)\n",
 		clock_source()->name,
 		clock_source()->may_step_back ? "made monotonic across CPUs" : "stable on all CPUs",

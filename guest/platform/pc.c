@@ -62,11 +62,17 @@ static void pc_clock_init(void)
 	irq_set_handler(pit_vector(), "PIT", handle_nothing, NULL,
 			lapic_present() ? IRQ_ACK_LAPIC : IRQ_ACK_PIC);
 	if (!c.tsc_hz || (lapic_present() && !c.lapic_hz)) {
-		if (!calibrate_by_pit(&c))
-			env_panic(__FILE__, __LINE__,
-				  "no clock: nobody tells the TSC's rate and there is no PIT");
-		how = "measured against the PIT";
+		if (calibrate_by_pit(&c))
+			how = "measured against the PIT";
+		else if (calibrate_by_pm_timer(&c))
+			how = "measured against the ACPI PM timer";
+		else
+			env_panic(
+				__FILE__, __LINE__,
+				"no clock: nobody tells the TSC's rate, and neither PIT nor PM timer runs");
 	}
+	if (lapic_present())
+		ioapic_mask(boot_info.isa_irq0_gsi); /* the PIT has done its part */
 	tsc_clock_register(c.tsc_hz);
 	lapic_hz = c.lapic_hz;
 	pr_info("  TSC %lu.%03lu MHz, local APIC timer %lu.%03lu MHz, %s\n", c.tsc_hz / 1000000,

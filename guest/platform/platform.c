@@ -3,30 +3,45 @@
 #include "guest/platform/platform.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/irq.h"
+#include "guest/kernel/printk.h"
 #include "guest/kernel/time.h"
+#include "guest/lib/cmdline.h"
+#include "guest/lib/string.h"
 #include "devices/abi/acpi_pm.h"
 #include "devices/abi/pc.h"
 
 #define POWER_OFF_WAIT_US 2000000
+
+/* The sleep control register of hardware-reduced ACPI (ACPI 6.5, 4.8.3.7). */
+#define SLEEP_TYP_SHIFT 2
+#define SLEEP_EN	0x20
 
 /* The most specific first; pc takes everything. */
 static const struct platform *const platforms[] = { &kvm_platform, &pc_platform };
 
 const struct platform *platform = &pc_platform;
 struct platform_names platform_names = { "none", "none", "" };
-static unsigned tick_vector = VECTOR_TIMER;
 
 void platform_detect(void)
 {
+	char wish[32];
+	bool wished = cmdline_str(boot_info.cmdline, "platform", wish, sizeof(wish)) >= 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(platforms); i++) {
+		if (wished && strcmp(platforms[i]->name, wish) != 0)
+			continue;
 		if (!platforms[i]->detect())
 			continue;
 		platform = platforms[i];
 		return;
 	}
+	/* pc is always there, so this was a wish. */
+	pr_err("platform=%s: not this machine, or no such platform (kvm, pc); pc is used", wish);
+	platform = &pc_platform;
 }
 
 void platform_power_off(void)
@@ -34,6 +49,14 @@ void platform_power_off(void)
 	u16 port = PC_PM1A_CNT_PORT;
 	unsigned typ = PC_ACPI_SLP_S5;
 
+	if (boot_info.has_s5 && boot_info.sleep_cnt) {
+		if (!kernel_pt.root)
+			return;
+		*(volatile u8 *)fixmap_set(FIX_SLEEP, boot_info.sleep_cnt) =
+			(u8)(boot_info.s5_typ << SLEEP_TYP_SHIFT | SLEEP_EN);
+		udelay(POWER_OFF_WAIT_US);
+		return;
+	}
 	if (boot_info.has_s5) {
 		port = boot_info.pm1a_cnt;
 		typ = boot_info.s5_typ;
@@ -53,14 +76,8 @@ static void handle_tick(void *unused)
 
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack)
 {
-	tick_vector = vector;
 	platform_names.tick = name;
 	irq_set_handler(vector, "tick", handle_tick, NULL, ack);
-}
-
-unsigned platform_tick_vector(void)
-{
-	return tick_vector;
 }
 
 void platform_lapic_tick_start(u64 lapic_hz, unsigned hz)

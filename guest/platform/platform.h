@@ -26,7 +26,6 @@ struct platform {
 	void (*tick_start)(unsigned hz);
 	/* Nanoseconds that this CPU was runnable but not running, or NULL: the machine does not say. */
 	u64 (*steal_ns)(unsigned cpu);
-
 };
 
 struct platform_names {
@@ -39,6 +38,7 @@ extern const struct platform pc_platform, kvm_platform;
 extern const struct platform *platform; /* set by platform_detect() */
 extern struct platform_names platform_names;
 
+/* The first platform that finds itself at home, or the one that `platform=NAME` asks for. */
 void platform_detect(void);
 
 /* Asks for S5 in the way this machine has; returns only if nothing answered. */
@@ -46,7 +46,6 @@ void platform_power_off(void);
 
 /* Makes `vector` the tick's, and gives it its name for people. Boot CPU. */
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack);
-unsigned platform_tick_vector(void);
 
 /* tick_start() by the local APIC's timer running at lapic_hz. */
 void platform_lapic_tick_start(u64 lapic_hz, unsigned hz);

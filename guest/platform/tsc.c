@@ -19,5 +19,5 @@ void tsc_clock_register(u64 hz)
 
 	mult = (NSEC_PER_SEC << 32) / hz;
 	base = rdtsc();
-	clock_register(&tsc);
+	clock_register(&tsc, hz);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * uart16550.c - output by polling. One look at the line status tells that the whole FIFO is empty,
- * so up to 16 bytes follow it as one string instruction: two exits for 16 characters, not 32.
+ * so up to 16 bytes follow it by string instructions: one look for 16 characters, not 16.
  */
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/printk.h"
@@ -12,32 +12,44 @@
 #define BAUD	  115200
 #define MAX_POLLS 200000 /* a transmitter that is stuck loses output, it does not stop the kernel */
 
-static void flush(const char *buf, size_t n)
+static void wait_until_empty(void)
 {
 	for (unsigned i = 0; i < MAX_POLLS; i++) {
 		if (inb(PC_COM1_PORT + UART_LSR) & UART_LSR_THRE)
 			break;
 		cpu_relax();
 	}
-	outsb(PC_COM1_PORT + UART_THR, buf, n);
+}
+
+/* Waits when the FIFO has no room for n bytes more, then sends them. n <= UART_FIFO_SIZE. */
+static void send(const char *s, size_t n, size_t *room)
+{
+	if (n > *room) {
+		wait_until_empty();
+		*room = UART_FIFO_SIZE;
+	}
+	outsb(PC_COM1_PORT + UART_THR, s, n);
+	*room -= n;
 }
 
 static void uart16550_write(const char *s, size_t n)
 {
-	char fifo[UART_FIFO_SIZE];
-	size_t used = 0;
+	const char *end = s + n;
+	size_t room = 0;
 
-	while (n--) {
-		if (used + 2 > sizeof(fifo)) {
-			flush(fifo, used);
-			used = 0;
+	while (s < end) {
+		size_t run = 0, most = MIN((size_t)(end - s), room ? room : UART_FIFO_SIZE);
+
+		while (run < most && s[run] != '\n')
+			run++;
+		if (run)
+			send(s, run, &room);
+		s += run;
+		if (run < most) {
+			send("\r\n", 2, &room);
+			s++;
 		}
-		if (*s == '\n')
-			fifo[used++] = '\r';
-		fifo[used++] = *s++;
 	}
-	if (used)
-		flush(fifo, used);
 }
 
 const struct console *uart16550_console_init(void)

@@ -38,6 +38,8 @@ static inline bool task_on_rq_queued(const struct task_struct *p)
 	return p->on_rq == TASK_ON_RQ_QUEUED;
 }
 
+void hrtick_fire(struct rq *rq, struct sched_timer *timer);
+
 /* ---- locks (core.c) ---- */
 
 /* The queue p belongs to, locked; no lock held before. */
@@ -64,6 +66,9 @@ void check_class_changed(struct rq *rq, struct task_struct *p, const struct sche
 const struct sched_class *sched_class_of(const struct task_struct *p, int prio);
 int normal_prio(const struct task_struct *p);
 u32 task_weight(const struct task_struct *p);
+/* For inheritance: donor (NULL: nobody) is the best task that waits for p. p->pi_lock held, no
+ * rq->lock. */
+void sched_pi_setprio(struct task_struct *p, struct task_struct *donor);
 
 /* ---- timer.c ---- */
 void sched_timer_start(struct rq *rq, struct sched_timer *t, u64 expires);
@@ -75,7 +80,9 @@ void fair_account_enqueue(struct rq *rq, struct task_struct *p);
 void fair_account_dequeue(struct rq *rq, struct task_struct *p);
 unsigned select_task_rq_fair(struct task_struct *p, unsigned cpu, int wake_flags);
 void newidle_balance(struct rq *rq);
-void init_entity_runnable(struct task_struct *p);
+bool balance_fair(struct rq *rq); /* class->balance of a slot with one queue a CPU */
+/* p is not queued. ops NULL: the fair slot knows no entities. */
+void fair_reweight_task(struct task_struct *p, const struct fair_ops *ops, u32 weight);
 
 /* ---- balance.c, topology.c ---- */
 void sched_balance_tick(struct rq *rq);
@@ -97,12 +104,13 @@ int dl_admit(struct task_struct *p, unsigned policy, const struct sched_attr *at
 bool dl_attr_valid(const struct sched_attr *attr);
 void dl_set_params(struct task_struct *p, const struct sched_attr *attr);
 void dl_clear_params(struct task_struct *p);
-bool dl_needs_balance(const struct task_struct *p);
 void init_rt_rq(struct rq *rq);
 void init_dl_rq(struct rq *rq);
 void init_cfs_rq(struct cfs_rq *cfs, struct rq *rq, struct task_group *tg);
 void init_o1_rq(struct rq *rq);
+/* The CPU is going: who was throttled may leave with the others. */
 void rt_rq_offline(struct rq *rq);
+void dl_rq_offline(struct rq *rq);
 
 /* Lowest weight first is a fact of the interface: sched(7) and getpriority(2) promise about 10 %
  * of CPU for a step of nice. */

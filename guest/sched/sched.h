@@ -41,7 +41,7 @@ enum sched_slot {
 #define DEQUEUE_SAVE	 0x02
 #define DEQUEUE_MOVE	 0x04
 #define DEQUEUE_DELAYED	 0x08 /* now really */
-#define DEQUEUE_MIGRATE	 0x10
+#define DEQUEUE_SPECIAL	 0x10 /* must not be put off */
 #define ENQUEUE_WAKEUP	 0x01
 #define ENQUEUE_RESTORE	 0x02
 #define ENQUEUE_MOVE	 0x04
@@ -56,6 +56,8 @@ enum sched_slot {
 #define WF_FORK	    0x04
 #define WF_MIGRATED 0x20
 
+struct fair_ops;
+
 /*
  * One policy. rq->lock is held and IRQs are off in every call, unless the line says otherwise. NULL
  * is allowed where the comment says so.
@@ -69,7 +71,7 @@ struct sched_class {
 	void (*enqueue_task)(struct rq *rq, struct task_struct *p, int flags);
 	bool (*dequeue_task)(struct rq *rq, struct task_struct *p, int flags);
 
-	/* sched_yield() by rq->curr. */
+	/* do_sched_yield() by rq->curr. */
 	void (*yield_task)(struct rq *rq);
 
 	/* p of this class became runnable while rq->curr, of this class too, runs. */
@@ -81,8 +83,9 @@ struct sched_class {
 	void (*put_prev_task)(struct rq *rq, struct task_struct *p);
 	void (*set_next_task)(struct rq *rq, struct task_struct *p, bool first);
 
-	/* NULL: none. Before pick_task(): may fetch tasks from other CPUs, dropping rq->lock. */
-	void (*balance)(struct rq *rq);
+	/* NULL: none. Before pick_task(): may fetch tasks from other CPUs, dropping rq->lock.
+	 * Returns whether this class or a better one has a task now. */
+	bool (*balance)(struct rq *rq);
 	/* NULL: none. After the switch, if rq->push was set for the slot: may send tasks away,
 	 * dropping rq->lock. */
 	void (*push)(struct rq *rq);
@@ -94,6 +97,8 @@ struct sched_class {
 
 	/* Every tick while p = rq->curr. */
 	void (*task_tick)(struct rq *rq, struct task_struct *p);
+	/* NULL: none. rq->hrtick_timer, armed by the class of rq->curr, went off. */
+	void (*hrtick)(struct rq *rq);
 	/* Charges rq->curr up to rq->clock_task. */
 	void (*update_curr)(struct rq *rq);
 
@@ -102,15 +107,21 @@ struct sched_class {
 	void (*switched_to)(struct rq *rq, struct task_struct *p);
 	void (*prio_changed)(struct rq *rq, struct task_struct *p, int old_prio);
 
-	/* NULL: nothing. A new p (no lock, not queued yet), and one that is dead. */
-	void (*task_fork)(struct task_struct *p);
+	/* NULL: nothing. p, not queued, comes into the class (at its birth without any lock), and
+	 * p dies. */
+	void (*task_init)(struct task_struct *p);
+	/* NULL: nothing. After task_init() of a child; no lock. */
+	void (*task_fork)(struct task_struct *p, struct task_struct *parent);
 	void (*task_dead)(struct rq *rq, struct task_struct *p);
 
-	/* For sched_rr_get_interval(): ns, 0 when p may run for ever. */
+	/* For task_rr_interval(): ns, 0 when p may run for ever. */
 	u64 (*get_rr_interval)(struct rq *rq, struct task_struct *p);
 
 	/* NULL, or which rule is broken. */
 	const char *(*check)(struct rq *rq);
+
+	/* For a class made of fair.c: what tells it from the others. */
+	const struct fair_ops *fair;
 };
 
 extern const struct sched_class stop_sched_class, dl_sched_class, rt_sched_class;
@@ -154,6 +165,7 @@ struct rt_rq {
 	DECLARE_BITMAP(bitmap, MAX_RT_PRIO);
 	struct list_head queue[MAX_RT_PRIO];
 	unsigned nr_running, nr_migratory;
+	int highest;	/* best prio queued, MAX_RT_PRIO: none; read by others without lock */
 	u64 time;	/* used of the current period */
 	bool throttled, timer_set, overloaded;
 	u64 nr_throttled;
@@ -164,6 +176,7 @@ struct dl_rq {
 	struct rb_root_cached root; /* by deadline */
 	unsigned nr_running, nr_migratory;
 	bool overloaded;
+	u64 earliest; /* deadline of the first, UINT64_MAX: none; read by others without lock */
 	u64 missed; /* instances whose deadline passed before they were done */
 };
 
@@ -182,6 +195,7 @@ struct o1_rq {
 
 struct sched_domain;
 struct sched_topology;
+#define SCHED_MAX_LEVELS 4 /* SMT, MC, DIE, NUMA */
 
 /* One CPU's queue. Everything under rq->lock but what says otherwise. */
 struct rq {
@@ -191,6 +205,7 @@ struct rq {
 	u8 push;	   /* bit per slot: class->push() wanted */
 	unsigned cpu;
 	unsigned nr_running; /* read by others without lock */
+	int curr_prio;	     /* of curr; read by others without lock */
 	struct task_struct *curr, *idle, *stop;
 	struct sched *sched;
 	u64 clock;	/* ns, of the last update */
@@ -207,15 +222,17 @@ struct rq {
 	struct sched_timer hrtick_timer;
 	struct list_head stop_work;
 
-	struct sched_domain *sd; /* lowest */
-	u64 next_balance;
-	u64 idle_stamp, avg_idle;
+	struct sched_domain *sd; /* lowest; NULL: a lone CPU */
+	u64 next_balance[SCHED_MAX_LEVELS];
+	unsigned balance_failed;
 
 	/* /proc/schedstat */
 	u64 nr_switches, sched_count, sched_goidle, yld_count, ttwu_count, ttwu_local;
 	struct sched_info info; /* sums over the tasks */
+	u64 cpu_time;		/* of tasks that have left again */
 	u64 nr_pulled;
 
+	u64 bfs_deadline; /* of curr under BFS; read by others without lock */
 	struct o1_rq o1;
 	struct rt_rq rt;
 };
@@ -228,7 +245,10 @@ struct task_group {
 	struct sched_entity **se;  /* by CPU; the root has none */
 	atomic64_t load_avg;
 	struct sched *sched;
+	struct list_head node; /* sched->groups */
 };
+
+struct lockdep;
 
 struct bfs_global {
 	spinlock_t lock; /* inside any rq->lock */
@@ -244,15 +264,17 @@ struct sched {
 	struct sched_tunables tun;
 	struct sched_topology *topology;
 	struct task_group root_group;
-	u64 *possible, *online, *idle_mask; /* bits change atomically */
+	u64 *possible, *online; /* bits change atomically */
+	u64 *idle_mask;		/* CPUs with nothing to do */
+	u64 *fair_overload;	/* CPUs with two fair tasks or more */
 	u64 *rt_overload, *dl_overload;	    /* CPUs with more than one such task */
 	atomic_t nr_rt_overload, nr_dl_overload;
 	spinlock_t dl_lock;
 	u64 dl_total_bw; /* dl_lock */
 	spinlock_t tasks_lock;
-	struct list_head tasks; /* tasks_lock */
+	struct list_head tasks, groups; /* tasks_lock */
 	struct bfs_global bfs;
-	spinlock_t policy_lock;
+	struct lockdep *lockdep; /* NULL: locks are not checked */
 };
 
 static inline struct rq *cpu_rq(const struct sched *s, unsigned cpu)
@@ -301,7 +323,8 @@ struct sched_topology_desc {
  */
 struct sched *sched_create(const struct sched_topology_desc *topo, const struct sched_tunables *tun,
 			   const struct sched_class *fair);
-void sched_destroy(struct sched *s); /* no task left */
+/* No task is left; groups go with it. */
+void sched_destroy(struct sched *s);
 
 /* "eevdf", "cfs", "o1", "bfs"; NULL: no such policy. */
 const struct sched_class *sched_fair_by_name(const char *name);
@@ -316,7 +339,7 @@ void sched_init_stop(struct sched *s, struct task_struct *stop, unsigned cpu);
  * first run comes by wake_up_new_task(). 0, or -EAGAIN: a deadline task cannot have children
  * unless SCHED_RESET_ON_FORK is set, sched(7).
  */
-int sched_fork(struct sched *s, struct task_struct *p, const struct task_struct *parent);
+int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *parent);
 /* p is dead (its last switch is over) or was never woken. */
 void sched_task_free(struct task_struct *p);
 
@@ -331,7 +354,6 @@ void preempt_schedule(void);
 void preempt_schedule_irq(void);
 /* First thing on a new task's stack: lets go of rq->lock. Preemption and IRQs stay off. */
 void schedule_tail(struct task_struct *prev);
-_Noreturn void sched_dead_task_ran(struct task_struct *p);
 
 /* Makes p runnable if its state matches; whether it did. Any context. */
 bool try_to_wake_up(struct task_struct *p, unsigned state, int wake_flags);
@@ -347,7 +369,7 @@ void wake_up_new_task(struct task_struct *p);
 
 void sched_tick(void);
 void sched_timer_interrupt(void);
-void sched_yield(void);
+void do_sched_yield(void);
 
 /* Marks the CPU of rq, locked, for a switch at the next opportunity. */
 void resched_curr(struct rq *rq);
@@ -388,17 +410,17 @@ struct sched_cred {
 };
 
 /* 0, -EINVAL, -EPERM (cred), -EBUSY (deadline admission). cred NULL: the kernel itself. */
-int sched_setattr(struct task_struct *p, const struct sched_attr *attr,
+int task_setattr(struct task_struct *p, const struct sched_attr *attr,
 		  const struct sched_cred *cred);
-int sched_setscheduler(struct task_struct *p, unsigned policy, unsigned priority,
+int task_setscheduler(struct task_struct *p, unsigned policy, unsigned priority,
 		       const struct sched_cred *cred);
-void sched_getattr(const struct task_struct *p, struct sched_attr *attr);
+void task_getattr(const struct task_struct *p, struct sched_attr *attr);
 /* Clamps; no permission check. */
 void set_user_nice(struct task_struct *p, int nice);
 /* -EINVAL for an unknown policy. */
-int sched_get_priority_max(unsigned policy);
-int sched_get_priority_min(unsigned policy);
-u64 sched_rr_get_interval(struct task_struct *p);
+int policy_priority_max(unsigned policy);
+int policy_priority_min(unsigned policy);
+u64 task_rr_interval(struct task_struct *p);
 
 /*
  * Where p may run. 0; -EINVAL when no online CPU is in mask, or p may not be moved; -ENOMEM. Other

@@ -45,6 +45,10 @@ u64 sched_env_stolen_ns(unsigned cpu);
 /* A dead task has left its CPU for good: its memory may go. No lock held, preemption off. */
 void sched_env_task_dead(struct task_struct *p);
 
+/* Keeps a task's memory while no lock protects it (a reference), and lets go of it again. */
+void sched_env_task_hold(struct task_struct *p);
+void sched_env_task_drop(struct task_struct *p);
+
 /* Ends what env_preempt_disable() began, without looking for a better task. */
 void sched_env_preempt_enable_no_resched(void);
 

@@ -143,7 +143,7 @@ struct sched_dl_entity {
 	/* Where the current instance stands. */
 	s64 runtime;
 	u64 deadline; /* absolute */
-	bool on_tree, throttled, yielded;
+	bool on_tree, throttled, yielded, missed;
 	u64 nr_throttled;
 	struct sched_timer timer; /* replenishes */
 };

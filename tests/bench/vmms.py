@@ -59,6 +59,10 @@ class Tools:
             raise Missing(f"status {result['status']} from: {' '.join(command)}")
         return result
 
+    def can_sample(self):
+        return subprocess.run([self.meter_path, "--sample", "true"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+
     def image(self, guest, count, rom):
         guest = "serial" if guest == "serial-file" else guest
         name = f"{guest}-{count}" if guest in LOOPS else guest

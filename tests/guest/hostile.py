@@ -1,3 +1,120 @@
 # SPDX-License-Identifier: MIT
+"""hostile.py - guests that do what no sane guest does, under the VMM built with ASan and UBSan: the
+machine goes on or ends with 126 and a report; it never hangs, and no sanitizer speaks."""
+
+import re
+
+from harness.assemble import NEEDS as ASM
+from harness.assemble import assemble
+from harness.core import Failed, Job
+
+OK, CRASH = 0, 126
+NO_MEMORY, LAPIC, IOAPIC = 0xd0000000, 0xfee00000, 0xfec00000
+
+# A sanitizer's own status must not pass for a guest's.
+SANITIZED = {"ASAN_OPTIONS": "exitcode=222:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+SECONDS = 50
+
+# name | source | defines | words of `run` | status | what the report must hold
+GUESTS = """
+triple fault             | triple_fault       |                                    |          | 126 | triple fault; ud2; feedface
+jump nowhere             | jump_nowhere       | TARGET=0xd0000000                  |          | 126 | d0000000
+jump above RAM           | jump_nowhere       | TARGET=0x40000000                  |          | 126 | 40000000
+jump into the IOAPIC     | jump_nowhere       | TARGET=0xfec00000                  |          | 126 | fec00000
+jump to the last byte    | jump_nowhere       | TARGET=0xffffffff                  |          | 126 | ffffffff
+IDT nowhere              | bad_idt            |                                    |          | 126 | triple fault
+page tables nowhere      | bad_page_tables    |                                    |          | 126 | cr3 00000000d0000000
+long mode on zeroes      | long_mode_nonsense |                                    |          | 126 | cr3 0000000000200000
+unknown MSR              | bad_msr            |                                    |          | 126 | rcx 00000000deadbeef
+unmapped memory          | unmapped           |                                    |          | 0   |
+string I/O nowhere       | string_nowhere     |                                    |          | 0   |
+APs started on nothing   | bad_sipi           | VECTOR=0x90                        | --cpus 4 | any |
+APs started in VGA       | bad_sipi           | VECTOR=0xa0 WAIT=1                 | --cpus 2 --timeout 3 | any |
+APs that do not exist    | bad_sipi           | VECTOR=0x90                        | --cpus 1 | 0   |
+endless output           | babble             |                                    | --timeout 2 | 124 | still ran
+endless loop             | spin               |                                    | --timeout 1 | 124 | running
+halted for ever          | stop               |                                    | --timeout 1 | 124 | halted
+read all ports 1         | port_reads         | FIRST=0 LAST=0x3fff                |          | 0   |
+read all ports 2         | port_reads         | FIRST=0x4000 LAST=0x7fff           |          | 0   |
+read all ports 3         | port_reads         | FIRST=0x8000 LAST=0xbfff           |          | 0   |
+read all ports 4         | port_reads         | FIRST=0xc000 LAST=0xffff           |          | 0   |
+write ports, zeroes      | ports              | FIRST=0 LAST=0x3fff VALUE=0        |          | 0   |
+write ports, ones        | ports              | FIRST=0 LAST=0x3fff VALUE=0xffffffff |        | 0   |
+write ports, mixed       | ports              | FIRST=0 LAST=0x3fff VALUE=0xa55a8001 |        | 0   |
+write ports, high 1      | ports              | FIRST=0x4000 LAST=0x9fff VALUE=0xffffffff |   | 0   |
+write ports, high 2      | ports              | FIRST=0xa000 LAST=0xffff VALUE=0x5aa5a55a |   | 0   |
+MMIO holes               | holes              | BASE=0xc0000ff0 STRIDE=0x100000 STEPS=900 VALUE=0 | | 0 |
+MMIO VGA                 | holes              | BASE=0xa0ff0 STRIDE=0x1000 STEPS=30 VALUE=0xff | | 0 |
+MMIO IOAPIC zeroes       | holes              | BASE=0xfec00000 STRIDE=1 STEPS=600 VALUE=0 |  | 0   |
+MMIO IOAPIC ones         | holes              | BASE=0xfebfff00 STRIDE=4 STEPS=1200 VALUE=0xffffffff | | 0 |
+MMIO LAPIC               | holes              | BASE=0xfee01000 STRIDE=16 STEPS=300 VALUE=0xffffffff | | 0 |
+MMIO HPET, TPM, flash    | holes              | BASE=0xfed00000 STRIDE=0x10 STEPS=600 VALUE=1 | | 0   |
+MMIO below 4G            | holes              | BASE=0xff000010 STRIDE=0x8000 STEPS=500 VALUE=7 | | 0  |
+IOAPIC storm             | mmio_storm         | SEED=1 ROUNDS=3000                 |          | 0   |
+IOAPIC storm, 2 CPUs     | mmio_storm         | SEED=77 ROUNDS=3000                | --cpus 2 | 0   |
+16550 storm              | storm              | PORT=0x3f8 COUNT=8 SEED=1 ROUNDS=30000 |      | 0   |
+16550 storm, file        | storm              | PORT=0x3f8 COUNT=8 SEED=2 ROUNDS=30000 | --serial file:OUT | 0 |
+16550 storm, pty         | storm              | PORT=0x3f8 COUNT=8 SEED=3 ROUNDS=30000 | --serial pty | 0 |
+COM2 storm               | storm              | PORT=0x2f8 COUNT=8 SEED=4 ROUNDS=10000 | --serial null --serial null | 0 |
+RTC storm                | storm              | PORT=0x70 COUNT=2 SEED=5 ROUNDS=30000 |       | 0   |
+PIC and PIT storm        | storm              | PORT=0x20 COUNT=64 SEED=6 ROUNDS=30000 |      | 0   |
+keyboard data storm      | storm              | PORT=0x60 COUNT=1 SEED=7 ROUNDS=10000 |       | 0   |
+keyboard storm           | storm              | PORT=0x60 COUNT=5 SEED=8 ROUNDS=10000 |       | 0   |
+ACPI storm               | storm              | PORT=0x600 COUNT=12 SEED=9 ROUNDS=20000 |     | 0   |
+ACPI timer storm         | storm              | PORT=0x606 COUNT=16 SEED=10 ROUNDS=20000 |    | 0   |
+rep outs/ins, 16550      | string_io          | PORT=0x3f8 WIDTH=1 COUNT=8192 ROUNDS=2 |      | 0   |
+rep outsw/insw, 16550    | string_io          | PORT=0x3f8 WIDTH=2 COUNT=4096 ROUNDS=2 |      | 0   |
+rep outsd/insd, 16550    | string_io          | PORT=0x3f8 WIDTH=4 COUNT=4096 ROUNDS=2 |      | 0   |
+rep outsd/insd, RTC      | string_io          | PORT=0x70 WIDTH=4 COUNT=4096 ROUNDS=2 |       | 0   |
+rep outsb/insb, RTC      | string_io          | PORT=0x71 WIDTH=1 COUNT=4096 ROUNDS=2 |       | 0   |
+rep outsw/insw, nothing  | string_io          | PORT=0x80 WIDTH=2 COUNT=8192 ROUNDS=2 |       | 0   |
+rep outsd/insd, ACPI     | string_io          | PORT=0x608 WIDTH=4 COUNT=4096 ROUNDS=2 |      | 0   |
+rep outsb/insb, keyboard | string_io          | PORT=0x60 WIDTH=1 COUNT=4096 ROUNDS=2 |       | 0   |
+"""
+
+
+def rows():
+    for line in GUESTS.strip().splitlines():
+        name, source, defines, words, status, fragments = (field.strip() for field in line.split("|"))
+        yield (name, source, dict(d.split("=") for d in defines.split()), words.split(), status,
+               [f.strip() for f in fragments.split(";") if f.strip()])
+
+
+def report_is_whole(ctx, errors):
+    """One report: cause, instruction at its address, all registers."""
+    lines = errors.splitlines()
+    ctx.equal(sum(line.startswith("guest crashed: CPU ") for line in lines), 1, "reports")
+    ctx.check(re.search(r"^  at 0x[0-9a-f]+: (\S.*\[[0-9a-f ]+(\.\.\.)?\]|no memory can be read there)$", errors, re.M),
+              "it does not show the instruction")
+    ctx.contains(errors, *(f"{register} " for register in
+                           "rip rflags cpl rax rbx rcx rdx rsi rdi rbp rsp r8 r15 cr0 cr2 cr3 cr4 efer".split()))
+
+
+def run_guest(ctx, source, defines, words):
+    image = assemble(ctx, f"hostile/{source}.asm", **defines)
+    words = [w.replace("OUT", str(ctx.tmp / "out")) for w in words]
+    if "--timeout" not in words:
+        words += ["--timeout", SECONDS]
+    return ctx.vmm(*map(str, words), image, binary=ctx.env.parallax_san, env=SANITIZED)
+
+
+def guest(source, defines, words, status, fragments):
+    def run(ctx):
+        done = run_guest(ctx, source, defines, words)
+        if status == "any":
+            if done.status not in (OK, CRASH) and "--timeout" not in words:
+                raise Failed(f"status {done.status}")
+        else:
+            ctx.equal(done.status, int(status), "status")
+        if done.status == CRASH:
+            report_is_whole(ctx, done.errors)
+        ctx.contains(done.err, *fragments)
+    return run
+
+
 def jobs(_env):
-    return []
+    for name, *row in rows():
+        for mode in ("para", "full"):
+            words = [*row[2], "--virt", mode]
+            yield Job(f"hostile/{name}, {mode}", guest(row[0], row[1], words, *row[3:]), needs=("kvm", *ASM),
+                      timeout=SECONDS + 10)

@@ -6,7 +6,7 @@ import struct
 
 from harness.core import Job, Skipped
 
-from .elf import EM_AARCH64, EM_X86_64, elf
+from .elf import EM_AARCH64, elf
 
 USAGE, NO_START = 2, 125
 CODE = b"\xf4" * 16  # hlt

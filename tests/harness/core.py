@@ -6,7 +6,6 @@ answers several questions (a unit-test program, one boot of the testbed).
 """
 
 import dataclasses
-import os
 import shlex
 import time
 from pathlib import Path
@@ -82,17 +81,24 @@ class Context:
         self.deadline = time.monotonic() + job.timeout
         self.log = []
         self.started = []
+        self.expired = False
 
     def left(self):
         return max(0.1, self.deadline - time.monotonic())
 
     def start(self, argv, **kw):
         """A running process, killed with its group when the test is over."""
-        argv = [os.fspath(a) for a in argv]
+        argv = [str(a) for a in argv]
         self.log.append("$ " + shlex.join(argv))
         p = proc.Process(argv, cwd=kw.pop("cwd", self.tmp), **kw)
         self.started.append(p)
         return p
+
+    def expire(self):
+        """Far too late: without its processes, a test that waits for one of them goes on, and fails."""
+        self.expired = True
+        for p in list(self.started):
+            p.kill()
 
     def close(self):
         """The test is over, however it went."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """needs.py - what a test may need of the machine: each probe answers None or the reason for a skip."""
 
+import fcntl
 import functools
 import os
 import shutil
@@ -14,9 +15,16 @@ def _program(name, package=None):
     return probe
 
 
+KVM_GET_API_VERSION = 0xAE00
+
+
 def _kvm(_env):
     try:
-        os.close(os.open("/dev/kvm", os.O_RDWR))
+        fd = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(fd, KVM_GET_API_VERSION, 0)
+        finally:
+            os.close(fd)
     except OSError as err:
         return f"/dev/kvm: {err.strerror}"
     return None
@@ -30,6 +38,7 @@ PROBES = {
     "kvm": _kvm,
     "root": _root,
     "nasm": _program("nasm"),
+    "gdb": _program("gdb"),
     "ld": _program("ld", "binutils"),
     "dtc": _program("dtc", "device-tree-compiler"),
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),

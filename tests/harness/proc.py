@@ -52,7 +52,7 @@ class Process:
             out, err = self.popen.communicate(self.feed, timeout=timeout)
         except subprocess.TimeoutExpired:
             late = True
-            self._kill()
+            self.kill()
             out, err = self.popen.communicate()
         behind = not late and self._outlived()
         status = self.popen.returncode
@@ -62,14 +62,14 @@ class Process:
     def end(self):
         """No more of it, nor of its children."""
         if self.popen.poll() is None:
-            self._kill()
+            self.kill()
             self.popen.wait()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _kill(self):
+    def kill(self):
         if self.group is None:
             self.popen.kill()
             return
@@ -90,7 +90,7 @@ class Process:
             except ProcessLookupError:
                 return False
             if time.monotonic() > deadline:
-                self._kill()
+                self.kill()
                 return True
             time.sleep(0.01)
 

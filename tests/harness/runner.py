@@ -16,6 +16,8 @@ import traceback
 from . import needs, proc
 from .core import FAIL, PASS, SKIP, Context, Failed, Result, Skipped
 
+GRACE = 10  # seconds beyond a test's own limit
+
 
 def select(jobs, patterns):
     """The jobs, and of a group the tests, whose names match one of the patterns."""
@@ -105,11 +107,16 @@ class Runner:
 
         def tell(result):
             nonlocal began
+            if ctx.expired and result.status == PASS:
+                result = Result(result.name, FAIL, "took too long")
             now = time.monotonic()
             seconds = now - began if result.seconds is None else result.seconds
             self.tally.add(result, seconds, ctx.log if result.status == FAIL else [])
             began = now
 
+        watchdog = threading.Timer(job.timeout + GRACE, ctx.expire)
+        watchdog.daemon = True
+        watchdog.start()
         try:
             results = job.fn(ctx, job.cases) if job.cases is not None else job.fn(ctx)
             if results is None:
@@ -125,6 +132,7 @@ class Runner:
             ctx.log.append(traceback.format_exc())
             tell(Result(job.name, FAIL, "the test itself broke"))
         finally:
+            watchdog.cancel()
             ctx.close()
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -142,7 +150,10 @@ class Runner:
 
         def work(first):
             while (job := take(first)) is not None:
-                self._one(job)
+                try:
+                    self._one(job)
+                except Exception:  # a worker that dies silently would leave tests out
+                    self.tally.add(Result(job.name, FAIL, "the runner broke"), 0, [traceback.format_exc()])
 
         # With one worker the quick native tests still come first.
         threads = [threading.Thread(target=work, args=(i == workers - 1,)) for i in range(workers)]

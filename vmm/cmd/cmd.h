@@ -11,6 +11,7 @@ struct option_set;
 /* argv[0] is the verb's name. Returns the process's exit status. */
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_contrast(int argc, char **argv);
 
 /* Prints "parallax VERB: text" on stderr and returns status. */

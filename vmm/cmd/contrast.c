@@ -12,8 +12,8 @@
 static void help(const struct option_set *set)
 {
 	printf("usage: parallax contrast [options] [KERNEL]\n\n"
-	       "Runs the same guest fully virtualized and then para-virtualized, and prints what each\n"
-	       "cost. Takes the options of `run`; --virt and --stats have no effect here.\n\n");
+	       "Runs the same guest fully virtualized and then para-virtualized, and prints\n"
+	       "what each cost. Takes the options of `run`, but for --virt and --stats.\n\n");
 	options_help(set, stdout);
 }
 
@@ -121,14 +121,14 @@ int cmd_contrast(int argc, char **argv)
 		cfg[i] = b.cfg;
 		cfg[i].virt = sides[i];
 		cfg[i].stats = STATS_TABLE;
-		printf("---- %s virtualization %.*s\n", virt_mode_name(sides[i]), 56,
-		       "------------------------------------------------------------");
-		fflush(stdout);
 		status = EXIT_NO_START;
 		if (machine_create(&cfg[i], &m[i], &e)) {
 			cmd_fail("contrast", &e, status);
 			break;
 		}
+		printf("---- %s virtualization %.*s\n", virt_mode_name(sides[i]), 56,
+		       "------------------------------------------------------------");
+		fflush(stdout);
 		r = machine_run(m[i]);
 		fputs(r->report, stderr);
 		stats[i] = &r->stats;

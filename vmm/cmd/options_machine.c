@@ -7,6 +7,7 @@
 
 #include "base/size.h"
 #include "vmm/cmd/cmd.h"
+#include "vmm/gdb/server.h"
 #include "vmm/options.h"
 #include "vmm/serial.h"
 
@@ -174,6 +175,20 @@ static int set_dump_dtb(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_gdb(void *ctx, const char *v, struct error *e)
+{
+	cfg_of(ctx)->gdb = v;
+	return gdb_address_check(v, e);
+}
+
+static int set_paused(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->paused = true;
+	return 0;
+}
+
 static int set_dry_run(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -205,6 +220,8 @@ static const struct option_def defs[] = {
 	{ "timeout", 0, "SECONDS", "end the guest after that time, with status 124", set_timeout },
 	{ "stats", 0, "[=json]", "print exits by reason, port and address at the end", set_stats },
 	{ "name", 'n', "NAME", "a name for the guest", set_name },
+	{ "gdb", 0, "WHERE", "let gdb connect at [HOST:]PORT or unix:PATH", set_gdb },
+	{ "paused", 0, NULL, "with --gdb: do not start until gdb says so", set_paused },
 	{ "dry-run", 0, NULL, "print the resolved machine, do not run it", set_dry_run },
 	{ "dump-dtb", 0, "FILE", "write the guest's device tree", set_dump_dtb },
 	{ "kvm", 0, "PATH", "the KVM device (default: /dev/kvm)", set_kvm },

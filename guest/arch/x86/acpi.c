@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * acpi.c - the four facts wanted from ACPI (6.5, chapter 5): which CPUs there are, where the IOAPIC
- * is, which of its inputs the PIT drives, and how to reach S5. Every length is checked against the
+ * acpi.c - the few facts wanted from ACPI (6.5, chapter 5): which CPUs there are, where the IOAPIC is,
+ * which of its inputs the PIT drives, where the PM timer is, and how to reach S5. Every length is checked against the
  * table it lies in; a table with a wrong checksum is not read.
  */
 #include "guest/arch/x86/cpu.h"
@@ -30,7 +30,11 @@ struct acpi_header {
 
 #define FADT_DSDT	40
 #define FADT_PM1A_CNT	64
+#define FADT_PM_TMR	76
+#define FADT_FLAGS	112
 #define FADT_X_DSDT	140
+#define FADT_SLEEP_CNT	244 /* a generic address: space, width, offset, access, 8 bytes of address */
+#define FADT_HW_REDUCED (1u << 20)
 #define MADT_ENTRIES	44
 
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9 };
@@ -164,10 +168,15 @@ static void read_fadt(struct boot_info *bi, const struct acpi_header *fadt)
 	if (!pa && fadt->length >= FADT_DSDT + 4)
 		pa = le32(p + FADT_DSDT);
 	dsdt = table_at(pa);
-	if (!dsdt || fadt->length < FADT_PM1A_CNT + 4)
+	if (!dsdt || fadt->length < FADT_FLAGS + 4)
 		return;
-	bi->pm1a_cnt = (u16)le32(p + FADT_PM1A_CNT);
-	bi->has_s5 = bi->pm1a_cnt && read_s5(dsdt, &bi->s5_typ);
+	if (!(le32(p + FADT_FLAGS) & FADT_HW_REDUCED)) {
+		bi->pm1a_cnt = (u16)le32(p + FADT_PM1A_CNT);
+		bi->pm_timer = (u16)le32(p + FADT_PM_TMR);
+	} else if (fadt->length >= FADT_SLEEP_CNT + 12 && p[FADT_SLEEP_CNT] == 0) {
+		bi->sleep_cnt = le64(p + FADT_SLEEP_CNT + 4); /* space 0: memory */
+	}
+	bi->has_s5 = (bi->pm1a_cnt || bi->sleep_cnt) && read_s5(dsdt, &bi->s5_typ);
 }
 
 void acpi_read(struct boot_info *bi)

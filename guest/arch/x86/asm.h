@@ -40,6 +40,14 @@ static inline u16 inw(u16 port)
 	return v;
 }
 
+static inline u32 inl(u16 port)
+{
+	u32 v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
 /* n bytes to one port: a single exit where the hypervisor takes string output whole. */
 static inline void outsb(u16 port, const void *p, size_t n)
 {
@@ -73,16 +81,16 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 	return r;
 }
 
-#define DEFINE_CONTROL_REGISTER(name)                                                  \
-	static inline u64 read_##name(void)                                            \
-	{                                                                              \
-		u64 v;                                                                 \
-		__asm__ volatile("mov %%" #name ", %0" : "=r"(v) : : "memory");        \
-		return v;                                                              \
-	}                                                                              \
-	static inline void write_##name(u64 v)                                         \
-	{                                                                              \
-		__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory");            \
+#define DEFINE_CONTROL_REGISTER(name)                                           \
+	static inline u64 read_##name(void)                                     \
+	{                                                                       \
+		u64 v;                                                          \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(v) : : "memory"); \
+		return v;                                                       \
+	}                                                                       \
+	static inline void write_##name(u64 v)                                  \
+	{                                                                       \
+		__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory");     \
 	}
 
 DEFINE_CONTROL_REGISTER(cr0)

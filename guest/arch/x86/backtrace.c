@@ -7,7 +7,8 @@
 #include "guest/kernel/printk.h"
 #include "guest/lib/printf.h"
 
-#define MAX_FRAMES 24
+#define MAX_LINES  24
+#define MAX_FRAMES 1024 /* more than fit a stack: a broken chain may be a circle */
 
 struct frame {
 	const struct frame *caller;
@@ -43,48 +44,152 @@ static bool readable(const void *p)
 	return pt_lookup(&kernel_pt, (u64)p, &level) && pt_lookup(&kernel_pt, (u64)p + 15, &level);
 }
 
-size_t backtrace_save(const struct pt_regs *regs, u64 *pc, size_t max)
+static bool in_text(u64 a)
 {
-	const struct frame *f = regs ? (const struct frame *)regs->rbp : __builtin_frame_address(0);
+	return a >= (u64)_text && a < (u64)_etext;
+}
+
+/* Whether the instruction before this address is a call: direct, or through register or memory. */
+static bool follows_call(u64 a)
+{
+	const u8 *p = (const u8 *)a;
+
+	if (!in_text(a) || a < (u64)_text + 8)
+		return false;
+	if (p[-5] == 0xe8)
+		return true;
+	for (int n = 2; n <= 7; n++) {
+		if (p[-n] == 0xff && (p[1 - n] & 0x38) == 0x10) /* FF /2 */
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The caller of a function that was interrupted without a frame of its own, or 0: it has just been
+ * entered, or needs no frame, or RIP is where a wrong call led. Its return address tops the stack.
+ */
+static u64 frameless_caller(const struct pt_regs *regs)
+{
+	const u8 push_rbp = 0x55;
+	const u64 *top = (const u64 *)regs->rsp;
+	struct ksym sym;
+	u64 ret;
+
+	if (user_mode(regs) || !readable(top))
+		return 0;
+	if (ksym_lookup(&kernel_symbols, regs->rip, &sym)) {
+		const u8 *entry = (const u8 *)(regs->rip - sym.offset);
+
+		if (sym.offset == 1 && *entry == push_rbp)
+			top++;
+		else if (sym.offset && *entry == push_rbp)
+			return 0;
+	}
+	ret = *top;
+	return follows_call(ret) ? ret : 0;
+}
+
+struct unwind {
+	const struct frame *frame;
+	u64 known[2]; /* addresses found otherwise than through a frame; first these, 0 when used */
+};
+
+static void unwind_from_regs(struct unwind *u, const struct pt_regs *regs)
+{
+	u64 caller = frameless_caller(regs);
+
+	u->frame = (const struct frame *)regs->rbp;
+	u->known[0] = regs->rip;
+	u->known[1] = caller ? caller - 1 : 0;
+}
+
+static void unwind_start(struct unwind *u, const struct pt_regs *regs, const void *frame)
+{
+	*u = (struct unwind){ .frame = frame };
+	if (regs)
+		unwind_from_regs(u, regs);
+}
+
+/* The next address outward, with whether there is one. */
+static bool unwind_next(struct unwind *u, u64 *pc)
+{
+	const struct frame *f = u->frame;
+
+	for (size_t i = 0; i < ARRAY_SIZE(u->known); i++) {
+		*pc = u->known[i];
+		u->known[i] = 0;
+		if (*pc)
+			return true;
+	}
+	if (!readable(f))
+		return false;
+	if (f->ret == (u64)trap_return) {
+		/* An interrupt: the frame's caller was stopped at the RIP saved above it. */
+		unwind_from_regs(u, (const struct pt_regs *)(f + 1));
+		return unwind_next(u, pc);
+	}
+	if (!in_text(f->ret))
+		return false;
+	/* One byte back: a call at the end of a function returns into the next. */
+	*pc = f->ret - 1;
+	u->frame = f->caller > f ? f->caller : NULL;
+	return true;
+}
+
+size_t backtrace_save(const struct pt_regs *regs, const void *frame, u64 *pc, size_t max)
+{
+	struct unwind u;
 	size_t n = 0;
 
-	if (regs && n < max)
-		pc[n++] = regs->rip;
-	while (n < max && readable(f)) {
-		const struct frame *caller = f->caller;
-
-		if (f->ret == (u64)trap_return) {
-			/* An interrupt: the frame's caller was stopped at the RIP saved above it. */
-			const struct pt_regs *r = (const struct pt_regs *)(f + 1);
-
-			pc[n++] = r->rip;
-			f = (const struct frame *)r->rbp;
-			continue;
-		}
-		if (f->ret < (u64)_text || f->ret >= (u64)_etext)
-			break;
-		/* One byte back: a call at the end of a function returns into the next. */
-		pc[n++] = f->ret - 1;
-		if (caller <= f)
-			break;
-		f = caller;
-	}
+	unwind_start(&u, regs, frame);
+	while (n < max && unwind_next(&u, &pc[n]))
+		n++;
 	return n;
 }
 
-void backtrace_print(const struct pt_regs *regs)
+void backtrace_print(const struct pt_regs *regs, const void *frame)
 {
-	u64 pc[MAX_FRAMES];
-	size_t n = backtrace_save(regs, pc, MAX_FRAMES);
+	struct unwind u;
+	u64 pc, last = 0;
+	unsigned repeats = 0, lines = 0;
 
+	unwind_start(&u, regs, frame);
 	pr_emerg("Call chain, innermost first:");
-	for (size_t i = 0; i < n; i++)
-		pr_emerg("  %2lu  %016lx  %pS", i, pc[i], (void *)pc[i]);
+	for (unsigned n = 0; n < MAX_FRAMES && lines < MAX_LINES; n++) {
+		bool more = unwind_next(&u, &pc);
+
+		if (more && n && pc == last) {
+			repeats++;
+			continue;
+		}
+		if (repeats)
+			pr_emerg("  and from the same place %u times more", repeats);
+		repeats = 0;
+		if (!more)
+			return;
+		last = pc;
+		lines++;
+		pr_emerg("  %016lx  %pS", pc, (void *)pc);
+	}
+}
+
+static void show_code(u64 rip)
+{
+	u8 b[12] = { 0 };
+
+	if (!in_text(rip))
+		return;
+	for (size_t i = 0; i < sizeof(b) && in_text(rip + i); i++)
+		b[i] = ((const u8 *)rip)[i];
+	pr_emerg("Code at RIP: %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x", b[0],
+		 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11]);
 }
 
 void show_regs(const struct pt_regs *r)
 {
 	pr_emerg("RIP %04lx:%016lx  %pS", r->cs, r->rip, (void *)r->rip);
+	show_code(r->rip);
 	pr_emerg("RSP %04lx:%016lx  FLAGS %08lx  error %lx", r->ss, r->rsp, r->eflags,
 		 r->error_code);
 	pr_emerg("RAX %016lx RBX %016lx RCX %016lx", r->rax, r->rbx, r->rcx);

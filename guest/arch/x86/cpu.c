@@ -111,8 +111,8 @@ const char *cpu_features_text(void)
 		bool on;
 		const char *name;
 	} words[] = {
-		{ true, "wp" },	       { f->nx, "nx" },	    { f->pge, "pge" },
-		{ f->smep, "smep" },   { f->smap, "smap" }, { f->umip, "umip" },
+		{ true, "wp" },	       { f->nx, "nx" },		{ f->pge, "pge" },
+		{ f->smep, "smep" },   { f->smap, "smap" },	{ f->umip, "umip" },
 		{ f->gb_pages, "1G" }, { f->x2apic, "x2apic" },
 	};
 	size_t n = 0;

@@ -5,22 +5,22 @@
 
 #include "guest/lib/types.h"
 
-#define CR0_PE	    (1ULL << 0)
-#define CR0_MP	    (1ULL << 1)
-#define CR0_EM	    (1ULL << 2)
-#define CR0_TS	    (1ULL << 3)
-#define CR0_NE	    (1ULL << 5)
-#define CR0_WP	    (1ULL << 16)
-#define CR0_AM	    (1ULL << 18)
-#define CR0_PG	    (1ULL << 31)
+#define CR0_PE	 (1ULL << 0)
+#define CR0_MP	 (1ULL << 1)
+#define CR0_EM	 (1ULL << 2)
+#define CR0_TS	 (1ULL << 3)
+#define CR0_NE	 (1ULL << 5)
+#define CR0_WP	 (1ULL << 16)
+#define CR0_AM	 (1ULL << 18)
+#define CR0_PG	 (1ULL << 31)
 
-#define CR4_PAE	    (1ULL << 5)
-#define CR4_MCE	    (1ULL << 6)
-#define CR4_PGE	    (1ULL << 7)
-#define CR4_UMIP    (1ULL << 11)
-#define CR4_LA57    (1ULL << 12)
-#define CR4_SMEP    (1ULL << 20)
-#define CR4_SMAP    (1ULL << 21)
+#define CR4_PAE	 (1ULL << 5)
+#define CR4_MCE	 (1ULL << 6)
+#define CR4_PGE	 (1ULL << 7)
+#define CR4_UMIP (1ULL << 11)
+#define CR4_LA57 (1ULL << 12)
+#define CR4_SMEP (1ULL << 20)
+#define CR4_SMAP (1ULL << 21)
 
 struct cpu_features {
 	bool nx, pge, gb_pages, smep, smap, umip, la57, apic, x2apic, tsc_deadline, hypervisor;

@@ -16,10 +16,10 @@ struct ex_entry {
 
 #define EX_FAULT (1ULL << 63)
 
-#define EX_TABLE(from, to)                 \
+#define EX_TABLE(from, to)                  \
 	".pushsection .ex_table, \"a\"\n\t" \
-	".balign 8\n\t"                    \
-	".quad " from ", " to "\n\t"       \
+	".balign 8\n\t"                     \
+	".quad " from ", " to "\n\t"        \
 	".popsection\n\t"
 
 /* The vector of a fault reported in RAX, and its error code. */

@@ -26,7 +26,8 @@ static void read_memory(struct boot_info *bi)
 	size_t nr = 0;
 	dt_node n;
 
-	dt_for_each_child (dt, n, DT_ROOT) {
+	dt_for_each_child(dt, n, DT_ROOT)
+	{
 		if (!device_type_is(dt, n, "memory"))
 			continue;
 		r.node = node_of(dt, n);
@@ -47,7 +48,8 @@ static void read_cpus(struct boot_info *bi)
 
 	if (cpus == DT_NONE)
 		return;
-	dt_for_each_child (dt, n, cpus) {
+	dt_for_each_child(dt, n, cpus)
+	{
 		u64 id, none;
 
 		if (!device_type_is(dt, n, "cpu") || !dt_reg(dt, n, 0, &id, &none))
@@ -74,8 +76,8 @@ static void read_chosen(struct boot_info *bi)
 	if (args && !bi->cmdline[0])
 		strscpy(bi->cmdline, args, sizeof(bi->cmdline));
 	bi->virt = dt_str(dt, n, "parallax,virt");
-	dt_u32(dt, n, "parallax,tsc-khz", &bi->tsc_khz);
-	dt_u32(dt, n, "parallax,lapic-khz", &bi->lapic_khz);
+	dt_u64(dt, n, "parallax,tsc-khz", &bi->tsc_khz);
+	dt_u64(dt, n, "parallax,lapic-khz", &bi->lapic_khz);
 	if (!bi->initrd && dt_u64(dt, n, "linux,initrd-start", &start) &&
 	    dt_u64(dt, n, "linux,initrd-end", &end) && end > start) {
 		bi->initrd = start;

@@ -5,6 +5,7 @@
 #include "guest/arch/x86/cpu.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
 #include "guest/kernel/irq.h"
 #include "devices/abi/ioapic.h"
 #include "devices/abi/lapic.h"
@@ -13,6 +14,8 @@
 static volatile u8 *regs; /* xAPIC window; NULL in x2APIC mode */
 static bool x2apic, present, pv_eoi;
 static DEFINE_PER_CPU(u32, pv_eoi_word) __attribute__((aligned(4)));
+static DEFINE_PER_CPU(u64, eoi_written);
+static DEFINE_PER_CPU(u64, eoi_spared);
 
 static u32 lapic_read(unsigned reg)
 {
@@ -70,9 +73,12 @@ void lapic_eoi(void)
 				 : "+m"(pv_eoi_word), "=q"(was_set)
 				 :
 				 : "cc", "memory");
-		if (was_set)
+		if (was_set) {
+			this_cpu_inc64(eoi_spared);
 			return;
+		}
 	}
+	this_cpu_inc64(eoi_written);
 	lapic_write(LAPIC_EOI, 0);
 }
 
@@ -84,6 +90,17 @@ u32 *lapic_pv_eoi_word(void)
 void lapic_use_pv_eoi(void)
 {
 	pv_eoi = true;
+}
+
+void lapic_eoi_counts(u64 *written, u64 *spared)
+{
+	unsigned cpu;
+
+	*written = *spared = 0;
+	for_each_online_cpu (cpu) {
+		*written += READ_ONCE(per_cpu(eoi_written, cpu));
+		*spared += READ_ONCE(per_cpu(eoi_spared, cpu));
+	}
 }
 
 u32 lapic_id(void)

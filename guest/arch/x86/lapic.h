@@ -22,6 +22,9 @@ void lapic_eoi(void);
 u32 *lapic_pv_eoi_word(void);
 void lapic_use_pv_eoi(void);
 
+/* Ends of interrupt so far, on all CPUs: written to the APIC, and spared by PV EOI. */
+void lapic_eoi_counts(u64 *written, u64 *spared);
+
 u32 lapic_id(void);
 
 /* A message to one CPU. mode is APIC_MODE_*; ICR writes of one CPU must not nest: IRQs off. */

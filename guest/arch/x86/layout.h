@@ -18,33 +18,33 @@
 #define LAYOUT_UL(x) x##UL
 #endif
 
-#define PAGE_SHIFT	   12
-#define PAGE_SIZE	   LAYOUT_UL(0x1000)
+#define PAGE_SHIFT	 12
+#define PAGE_SIZE	 LAYOUT_UL(0x1000)
 
-#define KERNEL_PHYS	   LAYOUT_UL(0x100000)
-#define START_KERNEL_MAP   LAYOUT_UL(0xffffffff80000000)
-#define PAGE_OFFSET	   LAYOUT_UL(0xffff888000000000)
-#define VMALLOC_START	   LAYOUT_UL(0xffffc90000000000)
-#define VMALLOC_END	   LAYOUT_UL(0xffffe90000000000)
-#define FIXADDR_START	   LAYOUT_UL(0xffffffffff000000)
+#define KERNEL_PHYS	 LAYOUT_UL(0x100000)
+#define START_KERNEL_MAP LAYOUT_UL(0xffffffff80000000)
+#define PAGE_OFFSET	 LAYOUT_UL(0xffff888000000000)
+#define VMALLOC_START	 LAYOUT_UL(0xffffc90000000000)
+#define VMALLOC_END	 LAYOUT_UL(0xffffe90000000000)
+#define FIXADDR_START	 LAYOUT_UL(0xffffffffff000000)
 
 /* What boot.S maps before the real page tables exist: the first 4 GiB, low and at PAGE_OFFSET. */
-#define EARLY_MAP_SIZE	   LAYOUT_UL(0x100000000)
+#define EARLY_MAP_SIZE	LAYOUT_UL(0x100000000)
 
-#define BOOT_STACK_SIZE	   LAYOUT_UL(0x4000)
-#define TASK_STACK_SIZE	   LAYOUT_UL(0x4000)
-#define IST_STACK_SIZE	   LAYOUT_UL(0x2000)
+#define BOOT_STACK_SIZE LAYOUT_UL(0x4000)
+#define TASK_STACK_SIZE LAYOUT_UL(0x4000)
+#define IST_STACK_SIZE	LAYOUT_UL(0x2000)
 
 /* Real-mode code that application processors start in; SIPI vector 0x08. */
-#define TRAMPOLINE_PHYS	   LAYOUT_UL(0x8000)
+#define TRAMPOLINE_PHYS LAYOUT_UL(0x8000)
 
 /* Segment selectors, in the order that syscall/sysret require. */
-#define KERNEL32_CS	   0x08
-#define KERNEL_CS	   0x10
-#define KERNEL_DS	   0x18
-#define USER32_CS	   0x23
-#define USER_DS		   0x2b
-#define USER_CS		   0x33
-#define TSS_SELECTOR	   0x40
+#define KERNEL32_CS  0x08
+#define KERNEL_CS    0x10
+#define KERNEL_DS    0x18
+#define USER32_CS    0x23
+#define USER_DS	     0x2b
+#define USER_CS	     0x33
+#define TSS_SELECTOR 0x40
 
 #endif

@@ -21,7 +21,7 @@ static u64 *table_alloc(void)
 
 static unsigned pt_index(u64 va, unsigned level)
 {
-	return va >> (PAGE_SHIFT + 9 * (level - 1)) & (PT_ENTRIES - 1);
+	return va >> pt_shift(level) & (PT_ENTRIES - 1);
 }
 
 static u64 *table_below(u64 entry)
@@ -38,17 +38,24 @@ static int map_level(struct page_table *pt, u64 *table, unsigned level, u64 va, 
 
 	for (;;) {
 		u64 *e = &table[pt_index(va, level)];
-		u64 chunk_last = MIN(last, va | (size - 1));
+		u64 chunk_last;
 
-		if (may_leaf && !((va | pa) & (size - 1)) && chunk_last - va == size - 1) {
-			if (*e)
-				return -EEXIST;
-			*e = pa | prot | (level > 1 ? PTE_PS : 0);
-			pt->leaves[level]++;
+		if (may_leaf && !((va | pa) & (size - 1)) && last - va >= size - 1) {
+			u64 n = ((last - va - (size - 1)) >> pt_shift(level)) + 1;
+
+			n = MIN(n, PT_ENTRIES - pt_index(va, level));
+			for (u64 i = 0; i < n; i++) {
+				if (e[i])
+					return -EEXIST;
+				e[i] = (pa + i * size) | prot | (level > 1 ? PTE_PS : 0);
+			}
+			pt->leaves[level] += n;
+			chunk_last = va + n * size - 1;
 		} else {
 			u64 *sub;
 			int err;
 
+			chunk_last = MIN(last, va | (size - 1));
 			if (*e & PTE_PS)
 				return -EEXIST;
 			sub = *e ? table_below(*e) : table_alloc();
@@ -144,9 +151,8 @@ static void map_section(const char *name, const char *start, const char *end, u6
 	u64 size = (u64)(end - start);
 
 	map_or_panic((u64)start, __pa(start), size, prot);
-	pr_info("  %-7s %016lx-%016lx  %4lu KiB  r%c%c\n", name, (u64)start,
-		(u64)end - 1, (size >> 10),
-		prot & PTE_W ? 'w' : '-', prot & PTE_NX ? '-' : 'x');
+	pr_info("  %-7s %016lx-%016lx  %4lu KiB  r%c%c\n", name, (u64)start, (u64)end - 1,
+		(size >> 10), prot & PTE_W ? 'w' : '-', prot & PTE_NX ? '-' : 'x');
 }
 
 static void map_image(void)
@@ -195,10 +201,8 @@ void paging_init(void)
 
 		map_ram(ALIGN_UP(r->base, PAGE_SIZE), ALIGN_DOWN(r->base + r->size, PAGE_SIZE));
 	}
-	pr_info("  linear  %016lx  %lu pages of 1G, %lu of 2M, %lu of 4K; %u levels\n",
-		PAGE_OFFSET, pt->leaves[3],
-		pt->leaves[2],
-		(pt->leaves[1] - image_pages), pt->levels);
+	pr_info("  linear  %016lx  %lu pages of 1G, %lu of 2M, %lu of 4K; %u levels\n", PAGE_OFFSET,
+		pt->leaves[3], pt->leaves[2], (pt->leaves[1] - image_pages), pt->levels);
 	pt->max_leaf = 1; /* what comes later (stacks, devices) is small */
 
 	write_cr3(__pa(pt->root));

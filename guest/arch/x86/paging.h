@@ -15,17 +15,17 @@
 #include "guest/arch/x86/layout.h"
 #include "guest/lib/types.h"
 
-#define PTE_P	   (1ULL << 0)
-#define PTE_W	   (1ULL << 1)
-#define PTE_U	   (1ULL << 2)
-#define PTE_PWT	   (1ULL << 3)
-#define PTE_PCD	   (1ULL << 4)
-#define PTE_A	   (1ULL << 5)
-#define PTE_D	   (1ULL << 6)
-#define PTE_PS	   (1ULL << 7)
-#define PTE_G	   (1ULL << 8)
-#define PTE_NX	   (1ULL << 63)
-#define PTE_ADDR   0x000ffffffffff000ULL
+#define PTE_P	 (1ULL << 0)
+#define PTE_W	 (1ULL << 1)
+#define PTE_U	 (1ULL << 2)
+#define PTE_PWT	 (1ULL << 3)
+#define PTE_PCD	 (1ULL << 4)
+#define PTE_A	 (1ULL << 5)
+#define PTE_D	 (1ULL << 6)
+#define PTE_PS	 (1ULL << 7)
+#define PTE_G	 (1ULL << 8)
+#define PTE_NX	 (1ULL << 63)
+#define PTE_ADDR 0x000ffffffffff000ULL
 
 /* What a mapping is for. A and D are set at once: the CPU need not write the entry later. */
 #define PROT_RX	   (PTE_P | PTE_G | PTE_A)
@@ -58,9 +58,14 @@ static inline phys_t __pa(const volatile void *va)
 	return a >= START_KERNEL_MAP ? a - START_KERNEL_MAP : a - PAGE_OFFSET;
 }
 
+static inline unsigned pt_shift(unsigned level)
+{
+	return PAGE_SHIFT + 9 * (level - 1);
+}
+
 static inline u64 pt_level_size(unsigned level)
 {
-	return 1ULL << (PAGE_SHIFT + 9 * (level - 1));
+	return 1ULL << pt_shift(level);
 }
 
 /*
@@ -86,7 +91,7 @@ u64 *pt_lookup(const struct page_table *pt, u64 va, unsigned *level);
 void paging_init(void);
 
 /* Device registers with a fixed virtual address, known when the kernel is linked. */
-enum fixmap_slot { FIX_LAPIC, FIX_IOAPIC, FIX_COUNT };
+enum fixmap_slot { FIX_LAPIC, FIX_IOAPIC, FIX_SLEEP, FIX_COUNT };
 
 /* Maps one page of device registers, uncached, and returns its address (offset included). */
 volatile void *fixmap_set(enum fixmap_slot slot, phys_t pa);

@@ -21,13 +21,13 @@ extern u64 per_cpu_offset[NR_CPUS];
 DECLARE_PER_CPU(u64, this_cpu_off);
 DECLARE_PER_CPU(u32, cpu_number);
 
-#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))((u64)(ptr) + per_cpu_offset[cpu]))
-#define per_cpu(var, cpu)     (*per_cpu_ptr(&(var), cpu))
+#define per_cpu_ptr(ptr, cpu)  ((__typeof__(ptr))((u64)(ptr) + per_cpu_offset[cpu]))
+#define per_cpu(var, cpu)      (*per_cpu_ptr(&(var), cpu))
 
-#define this_cpu_gs(var)      (*(volatile __typeof__(var) __seg_gs *)(u64)&(var))
-#define this_cpu_read(var)    (this_cpu_gs(var))
+#define this_cpu_gs(var)       (*(volatile __typeof__(var) __seg_gs *)(u64) & (var))
+#define this_cpu_read(var)     (this_cpu_gs(var))
 #define this_cpu_write(var, v) ((void)(this_cpu_gs(var) = (v)))
-#define this_cpu_ptr(ptr)     ((__typeof__(ptr))((u64)(ptr) + this_cpu_read(this_cpu_off)))
+#define this_cpu_ptr(ptr)      ((__typeof__(ptr))((u64)(ptr) + this_cpu_read(this_cpu_off)))
 
 /* Adds to a 32-bit per-CPU variable in one instruction (a compound assignment may be split). */
 #define this_cpu_add32(var, n) \

@@ -77,8 +77,7 @@ static void read_memmap(const struct hvm_start_info *si, struct boot_info *bi)
 	bi->mem_source = "PVH memory map";
 	for (u32 i = 0; i < si->memmap_entries && bi->nr_mem < BOOT_MAX_MEM; i++) {
 		if (e[i].type == E820_RAM)
-			bi->mem[bi->nr_mem++] =
-				(struct boot_mem_range){ e[i].addr, e[i].size, -1 };
+			bi->mem[bi->nr_mem++] = (struct boot_mem_range){ e[i].addr, e[i].size, -1 };
 	}
 }
 

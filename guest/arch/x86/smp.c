@@ -24,8 +24,10 @@
 #include "guest/platform/platform.h"
 #include "devices/abi/ioapic.h"
 
-/* An emulated host needs about 1 ms for a CPU's start; one that is busy, much longer. */
-#define START_TIMEOUT_NS (2 * NSEC_PER_SEC)
+/* An emulated host needs about 1 ms for a CPU's start; one that is busy, much longer. A CPU that comes
+ * later than this would find the trampoline gone. */
+#define START_TIMEOUT_NS (10 * NSEC_PER_SEC)
+#define STOP_TIMEOUT_NS	 (500 * NSEC_PER_MSEC)
 
 /* trampoline.S, trampoline_params. */
 struct trampoline_params {
@@ -35,6 +37,13 @@ struct trampoline_params {
 extern char trampoline_start[], trampoline_params[], trampoline_end[];
 
 _Noreturn void ap_start(unsigned cpu);
+
+struct stopped {
+	bool here;			/* written last */
+	u64 rip;			/* 0: it stopped by itself, in a panic of its own */
+	const struct task_struct *task; /* written first */
+};
+static DEFINE_PER_CPU(struct stopped, stopped);
 
 unsigned nr_cpus = 1;
 static u32 apic_id_of[NR_CPUS];
@@ -146,7 +155,8 @@ void smp_boot(void)
 		if (start_cpu(nr_cpus, apic_id))
 			nr_cpus++;
 		else
-			pr_err("  CPU with APIC id %u did not start; going on without it\n", apic_id);
+			pr_err("  CPU with APIC id %u did not start; going on without it\n",
+			       apic_id);
 	}
 	pt_unmap(&kernel_pt, TRAMPOLINE_PHYS);
 	on_each_cpu(flush_one, NULL);
@@ -182,4 +192,54 @@ void on_each_cpu(void (*fn)(void *arg), void *arg)
 	while (atomic_read_acquire(&call.pending))
 		cpu_relax();
 	spin_unlock(&call.lock);
+}
+
+void smp_stop_others(void)
+{
+	u64 deadline = clock_ns() + STOP_TIMEOUT_NS;
+	unsigned cpu, self = smp_processor_id();
+
+	for_each_online_cpu (cpu) {
+		if (cpu != self && !READ_ONCE(per_cpu(stopped, cpu).here))
+			lapic_send(apic_id_of[cpu], APIC_MODE_NMI, 0);
+	}
+	for_each_online_cpu (cpu) {
+		while (cpu != self && !smp_load_acquire(&per_cpu(stopped, cpu).here) &&
+		       clock_ns() < deadline)
+			cpu_relax();
+	}
+}
+
+_Noreturn void smp_stop_self(const struct pt_regs *regs)
+{
+	struct stopped *s = this_cpu_ptr(&stopped);
+
+	/* The stopping NMI may find this CPU here already. */
+	if (!s->task) {
+		s->task = current;
+		s->rip = regs ? regs->rip : 0;
+		smp_store_release(&s->here, true);
+	}
+	for (;;)
+		halt();
+}
+
+void smp_show_stopped(void)
+{
+	unsigned cpu;
+
+	for_each_online_cpu (cpu) {
+		const struct stopped *s = &per_cpu(stopped, cpu);
+
+		if (cpu == smp_processor_id())
+			continue;
+		if (!smp_load_acquire(&s->here))
+			pr_emerg("CPU %u does not answer", cpu);
+		else if (!s->rip)
+			pr_emerg("CPU %u panicked, too: task %d %s", cpu, s->task->pid,
+				 s->task->comm);
+		else
+			pr_emerg("CPU %u was stopped in %pS, task %d %s", cpu, (void *)s->rip,
+				 s->task->pid, s->task->comm);
+	}
 }

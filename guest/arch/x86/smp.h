@@ -3,6 +3,7 @@
 #ifndef GUEST_ARCH_X86_SMP_H
 #define GUEST_ARCH_X86_SMP_H
 
+#include "guest/arch/x86/ptrace.h"
 #include "guest/lib/types.h"
 
 extern unsigned nr_cpus; /* CPUs online, numbered 0 .. nr_cpus - 1 */
@@ -17,6 +18,15 @@ void smp_boot(void);
 
 /* Makes cpu look at its run queue again. Any context. */
 void smp_send_reschedule(unsigned cpu);
+
+/* For a panic: stops the other CPUs by NMI and waits a moment for them. Any context. */
+void smp_stop_others(void);
+
+/* This CPU's part: notes where it was (regs may be NULL) and halts for ever. */
+_Noreturn void smp_stop_self(const struct pt_regs *regs);
+
+/* Prints what each stopped CPU was doing, and which did not answer. */
+void smp_show_stopped(void);
 
 /* Runs fn(arg) on every online CPU (with IRQs off on the others) and waits for all. IRQs on. */
 void on_each_cpu(void (*fn)(void *arg), void *arg);

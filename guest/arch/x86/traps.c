@@ -10,6 +10,8 @@
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/sections.h"
+#include "guest/arch/x86/smp.h"
+#include "guest/arch/x86/traps.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
@@ -18,7 +20,7 @@
 
 void trap_entry(struct pt_regs *regs);
 
-enum { X86_TRAP_NMI = 2, X86_TRAP_DF = 8, X86_TRAP_PF = 14 };
+enum { X86_TRAP_NMI = 2, X86_TRAP_DF = 8, X86_TRAP_TS = 10, X86_TRAP_GP = 13, X86_TRAP_PF = 14 };
 
 static const char *const trap_names[32] = {
 	[0] = "#DE divide error",
@@ -81,34 +83,54 @@ static const char *describe_address(u64 a)
 	return "an address that nothing is ever mapped at";
 }
 
-static void describe_page_fault(const struct pt_regs *regs, u64 address)
+static void explain_page_fault(const struct pt_regs *regs)
 {
-	u64 e = regs->error_code;
+	u64 address = read_cr2(), e = regs->error_code;
 	const char *what = e & 16 ? "execute" : e & 2 ? "write to" : "read from";
 	unsigned level;
 	u64 *pte = kernel_pt.root ? pt_lookup(&kernel_pt, address, &level) : NULL;
 
-	pr_emerg("Page fault: the %s tried to %s %016lx", e & 4 ? "user" : "kernel", what, address);
-	pr_emerg("  because %s%s; that is %s",
-		 e & 1 ? "the page forbids it" : "no page is mapped there",
-		 e & 8 ? " (reserved bits set)" : "", describe_address(address));
+	pr_emerg("The %s tried to %s %016lx: %s", e & 4 ? "user" : "kernel", what, address,
+		 describe_address(address));
 	if (pte)
-		pr_emerg("  its entry is %016lx (%s page)", *pte,
-			 level == 1 ? "4K" : level == 2 ? "2M" : "1G");
+		pr_emerg("  its page table entry, %016lx (%s page), forbids it%s", *pte,
+			 level == 1   ? "4K"
+			 : level == 2 ? "2M"
+				      : "1G",
+			 e & 8 ? ": reserved bits are set" : "");
+	else
+		pr_emerg("  no page is mapped there");
+}
+
+void trap_explain(const struct pt_regs *regs)
+{
+	u64 e = regs->error_code;
+
+	if (regs->vector == X86_TRAP_PF) {
+		explain_page_fault(regs);
+	} else if (regs->vector == X86_TRAP_DF) {
+		pr_emerg(
+			"Double fault: an exception could not be delivered, for want of a stack most likely");
+		pr_emerg("  RSP is %016lx; the last page fault was at %016lx: %s", regs->rsp,
+			 read_cr2(), describe_address(read_cr2()));
+	} else if (regs->vector == X86_TRAP_GP && !e) {
+		pr_emerg(
+			"No selector is to blame: a non-canonical address, a privileged instruction");
+		pr_emerg(
+			"  in user mode, or a register or MSR that does not take the value written");
+	} else if (regs->vector >= X86_TRAP_TS && regs->vector <= X86_TRAP_GP) {
+		pr_emerg("Error code: selector %#lx in the %s%s", e & 0xfff8,
+			 e & 2	 ? "IDT"
+			 : e & 4 ? "LDT"
+				 : "GDT",
+			 e & 1 ? ", external event" : "");
+	}
 }
 
 static _Noreturn void die(struct pt_regs *regs)
 {
 	const char *name = trap_names[regs->vector] ? trap_names[regs->vector] : "exception";
-	u64 e = regs->error_code;
 
-	if (regs->vector == X86_TRAP_PF)
-		describe_page_fault(regs, read_cr2());
-	else if (regs->vector == X86_TRAP_DF)
-		pr_emerg("Double fault: CR2 %016lx is %s", read_cr2(), describe_address(read_cr2()));
-	else if (e && regs->vector >= 10 && regs->vector <= 13)
-		pr_emerg("Error code: selector %#lx in the %s%s", e & 0xfff8,
-			 e & 2 ? "IDT" : e & 4 ? "LDT" : "GDT", e & 1 ? ", external event" : "");
 	panic_regs(regs, "%s in %s mode", name, user_mode(regs) ? "user" : "kernel");
 }
 
@@ -121,5 +143,7 @@ void trap_entry(struct pt_regs *regs)
 	}
 	if (!user_mode(regs) && ex_fixup(regs))
 		return;
+	if (regs->vector == X86_TRAP_NMI && panic_is_elsewhere())
+		smp_stop_self(regs);
 	die(regs);
 }

@@ -7,7 +7,6 @@
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 
-
 struct test {
 	const char *group, *name, *words;
 	void (*run)(struct ktest *t);
@@ -61,9 +60,11 @@ static bool choose(const char *selection, bool *chosen)
 				chosen[i] = found = true;
 		}
 		if (!found) {
-			console_printf("Bail out! selftest=%.*s: no such test; \"all\", a group "
-				       "(%s ...) or group.name\n",
-				       (int)len, item, tests[0].group);
+			console_printf("Bail out! selftest=%.*s: no such test; \"all\", a group, "
+				       "or group.name. There are:\n",
+				       (int)len, item);
+			for (i = 0; i < ARRAY_SIZE(tests); i++)
+				console_printf("# %s.%s\n", tests[i].group, tests[i].name);
 			return false;
 		}
 	}
@@ -75,6 +76,8 @@ bool selftest_run(const char *selection)
 	bool chosen[ARRAY_SIZE(tests)] = { false };
 	unsigned count = 0, number = 0, failed = 0;
 
+	if (!*selection)
+		selection = "all";
 	console_printf("TAP version 13\n");
 	if (!choose(selection, chosen))
 		return false;

@@ -25,18 +25,18 @@ static inline void ktest_skip(struct ktest *t, const char *reason)
 	t->skipped = reason;
 }
 
-#define KT_EXPECT(t, cond)                                                       \
-	do {                                                                     \
-		if (!(cond))                                                     \
+#define KT_EXPECT(t, cond)                                                          \
+	do {                                                                        \
+		if (!(cond))                                                        \
 			ktest_fail((t), __FILE__, __LINE__, "not true: %s", #cond); \
 	} while (0)
 
-#define KT_EXPECT_EQ(t, got, want)                                                              \
-	do {                                                                                    \
-		u64 got_ = (u64)(got), want_ = (u64)(want);                                     \
-		if (got_ != want_)                                                              \
+#define KT_EXPECT_EQ(t, got, want)                                                             \
+	do {                                                                                   \
+		u64 got_ = (u64)(got), want_ = (u64)(want);                                    \
+		if (got_ != want_)                                                             \
 			ktest_fail((t), __FILE__, __LINE__, "%s is %#lx, expected %#lx", #got, \
-				   got_, want_);                                                \
+				   got_, want_);                                               \
 	} while (0)
 
 #endif

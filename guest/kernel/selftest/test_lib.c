@@ -13,8 +13,7 @@ void ktest_lib_printf(struct ktest *t)
 {
 	char buf[64];
 
-	ksnprintf(buf, sizeof(buf), "%5d|%-5u|%05x|%s|%c|%lx", -42, 42u, 0xabcu, "text", 'z',
-		  ~0UL);
+	ksnprintf(buf, sizeof(buf), "%5d|%-5u|%05x|%s|%c|%lx", -42, 42u, 0xabcu, "text", 'z', ~0UL);
 	KT_EXPECT(t, strcmp(buf, "  -42|42   |00abc|text|z|ffffffffffffffff") == 0);
 	KT_EXPECT_EQ(t, ksnprintf(buf, 4, "%s", "cut here"), 8);
 	KT_EXPECT(t, strcmp(buf, "cut") == 0);

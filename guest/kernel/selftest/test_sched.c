@@ -4,7 +4,9 @@
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/irq.h"
 #include "guest/kernel/kthread.h"
+#include "guest/kernel/preempt.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/selftest/tests_decl.h"
 #include "guest/kernel/time.h"
@@ -51,10 +53,9 @@ void ktest_time_tick(struct ktest *t)
 	u64 before[NR_CPUS], deadline = clock_ns() + 5 * NSEC_PER_SEC;
 	unsigned cpu;
 
-	for_each_online_cpu(cpu)
+	for_each_online_cpu (cpu)
 		before[cpu] = tick_count(cpu);
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu (cpu) {
 		while (tick_count(cpu) < before[cpu] + 2 && clock_ns() < deadline)
 			cpu_relax();
 		KT_EXPECT(t, tick_count(cpu) >= before[cpu] + 2);
@@ -88,8 +89,7 @@ void ktest_smp_per_cpu(struct ktest *t)
 	unsigned cpu;
 
 	on_each_cpu(set_mark, (void *)1000);
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu (cpu) {
 		KT_EXPECT_EQ(t, per_cpu(mark, cpu), 1000 + cpu);
 		KT_EXPECT_EQ(t, per_cpu(cpu_number, cpu), cpu);
 	}
@@ -97,10 +97,22 @@ void ktest_smp_per_cpu(struct ktest *t)
 
 void ktest_smp_call_function(struct ktest *t)
 {
+	u64 before[NR_CPUS];
+	unsigned cpu;
+
+	for_each_online_cpu (cpu)
+		before[cpu] = irq_count(VECTOR_CALL_FUNCTION, cpu);
 	atomic_set(&calls, 0);
 	for (unsigned i = 0; i < 10; i++)
 		on_each_cpu(set_mark, NULL);
 	KT_EXPECT_EQ(t, atomic_read(&calls), 10 * nr_cpus);
+	preempt_disable();
+	for_each_online_cpu (cpu) {
+		u64 sent = cpu == smp_processor_id() ? 0 : 10;
+
+		KT_EXPECT_EQ(t, irq_count(VECTOR_CALL_FUNCTION, cpu) - before[cpu], sent);
+	}
+	preempt_enable();
 }
 
 struct counter {

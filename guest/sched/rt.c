@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rt.c - SCHED_FIFO and SCHED_RR, sched(7): 100 lists and a bitmap; picking is finding a bit.
+ *
+ * R1 a bit is set exactly while its list has a member. R2 queued tasks, the running one too, are on
+ * the list of their prio. R3 while throttled none of them counts in rq->nr_running.
+ *
+ * Throttling: RT tasks of a CPU get at most rt_runtime of each rt_period, so that a spinning one
+ * leaves the administrator a shell. Over several CPUs the best tasks run: who cannot run at once is
+ * pushed to the CPU with the least important work, and a CPU about to do worse pulls.
+ */
+#include "guest/sched/internal.h"
+
+static struct list_head *queue_of(struct rq *rq, const struct task_struct *p)
+{
+	return &rq->rt.queue[p->prio];
+}
+
+static int highest_prio(const struct rq *rq)
+{
+	return rq->rt.highest;
+}
+
+static void update_highest(struct rq *rq)
+{
+	struct sched *s = rq->sched;
+	bool over = rq->rt.nr_running > 1 && rq->rt.nr_migratory;
+
+	WRITE_ONCE(rq->rt.highest, (int)find_first_bit(rq->rt.bitmap, MAX_RT_PRIO));
+	if (over == rq->rt.overloaded)
+		return;
+	rq->rt.overloaded = over;
+	if (over) {
+		set_bit(rq->cpu, s->rt_overload);
+		atomic_inc(&s->nr_rt_overload);
+	} else {
+		atomic_dec(&s->nr_rt_overload);
+		clear_bit(rq->cpu, s->rt_overload);
+	}
+}
+
+/* ---- throttling ------------------------------------------------------------------------------------ */
+
+static void throttle(struct rq *rq)
+{
+	rq->rt.throttled = true;
+	rq->rt.nr_throttled++;
+	sub_nr_running(rq, rq->rt.nr_running); /* R3 */
+	resched_curr(rq);
+}
+
+static void unthrottle(struct rq *rq)
+{
+	rq->rt.throttled = false;
+	add_nr_running(rq, rq->rt.nr_running);
+	if (rq->rt.nr_running && highest_prio(rq) < rq->curr->prio)
+		resched_curr(rq);
+}
+
+static void period_timer(struct rq *rq, struct sched_timer *timer)
+{
+	const struct sched_tunables *tun = &rq->sched->tun;
+	struct rt_rq *rt = &rq->rt;
+
+	if (rq->curr->sched_class == &rt_sched_class)
+		rt_sched_class.update_curr(rq);
+	rt->time -= MIN(rt->time, tun->rt_runtime);
+	if (rt->throttled && rt->time < tun->rt_runtime)
+		unthrottle(rq);
+	rt->timer_set = rt->time || rt->nr_running;
+	if (rt->timer_set)
+		sched_timer_start(rq, timer, timer->expires + tun->rt_period);
+}
+
+static void charge_runtime(struct rq *rq, u64 delta)
+{
+	const struct sched_tunables *tun = &rq->sched->tun;
+	struct rt_rq *rt = &rq->rt;
+
+	if (tun->rt_runtime == RUNTIME_INF)
+		return;
+	if (!rt->timer_set) {
+		rt->timer_set = true;
+		sched_timer_start(rq, &rt->period_timer, rq->clock + tun->rt_period);
+	}
+	rt->time += delta;
+	if (rt->time > tun->rt_runtime && !rt->throttled)
+		throttle(rq);
+}
+
+static void update_curr_rt(struct rq *rq)
+{
+	struct sched_entity *se = &rq->curr->se;
+	u64 delta;
+
+	if (rq->clock_task <= se->exec_start)
+		return;
+	delta = rq->clock_task - se->exec_start;
+	se->exec_start = rq->clock_task;
+	se->sum_exec_runtime += delta;
+	charge_runtime(rq, delta);
+}
+
+/* ---- the lists --------------------------------------------------------------------------------------- */
+
+static void list_in(struct rq *rq, struct task_struct *p, bool head)
+{
+	if (head)
+		list_add(&p->rt.run_list, queue_of(rq, p));
+	else
+		list_add_tail(&p->rt.run_list, queue_of(rq, p));
+	__set_bit((unsigned)p->prio, rq->rt.bitmap);
+	p->rt.on_list = true;
+}
+
+static void list_out(struct rq *rq, struct task_struct *p)
+{
+	list_del_init(&p->rt.run_list);
+	if (list_empty(queue_of(rq, p)))
+		__clear_bit((unsigned)p->prio, rq->rt.bitmap);
+	p->rt.on_list = false;
+}
+
+static void enqueue_task_rt(struct rq *rq, struct task_struct *p, int flags)
+{
+	BUG_ON(p->rt.on_list || !rt_prio(p->prio) || p->prio < 0);
+	list_in(rq, p, flags & ENQUEUE_HEAD);
+	rq->rt.nr_running++;
+	rq->rt.nr_migratory += p->nr_cpus_allowed > 1;
+	if (!rq->rt.throttled)
+		add_nr_running(rq, 1);
+	update_highest(rq);
+}
+
+static bool dequeue_task_rt(struct rq *rq, struct task_struct *p, int flags)
+{
+	(void)flags;
+	BUG_ON(!p->rt.on_list);
+	if (task_current(rq, p))
+		update_curr_rt(rq);
+	list_out(rq, p);
+	if (!rq->rt.throttled)
+		sub_nr_running(rq, 1);
+	rq->rt.nr_running--;
+	rq->rt.nr_migratory -= p->nr_cpus_allowed > 1;
+	update_highest(rq);
+	return true;
+}
+
+static void yield_task_rt(struct rq *rq)
+{
+	list_move_tail(&rq->curr->rt.run_list, queue_of(rq, rq->curr));
+}
+
+static void wakeup_preempt_rt(struct rq *rq, struct task_struct *p, int wake_flags)
+{
+	(void)wake_flags;
+	if (p->prio < rq->curr->prio)
+		resched_curr(rq);
+}
+
+static struct task_struct *pick_task_rt(struct rq *rq)
+{
+	if (!rq->rt.nr_running || rq->rt.throttled)
+		return NULL;
+	return list_first_entry(&rq->rt.queue[highest_prio(rq)], struct task_struct, rt.run_list);
+}
+
+static void put_prev_task_rt(struct rq *rq, struct task_struct *p)
+{
+	(void)p;
+	update_curr_rt(rq);
+}
+
+static void set_next_task_rt(struct rq *rq, struct task_struct *p, bool first)
+{
+	(void)first;
+	p->se.exec_start = rq->clock_task;
+	if (rq->rt.overloaded)
+		rq->push |= (u8)BIT(SLOT_RT);
+}
+
+static void task_tick_rt(struct rq *rq, struct task_struct *p)
+{
+	u64 tick = rq->sched->tun.tick;
+
+	update_curr_rt(rq);
+	if (p->policy != SCHED_RR)
+		return;
+	if (p->rt.time_slice > tick) {
+		p->rt.time_slice -= tick;
+		return;
+	}
+	p->rt.time_slice = rq->sched->tun.rr_timeslice;
+	if (p->rt.on_list && !list_is_singular(queue_of(rq, p))) {
+		list_move_tail(&p->rt.run_list, queue_of(rq, p));
+		resched_curr(rq);
+	}
+}
+
+/* ---- several CPUs -------------------------------------------------------------------------------------- */
+
+static int lowest_prio(const struct rq *rq)
+{
+	int prio = MIN(READ_ONCE(rq->curr_prio), READ_ONCE(rq->rt.highest));
+
+	return READ_ONCE(rq->dl.earliest) == UINT64_MAX ? prio : MAX_DL_PRIO - 1;
+}
+
+/* The CPU whose current work matters least, if p matters more; else nr_cpus. No lock needed. */
+static unsigned find_lowest_cpu(const struct task_struct *p)
+{
+	struct sched *s = p->sched;
+	unsigned best = s->nr_cpus;
+	int best_prio = p->prio;
+	size_t cpu;
+
+	/* Who is queued counts like who runs: it will, as soon as an interrupt has arrived. */
+	for_each_set_bit(cpu, p->cpus_ptr, s->nr_cpus) {
+		struct rq *rq = cpu_rq(s, (unsigned)cpu);
+		int prio = available_idle_cpu(rq) ? MAX_PRIO + 1 : lowest_prio(rq);
+
+		if (!cpu_online(s, (unsigned)cpu) || prio <= best_prio)
+			continue;
+		best = (unsigned)cpu;
+		best_prio = prio;
+		if (prio > MAX_PRIO)
+			break;
+	}
+	return best;
+}
+
+static unsigned select_task_rq_rt(struct task_struct *p, unsigned cpu, int wake_flags)
+{
+	struct rq *rq = cpu_rq(p->sched, cpu);
+	unsigned best;
+
+	(void)wake_flags;
+	/* Stays where its cache may be warm unless that CPU has something as urgent to do. */
+	if (cpu_online(p->sched, cpu) && task_allowed(p, cpu) &&
+	    lowest_prio(rq) >= MAX_RT_PRIO)
+		return cpu;
+	best = find_lowest_cpu(p);
+	return best < p->sched->nr_cpus ? best : cpu;
+}
+
+/* The best task that waits here and may go to `cpu` (nr_cpus: anywhere else). */
+static struct task_struct *pick_pushable(struct rq *rq, unsigned cpu)
+{
+	size_t prio;
+
+	for_each_set_bit(prio, rq->rt.bitmap, MAX_RT_PRIO) {
+		struct task_struct *p;
+
+		list_for_each_entry(p, &rq->rt.queue[prio], rt.run_list) {
+			if (p == rq->curr || p->on_cpu || p->nr_cpus_allowed < 2)
+				continue;
+			if (cpu == rq->sched->nr_cpus || task_allowed(p, cpu))
+				return p;
+		}
+	}
+	return NULL;
+}
+
+/* Both queues locked. */
+static void move_task(struct rq *from, struct rq *to, struct task_struct *p)
+{
+	deactivate_task(from, p, 0);
+	set_task_cpu(p, to->cpu);
+	activate_task(to, p, 0);
+	to->nr_pulled++;
+}
+
+static void push_rt(struct rq *rq)
+{
+	struct task_struct *p;
+
+	while (!rq->rt.throttled && (p = pick_pushable(rq, rq->sched->nr_cpus))) {
+		unsigned cpu = find_lowest_cpu(p);
+		struct rq *to;
+		bool again;
+
+		if (cpu >= rq->sched->nr_cpus || cpu == rq->cpu)
+			return;
+		to = cpu_rq(rq->sched, cpu);
+		again = double_lock_balance(rq, to) && p != pick_pushable(rq, rq->sched->nr_cpus);
+		if (!again && p->prio < lowest_prio(to)) {
+			move_task(rq, to, p);
+			wakeup_preempt(to, p, 0);
+			again = true;
+		}
+		raw_spin_unlock(&to->lock);
+		if (!again)
+			return;
+	}
+}
+
+static void pull_rt(struct rq *rq)
+{
+	struct sched *s = rq->sched;
+	size_t cpu;
+
+	for_each_set_bit(cpu, s->rt_overload, s->nr_cpus) {
+		struct rq *from = cpu_rq(s, (unsigned)cpu);
+		struct task_struct *p;
+
+		if (from == rq)
+			continue;
+		double_lock_balance(rq, from);
+		p = from->rt.throttled ? NULL : pick_pushable(from, rq->cpu);
+		/* One better than what runs there is about to run there. */
+		if (p && p->prio < highest_prio(rq) && p->prio >= from->curr->prio)
+			move_task(from, rq, p);
+		raw_spin_unlock(&from->lock);
+	}
+}
+
+static bool balance_rt(struct rq *rq)
+{
+	if (atomic_read(&rq->sched->nr_rt_overload) && rq->online && !rq->rt.throttled)
+		pull_rt(rq);
+	return (rq->rt.nr_running && !rq->rt.throttled) || rq->dl.nr_running ||
+	       (rq->stop && task_on_rq_queued(rq->stop));
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------- */
+
+static void switched_to_rt(struct rq *rq, struct task_struct *p)
+{
+	if (!task_on_rq_queued(p))
+		return;
+	if (rq->rt.overloaded)
+		rq->push |= (u8)BIT(SLOT_RT);
+	if (task_current(rq, p) ? rq->rt.overloaded : p->prio < rq->curr->prio)
+		resched_curr(rq);
+	else if (rq->push)
+		resched_curr(rq); /* somebody has to push it */
+}
+
+static void prio_changed_rt(struct rq *rq, struct task_struct *p, int old_prio)
+{
+	if (!task_on_rq_queued(p))
+		return;
+	/* Less important than before: here or elsewhere a better one may wait. */
+	if (task_current(rq, p) ? p->prio > old_prio : p->prio < rq->curr->prio)
+		resched_curr(rq);
+}
+
+static void task_init_rt(struct task_struct *p)
+{
+	INIT_LIST_HEAD(&p->rt.run_list);
+	p->rt.on_list = false;
+	p->rt.time_slice = p->sched->tun.rr_timeslice;
+}
+
+static u64 get_rr_interval_rt(struct rq *rq, struct task_struct *p)
+{
+	return p->policy == SCHED_RR ? rq->sched->tun.rr_timeslice : 0;
+}
+
+void rt_rq_offline(struct rq *rq)
+{
+	rq->rt.time = 0;
+	if (rq->rt.throttled)
+		unthrottle(rq);
+}
+
+void init_rt_rq(struct rq *rq)
+{
+	for (unsigned i = 0; i < MAX_RT_PRIO; i++)
+		INIT_LIST_HEAD(&rq->rt.queue[i]);
+	rq->rt.highest = MAX_RT_PRIO;
+	rq->rt.period_timer.fn = period_timer;
+}
+
+static const char *check_rt(struct rq *rq)
+{
+	unsigned n = 0, migratory = 0;
+
+	for (unsigned prio = 0; prio < MAX_RT_PRIO; prio++) {
+		struct task_struct *p;
+
+		if (test_bit(prio, rq->rt.bitmap) == list_empty(&rq->rt.queue[prio]))
+			return "R1: bit and list disagree";
+		list_for_each_entry(p, &rq->rt.queue[prio], rt.run_list) {
+			if (p->prio != (int)prio || p->cpu != rq->cpu || !p->rt.on_list)
+				return "R2: a task on the wrong list";
+			n++;
+			migratory += p->nr_cpus_allowed > 1;
+		}
+	}
+	if (n != rq->rt.nr_running || migratory != rq->rt.nr_migratory)
+		return "R2: the count of tasks is wrong";
+	if (rq->rt.highest != (int)find_first_bit(rq->rt.bitmap, MAX_RT_PRIO))
+		return "R1: the best priority is out of date";
+	if (rq->rt.overloaded != test_bit(rq->cpu, rq->sched->rt_overload))
+		return "R4: the overload mask is wrong";
+	return NULL;
+}
+
+const struct sched_class rt_sched_class = {
+	.name = "rt",
+	.slot = SLOT_RT,
+	.enqueue_task = enqueue_task_rt,
+	.dequeue_task = dequeue_task_rt,
+	.yield_task = yield_task_rt,
+	.wakeup_preempt = wakeup_preempt_rt,
+	.pick_task = pick_task_rt,
+	.put_prev_task = put_prev_task_rt,
+	.set_next_task = set_next_task_rt,
+	.balance = balance_rt,
+	.push = push_rt,
+	.select_task_rq = select_task_rq_rt,
+	.task_tick = task_tick_rt,
+	.update_curr = update_curr_rt,
+	.switched_to = switched_to_rt,
+	.prio_changed = prio_changed_rt,
+	.task_init = task_init_rt,
+	.get_rr_interval = get_rr_interval_rt,
+	.check = check_rt,
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * topology.h - which CPUs are near each other: scheduling domains.
+ *
+ * A domain is a set of CPUs among which balancing pays, split into groups (the domains below it, or
+ * CPUs). From a CPU upward: SMT (threads of a core), MC (cores of a cache), DIE (caches of a node),
+ * NUMA (nodes); levels that add nothing are left out. All of it is constant once built.
+ */
+#ifndef GUEST_SCHED_TOPOLOGY_H
+#define GUEST_SCHED_TOPOLOGY_H
+
+#include "guest/sched/sched.h"
+
+struct sched_domain {
+	struct sched_domain *parent;
+	struct sched_domain *next; /* all domains of the scheduler */
+	const char *name;
+	unsigned level;
+	unsigned weight; /* CPUs */
+	unsigned imbalance_pct;
+	unsigned nr_groups;
+	u64 *span;
+	u64 **groups; /* masks */
+	/* /proc/schedstat; atomic, relaxed */
+	u64 lb_count, lb_balanced, lb_failed, lb_gained, newidle_gained;
+};
+
+struct sched_topology {
+	unsigned nr_cores, nr_llcs, nr_nodes;
+	unsigned *core_of, *llc_of, *node_of; /* by CPU */
+	u64 **core_mask, **llc_mask, **node_mask;
+	struct sched_domain *domains;
+};
+
+static inline const u64 *llc_mask(const struct sched *s, unsigned cpu)
+{
+	return s->topology->llc_mask[s->topology->llc_of[cpu]];
+}
+
+static inline const u64 *core_mask(const struct sched *s, unsigned cpu)
+{
+	return s->topology->core_mask[s->topology->core_of[cpu]];
+}
+
+static inline const u64 *node_mask(const struct sched *s, unsigned cpu)
+{
+	return s->topology->node_mask[s->topology->node_of[cpu]];
+}
+
+static inline bool cpus_share_cache(const struct sched *s, unsigned a, unsigned b)
+{
+	return s->topology->llc_of[a] == s->topology->llc_of[b];
+}
+
+#endif

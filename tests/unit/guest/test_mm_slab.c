@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slub, slab and slob against a list of what is held: every object is filled with its own pattern,
+ * so that two that overlap spoil each other. The same tests run on each allocator, with and without
+ * debug flags.
+ */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "guest/lib/rand.h"
+#include "guest/mm/mempool.h"
+#include "guest/mm/slab.h"
+#include "tests/unit/guest/mm_env_host.h"
+
+#define MiB	 (1UL << 20)
+#define NR_CPUS	 3
+#define MAX_HELD 6000
+
+static const struct slab_ops *const all_ops[] = { &slub_ops, &slab_ops, &slob_ops };
+
+struct lab {
+	struct world w;
+	struct slab_sys s;
+	struct free_state boot;
+	size_t env_allocs;
+};
+
+/* i: allocator * 2 + debug */
+static void lab_make(struct lab *l, int i)
+{
+	static const u8 cpu_nid[NR_CPUS] = { 0, 1, 0 };
+	struct pgalloc_opts o = { .dma_end = 8 * MiB,
+				  .dma32_end = 16 * MiB,
+				  .nr_cpus = NR_CPUS,
+				  .cpu_nid = cpu_nid };
+
+	env_host_log_to_stderr(0);
+	world_arena(&l->w, 96 * MiB);
+	memblock_add(&l->w.mb, 0, 64 * MiB, 0);
+	memblock_add(&l->w.mb, 64 * MiB, 32 * MiB, 1);
+	memblock_reserve(&l->w.mb, 0, PAGE_SIZE);
+	CHECK_EQ(world_start(&l->w, &o), 0);
+	l->boot = free_state(&l->w);
+	l->env_allocs = env_host_live_allocs();
+	CHECK_EQ(slab_sys_init(&l->s, &l->w.pg, all_ops[i / 2], i % 2 ? SLAB_DEBUG_FLAGS : 0), 0);
+}
+
+static void check_caches(struct lab *l)
+{
+	struct kmem_cache *c;
+
+	list_for_each_entry(c, &l->s.caches, list) {
+		const char *broken = kmem_cache_check(c);
+
+		if (broken)
+			ck_abort_msg("%s: %s", c->name, broken);
+	}
+}
+
+static void lab_end(struct lab *l)
+{
+	struct free_state now;
+
+	check_caches(l);
+	CHECK_EQ(slab_sys_destroy(&l->s), 0);
+	CHECK_EQ(atomic64_read(&l->s.pages_unreclaimable), 0);
+	CHECK_EQ(atomic64_read(&l->s.pages_reclaimable), 0);
+	CHECK_EQ(atomic64_read(&l->s.pages_large), 0);
+	now = free_state(&l->w);
+	CHECK(same_state(&l->boot, &now));
+	CHECK_EQ(env_host_live_allocs(), l->env_allocs);
+	world_check(&l->w);
+	world_end(&l->w);
+}
+
+/* ---- the model ------------------------------------------------------------------------------------- */
+
+struct held {
+	u8 *p;
+	u32 size;
+	u8 pattern;
+	struct kmem_cache *c; /* NULL: kmalloc */
+};
+
+static struct held held[MAX_HELD];
+static unsigned nr_held;
+
+static void keep(u8 *p, u32 size, struct kmem_cache *c, u8 pattern)
+{
+	memset(p, pattern, size);
+	held[nr_held++] = (struct held){ p, size, pattern, c };
+}
+
+/* All n bytes are b. By libc, which is quick under the sanitizers. */
+static bool all_are(const u8 *p, u8 b, u32 n)
+{
+	return p[0] == b && !memcmp(p, p + 1, n - 1);
+}
+
+static void drop(struct lab *l, unsigned i)
+{
+	struct held h = held[i];
+
+	held[i] = held[--nr_held];
+	CHECK(all_are(h.p, h.pattern, h.size));
+	if (h.c)
+		kmem_cache_free(h.c, h.p);
+	else
+		kfree(&l->s, h.p);
+}
+
+static u32 random_size(struct rand *r)
+{
+	unsigned what = (unsigned)rand_below(r, 100);
+
+	if (what < 70)
+		return (u32)rand_range(r, 1, 256);
+	if (what < 97)
+		return (u32)rand_range(r, 257, 4096);
+	return (u32)rand_range(r, 4097, 40000);
+}
+
+static const gfp_t gfps[] = { GFP_NOWAIT, GFP_NOWAIT | __GFP_ZERO, GFP_NOWAIT | __GFP_RECLAIMABLE,
+			      GFP_NOWAIT | GFP_DMA };
+
+static void random_alloc(struct lab *l, struct kmem_cache **caches, unsigned nr, struct rand *r)
+{
+	gfp_t gfp = gfps[rand_below(r, ARRAY_SIZE(gfps))];
+	struct kmem_cache *c = NULL;
+	u32 size;
+	u8 *p;
+
+	if (rand_one_in(r, 2)) {
+		c = caches[rand_below(r, nr)];
+		size = c->object_size;
+		gfp &= GFP_NOWAIT | __GFP_ZERO;
+		p = rand_one_in(r, 50) ? kmem_cache_alloc_node(c, gfp, (unsigned)rand_below(r, 2)) :
+					 kmem_cache_alloc(c, gfp);
+	} else {
+		size = random_size(r);
+		p = kmalloc(&l->s, size, gfp);
+	}
+	if (!p)
+		return;
+	CHECK_EQ((u64)p % (c ? c->align : 8), 0);
+	if (gfp & __GFP_ZERO)
+		CHECK(all_are(p, 0, size));
+	if (!c && (gfp & __GFP_DMA))
+		CHECK_EQ(page_zonenum(virt_to_page(l->s.pg, p)), ZONE_DMA);
+	keep(p, size, c, (u8)rand_u64(r));
+}
+
+START_TEST(test_random)
+{
+	static const size_t sizes[] = { 1, 8, 24, 40, 100, 192, 700, 1500, 3000, 5000 };
+	struct lab l;
+	struct kmem_cache *caches[ARRAY_SIZE(sizes)];
+	struct rand r;
+	unsigned rounds = _i % 2 ? 150000 : 450000;
+
+	lab_make(&l, _i);
+	rand_init(&r, (u64)_i * 7 + 1);
+	nr_held = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct kmem_cache_args a = { .name = "random",
+					     .size = sizes[i],
+					     .align = i % 3 == 2 ? 64 : 0,
+					     .flags = SLAB_NO_MERGE };
+
+		caches[i] = kmem_cache_create(&l.s, &a);
+		CHECK(caches[i] != NULL);
+	}
+	for (unsigned n = 0; n < rounds; n++) {
+		unsigned bias = (n >> 13) & 1 ? 30 : 65;
+
+		if (rand_one_in(&r, 20))
+			env_host_set_cpu((unsigned)rand_below(&r, NR_CPUS));
+		if (nr_held < MAX_HELD && rand_below(&r, 100) < bias)
+			random_alloc(&l, caches, ARRAY_SIZE(sizes), &r);
+		else if (nr_held)
+			drop(&l, (unsigned)rand_below(&r, nr_held));
+		if (n % 20011 == 0)
+			check_caches(&l);
+		if (n % 30011 == 0)
+			kmem_cache_shrink(caches[rand_below(&r, ARRAY_SIZE(sizes))]);
+	}
+	while (nr_held)
+		drop(&l, nr_held - 1);
+	CHECK_EQ(l.s.nr_reports, 0);
+	lab_end(&l);
+}
+END_TEST
+
+/* Everything until memory is gone, then everything back, on all CPUs. */
+START_TEST(test_exhaustion)
+{
+	struct lab l;
+	struct kmem_cache *c;
+	struct kmem_cache_args a = { .name = "fill", .size = 512 };
+	void *first = NULL, *p;
+	u64 n = 0;
+
+	lab_make(&l, _i);
+	c = kmem_cache_create(&l.s, &a);
+	for (;;) {
+		env_host_set_cpu(n % NR_CPUS);
+		p = kmem_cache_alloc(c, GFP_NOWAIT);
+		if (!p)
+			break;
+		*(void **)p = first;
+		first = p;
+		n++;
+	}
+	CHECK(n * 512 > (_i % 2 ? 40 : 70) * MiB);
+	for (; first; n--) {
+		p = first;
+		first = *(void **)p;
+		env_host_set_cpu(n % NR_CPUS);
+		kmem_cache_free(c, p);
+	}
+	CHECK_EQ(n, 0);
+	lab_end(&l);
+}
+END_TEST
+
+/* One allocation fails, then the second, ... each time something is refused and nothing is lost. */
+START_TEST(test_every_failure)
+{
+	struct lab l;
+	unsigned failures = 0;
+	struct zone *z;
+
+	lab_make(&l, _i);
+	/* Every page comes the way that can fail. */
+	for_each_zone(&l.w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 1;
+	for (unsigned site = 0; site < 2; site++) {
+		bool failed = true;
+
+		for (unsigned n = 1; failed; n++) {
+			struct kmem_cache_args a = { .name = "fail", .size = 2000 + n % 3 * 500 };
+			struct kmem_cache *c;
+			struct kmem_cache *from[40];
+			void *p[40];
+			unsigned got = 0;
+
+			if (site)
+				l.w.pg.fail_after = n;
+			else
+				env_host_fail_after(n);
+			c = kmem_cache_create(&l.s, &a);
+			for (unsigned i = 0; c && i < 40; i++) {
+				from[got] = i % 4 ? c : NULL;
+				p[got] = i % 4 ? kmem_cache_alloc(c, GFP_NOWAIT) :
+						 kmalloc(&l.s, 600 * (i + 1), GFP_NOWAIT);
+				got += p[got] != NULL;
+			}
+			failed = site ? !l.w.pg.fail_after : env_host_fail_after(0);
+			l.w.pg.fail_after = 0;
+			failures += failed;
+			CHECK(c != NULL || failed);
+			CHECK(!c || got >= 38);
+			while (got--) {
+				if (from[got])
+					kmem_cache_free(c, p[got]);
+				else
+					kfree(&l.s, p[got]);
+			}
+			if (c)
+				CHECK_EQ(kmem_cache_destroy(c), 0);
+		}
+	}
+	CHECK(failures > 3);
+	for_each_zone(&l.w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 0;
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_init_failures)
+{
+	struct lab l;
+	struct slab_sys s;
+	size_t before;
+
+	lab_make(&l, _i);
+	before = env_host_live_allocs();
+	for (unsigned n = 1;; n++) {
+		int err;
+
+		env_host_fail_after(n);
+		err = slab_sys_init(&s, &l.w.pg, l.s.ops, 0);
+		if (!env_host_fail_after(0)) {
+			CHECK_EQ(err, 0);
+			CHECK_EQ(slab_sys_destroy(&s), 0);
+			break;
+		}
+		CHECK_EQ(err, -ENOMEM);
+		CHECK_EQ(env_host_live_allocs(), before);
+	}
+	lab_end(&l);
+}
+END_TEST
+
+static unsigned constructed;
+
+static void ctor(void *p)
+{
+	memset(p, 0x11, 56);
+	constructed++;
+}
+
+START_TEST(test_constructor)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "ctor", .size = 56, .ctor = ctor };
+	struct kmem_cache *c;
+	u8 *p[500];
+
+	lab_make(&l, _i);
+	constructed = 0;
+	c = kmem_cache_create(&l.s, &a);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 500; i++) {
+			p[i] = kmem_cache_alloc(c, GFP_NOWAIT);
+			for (unsigned k = 0; k < 56; k++)
+				CHECK_EQ(p[i][k], 0x11);
+		}
+		for (unsigned i = 0; i < 500; i++)
+			kmem_cache_free(c, p[i]);
+	}
+	/* Only pages make constructions (slob cannot keep an object constructed). */
+	if (l.s.ops != &slob_ops)
+		CHECK(constructed < (_i % 2 ? 1400 : 900));
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_merge_and_destroy)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "first", .size = 328 }, b = { .name = "second",
+									  .size = 324 };
+	struct kmem_cache *c, *d, *e;
+	void *p;
+
+	lab_make(&l, _i);
+	c = kmem_cache_create(&l.s, &a);
+	d = kmem_cache_create(&l.s, &b);
+	b.flags = SLAB_NO_MERGE;
+	e = kmem_cache_create(&l.s, &b);
+	CHECK_EQ(c == d, l.s.ops != &slob_ops && !(_i % 2));
+	CHECK(e != c && e != d);
+	CHECK_EQ(kmem_cache_destroy(d), 0);
+	p = kmem_cache_alloc(c, GFP_KERNEL);
+	CHECK(p != NULL);
+	CHECK_EQ(kmem_cache_destroy(c), -EBUSY);
+	CHECK_EQ(l.s.nr_reports, 1);
+	CHECK_EQ(l.s.last_report.fault, SLAB_LEAK);
+	kmem_cache_free(c, p);
+	CHECK_EQ(kmem_cache_destroy(c), 0);
+	a.size = 0;
+	CHECK(!kmem_cache_create(&l.s, &a));
+	a.size = 64 * MiB;
+	CHECK(!kmem_cache_create(&l.s, &a));
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_shrink_and_info)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "shrink", .size = 1000, .flags = SLAB_NO_MERGE };
+	struct kmem_cache *c;
+	struct slabinfo info;
+	void *p[2000];
+
+	lab_make(&l, _i);
+	c = kmem_cache_create(&l.s, &a);
+	for (unsigned i = 0; i < 2000; i++)
+		p[i] = kmem_cache_alloc(c, GFP_KERNEL);
+	kmem_cache_info(c, &info);
+	CHECK_EQ(info.active_objs, 2000);
+	CHECK(info.num_objs >= 2000);
+	for (unsigned i = 0; i < 2000; i++)
+		if (i % 2)
+			kmem_cache_free(c, p[i]);
+	for (unsigned i = 0; i < 2000; i += 2)
+		kmem_cache_free(c, p[i]);
+	kmem_cache_info(c, &info);
+	CHECK_EQ(info.active_objs, 0);
+	if (l.s.ops != &slob_ops)
+		CHECK(kmem_cache_shrink(c) > 0);
+	kmem_cache_info(c, &info);
+	CHECK_EQ(info.num_objs, 0);
+	CHECK_EQ(info.num_slabs, 0);
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_kmalloc)
+{
+	struct lab l;
+	u8 *p, *q;
+
+	lab_make(&l, _i);
+	CHECK(!kmalloc(&l.s, 0, GFP_KERNEL));
+	CHECK(!kmalloc(&l.s, 1UL << 40, GFP_KERNEL));
+	kfree(&l.s, NULL);
+	for (size_t size = 1; size < 20000; size = size * 5 / 4 + 1) {
+		p = kmalloc(&l.s, size, GFP_KERNEL);
+		CHECK(p != NULL);
+		CHECK(ksize(&l.s, p) >= size);
+		memset(p, 0x33, size);
+		q = krealloc(&l.s, p, size * 2, GFP_KERNEL);
+		for (size_t i = 0; i < size; i++)
+			CHECK_EQ(q[i], 0x33);
+		kfree(&l.s, q);
+	}
+	for (unsigned i = KMALLOC_MIN_SHIFT; i <= KMALLOC_MAX_SHIFT && _i < 4; i++) {
+		p = kmalloc(&l.s, 1UL << i, GFP_KERNEL);
+		CHECK_EQ((u64)p & (MIN(1UL << i, PAGE_SIZE) - 1), 0);
+		kfree(&l.s, p);
+	}
+	p = kzalloc(&l.s, 3 * MiB, GFP_KERNEL);
+	CHECK(p && !p[0] && !p[3 * MiB - 1]);
+	CHECK_EQ(atomic64_read(&l.s.pages_large), 1024);
+	CHECK(!krealloc(&l.s, p, 0, GFP_KERNEL));
+	for (size_t size = 1; size <= KMALLOC_MAX_CACHE; size++) {
+		unsigned i = kmalloc_index(size);
+		size_t fits = i == 1 ? 96 : i == 2 ? 192 : 1UL << i;
+
+		CHECK(fits >= size);
+		CHECK(size <= 8 || fits / 2 < size);
+	}
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_interrupted_array)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "busy", .size = 64, .flags = SLAB_NO_MERGE };
+	struct kmem_cache *c;
+	void *p, *q;
+	u32 nr;
+
+	lab_make(&l, _i);
+	c = kmem_cache_create(&l.s, &a);
+	p = kmem_cache_alloc(c, GFP_KERNEL);
+	nr = c->cpu[0]->nr;
+	c->cpu[0]->busy = 1;
+	q = kmem_cache_alloc(c, GFP_ATOMIC);
+	CHECK(q && q != p);
+	kmem_cache_free(c, p);
+	CHECK_EQ(c->cpu[0]->nr, nr);
+	c->cpu[0]->busy = 0;
+	kmem_cache_free(c, q);
+	lab_end(&l);
+}
+END_TEST
+
+/* An object goes back to the node it is from, whoever frees it. */
+START_TEST(test_remote_free)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "remote", .size = 64, .flags = SLAB_NO_MERGE };
+	struct kmem_cache *c;
+	void *p[10];
+
+	lab_make(&l, _i);
+	c = kmem_cache_create(&l.s, &a);
+	p[0] = kmem_cache_alloc_node(c, GFP_KERNEL, 1);
+	CHECK_EQ(page_to_nid(virt_to_page(l.s.pg, p[0])), 1);
+	env_host_set_cpu(0);
+	kmem_cache_free(c, p[0]);
+	for (unsigned i = 0; i < 10; i++) {
+		p[i] = kmem_cache_alloc(c, GFP_KERNEL);
+		CHECK_EQ(page_to_nid(virt_to_page(l.s.pg, p[i])), 0);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		kmem_cache_free(c, p[i]);
+	lab_end(&l);
+}
+END_TEST
+
+/* ---- misuse --------------------------------------------------------------------------------------- */
+
+static void expect(struct lab *l, enum slab_fault fault, const void *p, bool both_stacks)
+{
+	const struct slab_report *r = &l->s.last_report;
+
+	CHECK_EQ(l->s.nr_reports, 1);
+	CHECK_EQ(r->fault, fault);
+	CHECK(!p || r->object == p);
+	CHECK(r->now_pc[0] != 0);
+	if (both_stacks)
+		CHECK(r->alloc_pc[0] != 0 && r->free_pc[0] != 0 && r->alloc_pc[0] != r->free_pc[0]);
+	l->s.nr_reports = 0;
+}
+
+START_TEST(test_misuse)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "mine", .size = 60, .flags = SLAB_NO_MERGE };
+	struct kmem_cache *c, *other;
+	u8 *p, *q, saved;
+
+	lab_make(&l, _i * 2 + 1);
+	c = kmem_cache_create(&l.s, &a);
+	a.name = "other";
+	other = kmem_cache_create(&l.s, &a);
+	p = kmem_cache_alloc(c, GFP_KERNEL);
+	q = kmem_cache_alloc(c, GFP_KERNEL);
+
+	kmem_cache_free(other, p);
+	expect(&l, SLAB_WRONG_CACHE, p, false);
+	CHECK(l.s.last_report.alloc_pc[0] != 0);
+	kmem_cache_free(c, p + 8);
+	l.s.nr_reports = MIN(l.s.nr_reports, 1UL);
+	CHECK(l.s.last_report.fault == SLAB_BAD_POINTER);
+	l.s.nr_reports = 0;
+	kmem_cache_free(c, (void *)0x1234);
+	expect(&l, SLAB_WILD_POINTER, (void *)0x1234, false);
+	kmem_cache_free(c, l.w.arena + 90 * MiB);
+	expect(&l, SLAB_WILD_POINTER, l.w.arena + 90 * MiB, false);
+	kfree(&l.s, (void *)0x1234);
+	expect(&l, SLAB_WILD_POINTER, (void *)0x1234, false);
+
+	saved = p[60];
+	p[60] = 1;
+	kmem_cache_free(c, p);
+	expect(&l, SLAB_OVERFLOW, p, false);
+	CHECK(saved != 1);
+	kmem_cache_free(c, p);
+	expect(&l, SLAB_DOUBLE_FREE, p, true);
+	q[-1] = 0;
+	kmem_cache_free(c, q);
+	expect(&l, SLAB_UNDERFLOW, q, false);
+	lab_end(&l);
+}
+END_TEST
+
+START_TEST(test_use_after_free)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "uaf", .size = 100, .flags = SLAB_NO_MERGE };
+	struct kmem_cache *c;
+	u8 *p;
+
+	lab_make(&l, _i * 2 + 1);
+	c = kmem_cache_create(&l.s, &a);
+	p = kmem_cache_alloc(c, GFP_KERNEL);
+	CHECK_EQ(p[0], 0x6b);
+	kmem_cache_free(c, p);
+	p[50] = 0;
+	CHECK_EQ(kmem_cache_validate(c), 1);
+	expect(&l, SLAB_USE_AFTER_FREE, p, true);
+	CHECK_EQ(kmem_cache_validate(c), 0);
+	p[99] = 0;
+	CHECK(kmem_cache_alloc(c, GFP_KERNEL) == p);
+	expect(&l, SLAB_USE_AFTER_FREE, p, true);
+	kmem_cache_free(c, p);
+	lab_end(&l);
+}
+END_TEST
+
+/* Without debug flags too: what kfree() can see by the page alone. */
+START_TEST(test_kfree_misuse)
+{
+	struct lab l;
+	u8 *p;
+
+	lab_make(&l, _i * 2);
+	kfree(&l.s, (void *)0xdead000000000000UL);
+	expect(&l, SLAB_WILD_POINTER, NULL, false);
+	kfree(&l.s, l.w.arena);
+	expect(&l, SLAB_WILD_POINTER, NULL, false);
+	p = kmalloc(&l.s, 100000, GFP_KERNEL);
+	kfree(&l.s, p + 4096);
+	expect(&l, SLAB_WILD_POINTER, NULL, false);
+	kfree(&l.s, p);
+	kfree(&l.s, p);
+	expect(&l, SLAB_DOUBLE_FREE, NULL, false);
+	lab_end(&l);
+}
+END_TEST
+
+/* ---- mempool --------------------------------------------------------------------------------------- */
+
+static bool refuse;
+
+static void *pool_get(gfp_t gfp, void *data)
+{
+	return refuse ? NULL : mempool_alloc_slab(gfp, data);
+}
+
+static void *waited_for;
+static struct mempool *waiting_pool;
+
+static void give_back(void *arg)
+{
+	(void)arg;
+	mempool_free(waiting_pool, waited_for);
+}
+
+START_TEST(test_mempool)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "pool", .size = 128 };
+	struct kmem_cache *c;
+	struct mempool pool;
+	void *p[4];
+
+	lab_make(&l, 0);
+	c = kmem_cache_create(&l.s, &a);
+	refuse = true;
+	CHECK_EQ(mempool_init(&pool, 3, pool_get, mempool_free_slab, c), -ENOMEM);
+	refuse = false;
+	CHECK_EQ(mempool_init(&pool, 3, pool_get, mempool_free_slab, c), 0);
+	p[3] = mempool_alloc(&pool, GFP_ATOMIC);
+	refuse = true;
+	for (unsigned i = 0; i < 3; i++)
+		CHECK((p[i] = mempool_alloc(&pool, GFP_ATOMIC)) != NULL);
+	CHECK(!mempool_alloc(&pool, GFP_ATOMIC));
+	/* One that may sleep waits until somebody frees. */
+	waited_for = p[0];
+	waiting_pool = &pool;
+	env_host_on_relax(give_back, NULL);
+	CHECK(mempool_alloc(&pool, GFP_KERNEL) == waited_for);
+	env_host_on_relax(NULL, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		mempool_free(&pool, p[i]);
+	CHECK_EQ(pool.nr, 3);
+	refuse = false;
+	mempool_exit(&pool);
+	lab_end(&l);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("mm/slab");
+	TCase *tc = tcase_create("slab");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, test_random, 0, 6);
+	tcase_add_loop_test(tc, test_exhaustion, 0, 6);
+	tcase_add_loop_test(tc, test_every_failure, 0, 6);
+	tcase_add_loop_test(tc, test_init_failures, 0, 6);
+	tcase_add_loop_test(tc, test_constructor, 0, 6);
+	tcase_add_loop_test(tc, test_merge_and_destroy, 0, 6);
+	tcase_add_loop_test(tc, test_shrink_and_info, 0, 6);
+	tcase_add_loop_test(tc, test_kmalloc, 0, 6);
+	tcase_add_loop_test(tc, test_interrupted_array, 0, 6);
+	tcase_add_loop_test(tc, test_remote_free, 0, 4);
+	tcase_add_loop_test(tc, test_misuse, 0, 3);
+	tcase_add_loop_test(tc, test_use_after_free, 0, 2);
+	tcase_add_loop_test(tc, test_kfree_misuse, 0, 3);
+	tcase_add_test(tc, test_mempool);
+	suite_add_tcase(s, tc);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
