@@ -117,9 +117,13 @@ $(B)/fuzz/%.o: %.c
 	$(Q)clang $(HOST_CFLAGS) $(SAN) -fsanitize=fuzzer-no-link -c $< -o $@
 
 define room_rules
-$(B)/$(2)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/$(2)/%.o)
+# The list changes when a source comes or goes, and so remakes the library.
+$(B)/$(2)/lib$(1).list: FORCE
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)echo '$$($(1)_SRCS)' | cmp -s - $$@ || echo '$$($(1)_SRCS)' >$$@
+$(B)/$(2)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/$(2)/%.o) $(B)/$(2)/lib$(1).list
 	$$(say) AR $$@
-	$$(Q)rm -f $$@ && mkdir -p $$(@D) && ar rcs $$@ $$^
+	$$(Q)rm -f $$@ && mkdir -p $$(@D) && ar rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach kind,host san fuzz,$(foreach room,$(ROOMS),$(eval $(call room_rules,$(room),$(kind)))))
 
@@ -128,14 +132,17 @@ room_libs = $(foreach d,$($(1)_DEPS),$(B)/$(2)/lib$(d).a)
 # Portable guest code is freestanding here as it is in ring 0.
 $(B)/host/guest/lib/%.o $(B)/san/guest/lib/%.o: HOST_CFLAGS += -ffreestanding
 
-$(B)/parallax: $(B)/host/vmm/main.o $(call room_libs,vmm,host)
+# `parallax simulate` is the portable scheduler in virtual time: guest/env/sim.c instead of host.c.
+SIM_OBJS := $(patsubst %.c,%.o,$(wildcard guest/env/sim*.c guest/env/scenario.c))
+
+$(B)/parallax: $(B)/host/vmm/main.o $(SIM_OBJS:%=$(B)/host/%) $(call room_libs,vmm,host) $(B)/host/libguest.a
 	$(say) LD $@
-	$(Q)$(CC) $(HOST_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
+	$(Q)$(CC) $(HOST_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
 
 # The same program under ASan and UBSan, for the tests with hostile guests.
-$(B)/parallax-san: $(B)/san/vmm/main.o $(call room_libs,vmm,san)
+$(B)/parallax-san: $(B)/san/vmm/main.o $(SIM_OBJS:%=$(B)/san/%) $(call room_libs,vmm,san) $(B)/san/libguest.a
 	$(say) LD $@
-	$(Q)$(CC) $(SAN) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
 
 # ---- the tiny kernel --------------------------------------------------------------------------
 -include guest/guest.mk
@@ -167,5 +174,7 @@ FUZZ_SECONDS ?= 300
 test-programs: $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san
 
 -include $(shell find $(B) -path '*/testbed' -prune -o -name '*.d' -print 2>/dev/null)
+
+FORCE:
 
 .PHONY: all help deps run check bench fuzz testbed-shell lint install clean unit test-programs

@@ -19,7 +19,8 @@ all_files="$c_files $(list '*.S' '*.asm' '*.inc' '*.py' '*.sh' '*.mk' Makefile)"
 
 if command -v clang-format >/dev/null; then
     # shellcheck disable=SC2086 # no blanks in our names
-    layout=$(clang-format --dry-run -Werror $c_files 2>&1 | sed -n 's/^\([^ :]*\):[0-9:]* error:.*/\1/p' | sort | uniq -c)
+    layout=$(clang-format --dry-run -Werror $c_files 2>&1 |
+        sed -n 's/^\([^ :]*\):[0-9:]* error:.*/\1/p' | sort | uniq -c)
     if [ -n "$layout" ]; then
         echo "$layout" | while read -r n f; do echo "$f: $n places are laid out differently; clang-format -i $f"; done
         bad=1

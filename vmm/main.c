@@ -16,6 +16,8 @@ static const struct verb {
 	{ "run", cmd_run, "boot a guest: the tiny kernel, Linux, multiboot or a flat image" },
 	{ "debug", cmd_debug, "boot a guest under gdb, from its first instruction" },
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
+	{ "simulate", cmd_simulate,
+	  "the tiny kernel's scheduler in virtual time: a scenario in, tables out" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to do about the rest" },
 };
 

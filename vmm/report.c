@@ -12,6 +12,10 @@
 
 #define INSN_MAX 15
 
+/* Where a CPU stands after a reset (Intel SDM volume 3, 10.1.4). */
+#define RESET_RIP     0xfff0
+#define RESET_CS_BASE 0xffff0000UL
+
 struct text {
 	char *buf;
 	size_t size, used;
@@ -182,6 +186,11 @@ void report_crash(char *buf, size_t size, struct vcpu *v, enum vcpu_end why,
 	put_cause(&t, v, why);
 	if (kvm_get_regs(v->fd, &r) || kvm_get_sregs(v->fd, &s)) {
 		put(&t, "  (its registers cannot be read)\n");
+		return;
+	}
+	if (why == VCPU_END_SHUTDOWN && r.rip == RESET_RIP && s.cs.base == RESET_CS_BASE) {
+		/* AMD's architecture leaves the state undefined, and KVM resets it first. */
+		put(&t, "  this host's KVM has reset the CPU already: where it was is not known\n");
 		return;
 	}
 	put_instruction(&t, v, gm, &r, &s);

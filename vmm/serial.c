@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,10 @@ void serial_drain(const struct serial_backend *s)
 	if (s->slave_fd < 0)
 		return;
 	for (int idle_ms = 0; idle_ms < SERIAL_DRAIN_MS; idle_ms += 5) {
-		if (ioctl(s->slave_fd, FIONREAD, &unread) || !unread)
+		struct pollfd p = { .fd = s->slave_fd, .events = POLLIN };
+
+		/* Bytes on their way to the reader's queue show up in poll(2), not in FIONREAD. */
+		if (!poll(&p, 1, 0) || ioctl(s->slave_fd, FIONREAD, &unread))
 			return;
 		if (unread != before)
 			idle_ms = 0;

@@ -101,6 +101,8 @@ void exit_stats_add(struct exit_stats *sum, const struct exit_stats *from)
 		if (to) {
 			to->count += p->count;
 			to->ns += p->ns;
+		} else {
+			sum->places_lost += p->count - 1; /* one was booked by the search */
 		}
 	}
 }

@@ -29,8 +29,8 @@
 #define NEAR_SHIFT  14 /* the heap spans 16 us */
 #define LEVEL_SHIFT 6
 #define SLOTS	    (1u << LEVEL_SHIFT)
-#define LEVELS	    9 /* 14 + 9 * 6 > 64 */
-#define IN_WHEEL    UINT32_MAX
+#define LEVELS	    9	   /* 14 + 9 * 6 > 64 */
+#define IN_HEAP	    LEVELS /* sim_event.level */
 
 struct sim_cpu {
 	u64 free_at; /* ns: has work up to here */
@@ -39,20 +39,26 @@ struct sim_cpu {
 	unsigned preempt_count;
 };
 
-struct heap_entry {
+/* The heap, and each slot of the wheel, is an array of these: with a hundred thousand events waiting,
+ * looking at the events themselves would be a cache miss each. */
+struct entry {
 	u64 time, seq;
 	struct sim_event *ev;
+};
+
+struct array {
+	struct entry *entries;
+	u32 nr, size;
 };
 
 struct sim {
 	u64 now, next_seq;
 	unsigned nr_cpus, cpu;
 	unsigned relaxed;
-	struct heap_entry *heap;
-	u32 nr_heap, heap_size;
+	struct array heap;
 	u64 base; /* start of the heap's span; the wheel's own time */
 	u64 used[LEVELS];
-	struct list_head slots[LEVELS][SLOTS];
+	struct array slots[LEVELS][SLOTS];
 	struct sim_cpu cpus[];
 };
 
@@ -66,9 +72,6 @@ struct sim *sim_new(unsigned nr_cpus)
 	if (!sim)
 		return NULL;
 	sim->nr_cpus = nr_cpus;
-	for (unsigned l = 0; l < LEVELS; l++)
-		for (unsigned i = 0; i < SLOTS; i++)
-			INIT_LIST_HEAD(&sim->slots[l][i]);
 	return sim;
 }
 
@@ -78,7 +81,10 @@ void sim_free(struct sim *sim)
 		return;
 	if (current_sim == sim)
 		current_sim = NULL;
-	free(sim->heap);
+	free(sim->heap.entries);
+	for (unsigned l = 0; l < LEVELS; l++)
+		for (unsigned i = 0; i < SLOTS; i++)
+			free(sim->slots[l][i].entries);
 	free(sim);
 }
 
@@ -97,97 +103,104 @@ unsigned sim_preempt_count(const struct sim *sim, unsigned cpu)
 	return sim->cpus[cpu].preempt_count;
 }
 
+/* ---- arrays ------------------------------------------------------------------------------------ */
+
+static u32 array_grow(struct array *a)
+{
+	if (a->nr == a->size) {
+		u32 size = a->size ? 2 * a->size : 16;
+		void *entries = realloc(a->entries, size * sizeof(a->entries[0]));
+
+		BUG_ON(!entries);
+		a->entries = entries;
+		a->size = size;
+	}
+	return a->nr++;
+}
+
+static void entry_set(struct array *a, u32 i, struct entry e)
+{
+	a->entries[i] = e;
+	e.ev->index = i;
+}
+
 /* ---- the heap ---------------------------------------------------------------------------------- */
 
-static bool before(const struct heap_entry *a, const struct heap_entry *b)
+static bool before(const struct entry *a, const struct entry *b)
 {
 	return a->time != b->time ? a->time < b->time : a->seq < b->seq;
 }
 
-static void heap_set(struct sim *sim, u32 i, struct heap_entry e)
+static void sift_up(struct array *h, u32 i, struct entry e)
 {
-	sim->heap[i] = e;
-	e.ev->heap_index = i;
-}
-
-static void sift_up(struct sim *sim, u32 i, struct heap_entry e)
-{
-	while (i && before(&e, &sim->heap[(i - 1) / 2])) {
-		heap_set(sim, i, sim->heap[(i - 1) / 2]);
+	while (i && before(&e, &h->entries[(i - 1) / 2])) {
+		entry_set(h, i, h->entries[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
-	heap_set(sim, i, e);
+	entry_set(h, i, e);
 }
 
-static void sift_down(struct sim *sim, u32 i, struct heap_entry e)
+static void sift_down(struct array *h, u32 i, struct entry e)
 {
 	for (;;) {
 		u32 child = 2 * i + 1;
 
-		if (child >= sim->nr_heap)
+		if (child >= h->nr)
 			break;
-		if (child + 1 < sim->nr_heap && before(&sim->heap[child + 1], &sim->heap[child]))
+		if (child + 1 < h->nr && before(&h->entries[child + 1], &h->entries[child]))
 			child++;
-		if (!before(&sim->heap[child], &e))
+		if (!before(&h->entries[child], &e))
 			break;
-		heap_set(sim, i, sim->heap[child]);
+		entry_set(h, i, h->entries[child]);
 		i = child;
 	}
-	heap_set(sim, i, e);
+	entry_set(h, i, e);
 }
 
-static void heap_push(struct sim *sim, struct sim_event *ev)
+static void heap_remove(struct array *h, u32 i)
 {
-	if (sim->nr_heap == sim->heap_size) {
-		u32 size = sim->heap_size ? 2 * sim->heap_size : 64;
-		void *heap = realloc(sim->heap, size * sizeof(sim->heap[0]));
+	struct entry last = h->entries[--h->nr];
 
-		BUG_ON(!heap);
-		sim->heap = heap;
-		sim->heap_size = size;
-	}
-	sift_up(sim, sim->nr_heap++, (struct heap_entry){ ev->time, ev->seq, ev });
-}
-
-static void heap_remove(struct sim *sim, u32 i)
-{
-	struct heap_entry last = sim->heap[--sim->nr_heap];
-
-	if (i == sim->nr_heap)
+	if (i == h->nr)
 		return;
-	if (i && before(&last, &sim->heap[(i - 1) / 2]))
-		sift_up(sim, i, last);
+	if (i && before(&last, &h->entries[(i - 1) / 2]))
+		sift_up(h, i, last);
 	else
-		sift_down(sim, i, last);
+		sift_down(h, i, last);
 }
 
 /* ---- the wheel ----------------------------------------------------------------------------------- */
 
-static void insert(struct sim *sim, struct sim_event *ev)
+static void insert(struct sim *sim, struct entry e)
 {
-	u64 diff = (ev->time ^ sim->base) >> NEAR_SHIFT;
+	u64 diff = (e.time ^ sim->base) >> NEAR_SHIFT;
 	unsigned level, slot;
+	struct array *a;
 
-	if (!diff || ev->time < sim->base) {
-		heap_push(sim, ev);
+	if (!diff || e.time < sim->base) {
+		e.ev->level = IN_HEAP;
+		/* It will run within microseconds, and what it is embedded in is looked at then. */
+		for (unsigned line = 1; line <= 5; line++)
+			__builtin_prefetch((const char *)e.ev + 64 * line);
+		sift_up(&sim->heap, array_grow(&sim->heap), e);
 		return;
 	}
 	level = __fls(diff) / LEVEL_SHIFT;
-	slot = (ev->time >> (NEAR_SHIFT + level * LEVEL_SHIFT)) % SLOTS;
-	ev->heap_index = IN_WHEEL;
-	ev->level = (u8)level;
-	ev->slot = (u8)slot;
-	list_add_tail(&ev->node, &sim->slots[level][slot]);
+	slot = (e.time >> (NEAR_SHIFT + level * LEVEL_SHIFT)) % SLOTS;
+	e.ev->level = (u8)level;
+	e.ev->slot = (u8)slot;
+	a = &sim->slots[level][slot];
+	entry_set(a, array_grow(a), e);
 	sim->used[level] |= BIT(slot);
 }
 
 /* Makes the heap hold the next event; false when there is none. */
 static bool refill(struct sim *sim)
 {
-	while (!sim->nr_heap) {
+	while (!sim->heap.nr) {
 		unsigned level = 0, slot, shift;
-		struct list_head list = { &list, &list };
-		struct sim_event *ev, *tmp;
+		struct array *a;
+		u32 nr;
 
 		while (level < LEVELS && !sim->used[level])
 			level++;
@@ -199,9 +212,11 @@ static bool refill(struct sim *sim)
 		sim->base &= shift + LEVEL_SHIFT < 64 ? ~0ULL << (shift + LEVEL_SHIFT) : 0;
 		sim->base |= (u64)slot << shift;
 		sim->used[level] &= ~BIT(slot);
-		list_splice_init(&sim->slots[level][slot], &list);
-		list_for_each_entry_safe(ev, tmp, &list, node)
-			insert(sim, ev);
+		a = &sim->slots[level][slot];
+		nr = a->nr;
+		a->nr = 0; /* every entry goes to a lower level or to the heap: none comes back */
+		for (u32 i = 0; i < nr; i++)
+			insert(sim, a->entries[i]);
 	}
 	return true;
 }
@@ -211,18 +226,22 @@ static void enqueue(struct sim *sim, struct sim_event *ev, u64 time)
 	ev->time = time;
 	ev->seq = sim->next_seq++;
 	ev->queued = true;
-	insert(sim, ev);
+	insert(sim, (struct entry){ ev->time, ev->seq, ev });
 }
 
 static void dequeue(struct sim *sim, struct sim_event *ev)
 {
+	struct array *a;
+
 	ev->queued = false;
-	if (ev->heap_index != IN_WHEEL) {
-		heap_remove(sim, ev->heap_index);
+	if (ev->level == IN_HEAP) {
+		heap_remove(&sim->heap, ev->index);
 		return;
 	}
-	list_unlink(&ev->node);
-	if (list_empty(&sim->slots[ev->level][ev->slot]))
+	a = &sim->slots[ev->level][ev->slot];
+	if (ev->index != --a->nr)
+		entry_set(a, ev->index, a->entries[a->nr]);
+	if (!a->nr)
 		sim->used[ev->level] &= ~BIT(ev->slot);
 }
 
@@ -244,30 +263,35 @@ bool sim_cancel(struct sim *sim, struct sim_event *ev)
 
 u64 sim_next_time(struct sim *sim)
 {
-	return refill(sim) ? sim->heap[0].time : UINT64_MAX;
+	return refill(sim) ? sim->heap.entries[0].time : UINT64_MAX;
 }
 
 const char *sim_check(const struct sim *sim)
 {
 	u64 horizon = sim->base + BIT(NEAR_SHIFT);
 
-	for (u32 i = 0; i < sim->nr_heap; i++) {
-		const struct heap_entry *e = &sim->heap[i];
+	for (u32 i = 0; i < sim->heap.nr; i++) {
+		const struct entry *e = &sim->heap.entries[i];
 
-		if (i && before(e, &sim->heap[(i - 1) / 2]))
+		if (i && before(e, &sim->heap.entries[(i - 1) / 2]))
 			return "V2: the heap is out of order";
-		if (e->ev->heap_index != i || !e->ev->queued || e->time >= horizon)
+		if (e->ev->index != i || e->ev->level != IN_HEAP || !e->ev->queued ||
+		    e->time >= horizon)
 			return "V2: an event in the heap does not belong there";
 	}
 	for (unsigned l = 0; l < LEVELS; l++) {
 		for (unsigned i = 0; i < SLOTS; i++) {
-			const struct sim_event *ev;
+			const struct array *a = &sim->slots[l][i];
 
-			if (list_empty(&sim->slots[l][i]) == !!(sim->used[l] & BIT(i)))
+			if (!a->nr == !!(sim->used[l] & BIT(i)))
 				return "V2: a slot's bit is wrong";
-			list_for_each_entry(ev, &sim->slots[l][i], node)
-				if (ev->time < horizon || ev->level != l || ev->slot != i)
+			for (u32 k = 0; k < a->nr; k++) {
+				const struct entry *e = &a->entries[k];
+
+				if (e->time < horizon || e->ev->level != l || e->ev->slot != i ||
+				    e->ev->index != k)
 					return "V2: an event in the wrong slot";
+			}
 		}
 	}
 	return NULL;
@@ -291,8 +315,8 @@ u64 sim_run(struct sim *sim, u64 until)
 	u64 ran = 0;
 
 	current_sim = sim;
-	while (refill(sim) && sim->heap[0].time <= until) {
-		struct sim_event *ev = sim->heap[0].ev;
+	while (refill(sim) && sim->heap.entries[0].time <= until) {
+		struct sim_event *ev = sim->heap.entries[0].ev;
 		u64 free_at = sim->cpus[ev->cpu].free_at;
 
 		dequeue(sim, ev);

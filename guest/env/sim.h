@@ -12,7 +12,6 @@
 #ifndef GUEST_ENV_SIM_H
 #define GUEST_ENV_SIM_H
 
-#include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
 struct sim;
@@ -21,11 +20,10 @@ typedef void (*sim_fn)(struct sim *sim, struct sim_event *ev);
 
 /* Embedded in the owner's structure; zero-initialise. A queued event must stay. */
 struct sim_event {
-	struct list_head node;
 	u64 time; /* ns */
 	u64 seq;
 	unsigned cpu;
-	u32 heap_index;
+	u32 index;
 	u8 level, slot;
 	bool queued;
 	sim_fn fn;

@@ -25,22 +25,22 @@ struct sim_cpu_state {
 	u64 idle_since, idle_ns;
 };
 
-struct machine {
+struct sim_machine {
 	struct sim *sim;
 	struct sched *sched;
-	struct machine_config cfg;
+	struct sim_machine_config cfg;
 	struct sim_stats *stats; /* sums over the tasks that are gone */
 	struct sim_stats view;
 	struct sim_lock *locks;
 	struct list_head *tasks; /* by program */
 	u64 next_pid;
-	void (*on_event)(struct machine *m, void *arg);
+	void (*on_event)(struct sim_machine *m, void *arg);
 	void *on_event_arg;
 	struct sim_cpu_state cpus[];
 };
 
 /* The seam has no instance argument: the machine that runs or is being made. */
-static struct machine *machine;
+static struct sim_machine *machine;
 
 static struct sim_cpu_state *this_cpu_state(void)
 {
@@ -50,43 +50,6 @@ static struct sim_cpu_state *this_cpu_state(void)
 static struct sim_task *sim_task_of(struct task_struct *t)
 {
 	return container_of(t, struct sim_task, t);
-}
-
-/* ---- histograms ------------------------------------------------------------------------------------ */
-
-/* Eight buckets for each power of two; the values below 8 have one each. */
-static unsigned bucket_of(u64 ns)
-{
-	unsigned e = ns < 8 ? 0 : __fls(ns) - 2; /* ns >> (e - 1) has four bits, the first set */
-
-	return e ? e * 8 + (unsigned)(ns >> (e - 1)) % 8 : (unsigned)ns;
-}
-
-static u64 bucket_end(unsigned i)
-{
-	unsigned e = i / 8;
-
-	return e ? ((u64)(8 + i % 8 + 1) << (e - 1)) - 1 : i;
-}
-
-void sim_histogram_add(struct sim_histogram *h, u64 ns)
-{
-	h->bucket[bucket_of(ns)]++;
-	h->n++;
-	h->sum += ns;
-	h->max = MAX(h->max, ns);
-}
-
-u64 sim_histogram_at(const struct sim_histogram *h, unsigned permille)
-{
-	u64 want = (h->n * permille + 999) / 1000, seen = 0;
-
-	for (unsigned i = 0; i < SIM_BUCKETS; i++) {
-		seen += h->bucket[i];
-		if (seen >= want && seen)
-			return MIN(bucket_end(i), h->max);
-	}
-	return 0;
 }
 
 /* ---- sched_env.h -------------------------------------------------------------------------------------- */
@@ -240,30 +203,6 @@ static void sleep_until(struct sim_task *st, u64 time)
 	schedule();
 }
 
-static int lock_begin(struct sim_lock *l, struct sim_task *st)
-{
-	switch (l->kind) {
-	case SIM_MUTEX:
-		return mutex_lock_begin(&l->mutex, &st->waiter.mutex);
-	case SIM_RT_MUTEX:
-		return rt_mutex_lock_begin(&l->rt, &st->waiter.rt);
-	default:
-		return semaphore_down_begin(&l->sem, &st->waiter.sem);
-	}
-}
-
-static bool lock_poll(struct sim_lock *l, struct sim_task *st)
-{
-	switch (l->kind) {
-	case SIM_MUTEX:
-		return mutex_lock_poll(&l->mutex, &st->waiter.mutex, TASK_UNINTERRUPTIBLE) == 0;
-	case SIM_RT_MUTEX:
-		return rt_mutex_lock_poll(&l->rt, &st->waiter.rt, TASK_UNINTERRUPTIBLE) == 0;
-	default:
-		return semaphore_down_poll(&l->sem, &st->waiter.sem, TASK_UNINTERRUPTIBLE) == 0;
-	}
-}
-
 /* The blocking call in two halves: poll, and sleep when it was in vain. */
 static void step_lock(struct sim_task *st, const struct sim_op *op)
 {
@@ -271,11 +210,11 @@ static void step_lock(struct sim_task *st, const struct sim_op *op)
 
 	if (!st->in_lock) {
 		st->lock_since = env_now_ns();
-		if (lock_begin(l, st) == 0)
+		if (sim_lock_begin(l, &st->waiter) == 0)
 			goto got;
 		st->in_lock = true;
 	}
-	if (!lock_poll(l, st)) {
+	if (!sim_lock_poll(l, &st->waiter)) {
 		schedule();
 		return;
 	}
@@ -285,17 +224,7 @@ got:
 	st->pc++;
 }
 
-static void unlock(struct sim_lock *l)
-{
-	if (l->kind == SIM_MUTEX)
-		mutex_unlock(&l->mutex);
-	else if (l->kind == SIM_RT_MUTEX)
-		rt_mutex_unlock(&l->rt);
-	else
-		up(&l->sem);
-}
-
-static bool spawn_one(struct machine *m, unsigned program, struct task_struct *parent, u64 at);
+static bool spawn_one(struct sim_machine *m, unsigned program, struct task_struct *parent, u64 at);
 
 static void step_period(struct sim_task *st, u64 period)
 {
@@ -330,7 +259,7 @@ static void step(struct sim_task *st)
 		sleep_until(st, env_now_ns() + draw(st, op));
 		break;
 	case OP_UNLOCK:
-		unlock(&machine->locks[op->a]);
+		sim_lock_release(&machine->locks[op->a]);
 		break;
 	case OP_YIELD:
 		do_sched_yield();
@@ -389,8 +318,8 @@ static void set_tick(struct sim_cpu_state *cpu, unsigned nr)
 		sim_cancel(machine->sim, &cpu->tick);
 	} else if (!cpu->tick.queued) {
 		skew = tick * nr / machine->sched->nr_cpus;
-		sim_schedule(machine->sim, &cpu->tick, nr,
-			     now + tick - (now + tick - skew) % tick, on_tick);
+		sim_schedule(machine->sim, &cpu->tick, nr, now + tick - (now + tick - skew) % tick,
+			     on_tick);
 	}
 }
 
@@ -446,7 +375,7 @@ static void on_birth(struct sim *sim, struct sim_event *ev)
 	settle(ev->cpu);
 }
 
-static bool spawn_one(struct machine *m, unsigned program, struct task_struct *parent, u64 at)
+static bool spawn_one(struct sim_machine *m, unsigned program, struct task_struct *parent, u64 at)
 {
 	const struct sim_program *prog = &m->cfg.programs[program];
 	struct sim_task *st = aligned_alloc(64, ALIGN_UP(sizeof(*st), 64));
@@ -486,7 +415,7 @@ static bool spawn_one(struct machine *m, unsigned program, struct task_struct *p
 	return true;
 }
 
-bool machine_spawn(struct machine *m, unsigned program, u64 count)
+bool sim_machine_spawn(struct sim_machine *m, unsigned program, u64 count)
 {
 	machine = m;
 	for (u64 i = 0; i < count; i++)
@@ -495,7 +424,7 @@ bool machine_spawn(struct machine *m, unsigned program, u64 count)
 	return true;
 }
 
-static void boot_cpu(struct machine *m, unsigned nr)
+static void boot_cpu(struct sim_machine *m, unsigned nr)
 {
 	struct sim_cpu_state *cpu = &m->cpus[nr];
 
@@ -508,21 +437,10 @@ static void boot_cpu(struct machine *m, unsigned nr)
 	sched_cpu_online(m->sched, nr);
 }
 
-static void lock_init(struct sim_lock *l, enum sim_lock_kind kind)
-{
-	l->kind = kind;
-	if (kind == SIM_MUTEX)
-		mutex_init(&l->mutex);
-	else if (kind == SIM_RT_MUTEX)
-		rt_mutex_init(&l->rt);
-	else
-		sema_init(&l->sem, 1);
-}
-
-struct machine *machine_create(const struct machine_config *cfg)
+struct sim_machine *sim_machine_create(const struct sim_machine_config *cfg)
 {
 	unsigned n = cfg->topo.nr_cpus;
-	struct machine *m = calloc(1, sizeof(*m) + n * sizeof(m->cpus[0]));
+	struct sim_machine *m = calloc(1, sizeof(*m) + n * sizeof(m->cpus[0]));
 
 	if (!m)
 		return NULL;
@@ -534,7 +452,7 @@ struct machine *machine_create(const struct machine_config *cfg)
 	m->tasks = calloc(cfg->nr_programs + 1, sizeof(*m->tasks));
 	m->locks = calloc(cfg->nr_locks + 1, sizeof(*m->locks));
 	if (!m->sim || !m->sched || !m->stats || !m->tasks || !m->locks) {
-		machine_destroy(m);
+		sim_machine_destroy(m);
 		return NULL;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -542,11 +460,11 @@ struct machine *machine_create(const struct machine_config *cfg)
 	for (unsigned i = 0; i <= cfg->nr_programs; i++)
 		INIT_LIST_HEAD(&m->tasks[i]);
 	for (unsigned i = 0; i < cfg->nr_locks; i++)
-		lock_init(&m->locks[i], cfg->locks[i]);
+		sim_lock_init(&m->locks[i], cfg->locks[i]);
 	return m;
 }
 
-void machine_destroy(struct machine *m)
+void sim_machine_destroy(struct sim_machine *m)
 {
 	machine = m;
 	for (unsigned i = 0; m->tasks && i < m->cfg.nr_programs; i++) {
@@ -554,7 +472,7 @@ void machine_destroy(struct machine *m)
 
 		if (!m->tasks[i].next)
 			continue;
-		list_for_each_entry_safe(st, tmp, &m->tasks[i], node) {
+		list_for_each_entry_safe (st, tmp, &m->tasks[i], node) {
 			sched_task_free(&st->t);
 			free(st);
 		}
@@ -569,7 +487,7 @@ void machine_destroy(struct machine *m)
 	machine = NULL;
 }
 
-u64 machine_run(struct machine *m, u64 until)
+u64 sim_machine_run(struct sim_machine *m, u64 until)
 {
 	machine = m;
 	/* Calls made between two runs come from CPU 0, which has had no event to notice them. */
@@ -579,23 +497,23 @@ u64 machine_run(struct machine *m, u64 until)
 	return sim_run(m->sim, until);
 }
 
-struct sched *machine_sched(struct machine *m)
+struct sched *sim_machine_sched(struct sim_machine *m)
 {
 	return m->sched;
 }
 
-struct sim *machine_sim(struct machine *m)
+struct sim *sim_machine_engine(struct sim_machine *m)
 {
 	return m->sim;
 }
 
-struct sim_lock *machine_lock(struct machine *m, unsigned lock)
+struct sim_lock *sim_machine_lock(struct sim_machine *m, unsigned lock)
 {
 	return &m->locks[lock];
 }
 
 /* Charges who runs up to now, so that the sums are what the clock says. */
-static void charge_running(struct machine *m)
+static void charge_running(struct sim_machine *m)
 {
 	for (unsigned i = 0; i < m->sched->nr_cpus; i++) {
 		struct rq *rq = m->sched->rq[i];
@@ -610,29 +528,29 @@ static void charge_running(struct machine *m)
 	}
 }
 
-const struct sim_stats *machine_stats(struct machine *m, unsigned program)
+const struct sim_stats *sim_machine_stats(struct sim_machine *m, unsigned program)
 {
 	struct sim_task *st;
 
 	machine = m;
 	charge_running(m);
 	m->view = m->stats[program];
-	list_for_each_entry(st, &m->tasks[program], node)
+	list_for_each_entry (st, &m->tasks[program], node)
 		add_up(&m->view, st);
 	return &m->view;
 }
 
-struct sim_task *machine_task(struct machine *m, unsigned program, unsigned index)
+struct sim_task *sim_machine_task(struct sim_machine *m, unsigned program, unsigned index)
 {
 	struct sim_task *st;
 
-	list_for_each_entry(st, &m->tasks[program], node)
+	list_for_each_entry (st, &m->tasks[program], node)
 		if (index-- == 0)
 			return st;
 	return NULL;
 }
 
-u64 machine_switches(struct machine *m)
+u64 sim_machine_switches(struct sim_machine *m)
 {
 	u64 n = 0;
 
@@ -641,14 +559,15 @@ u64 machine_switches(struct machine *m)
 	return n;
 }
 
-u64 machine_idle_ns(struct machine *m, unsigned cpu)
+u64 sim_machine_idle_ns(struct sim_machine *m, unsigned cpu)
 {
 	const struct sim_cpu_state *c = &m->cpus[cpu];
 
 	return c->idle_ns + (c->curr == c->rq->idle ? sim_now(m->sim) - c->idle_since : 0);
 }
 
-void machine_on_event(struct machine *m, void (*fn)(struct machine *m, void *arg), void *arg)
+void sim_machine_on_event(struct sim_machine *m, void (*fn)(struct sim_machine *m, void *arg),
+			  void *arg)
 {
 	m->on_event = fn;
 	m->on_event_arg = arg;

@@ -11,25 +11,24 @@
 #define GUEST_ENV_SIM_MACHINE_H
 
 #include "guest/env/sim.h"
+#include "guest/env/sim_histogram.h"
+#include "guest/env/sim_lock.h"
 #include "guest/lib/rand.h"
-#include "guest/locking/mutex.h"
-#include "guest/locking/rt_mutex.h"
-#include "guest/locking/semaphore.h"
 #include "guest/sched/sched.h"
 
 enum sim_opcode {
-	OP_RUN,	   /* use the CPU for a..b ns */
-	OP_SLEEP,  /* a..b ns */
-	OP_LOCK,   /* lock a */
+	OP_RUN,	  /* use the CPU for a..b ns */
+	OP_SLEEP, /* a..b ns */
+	OP_LOCK,  /* lock a */
 	OP_UNLOCK,
 	OP_YIELD,
-	OP_NICE,   /* a */
+	OP_NICE,    /* a */
 	OP_SETATTR, /* attr */
-	OP_FORK,   /* b tasks of program a */
-	OP_PERIOD, /* sleep until the next multiple of a ns; late if it has passed already */
-	OP_POLICY, /* the fair slot becomes fair */
-	OP_LOOP,   /* back to the start, a times (0: for ever) */
-	OP_EXIT,   /* also what follows the last op */
+	OP_FORK,    /* b tasks of program a */
+	OP_PERIOD,  /* sleep until the next multiple of a ns; late if it has passed already */
+	OP_POLICY,  /* the fair slot becomes fair */
+	OP_LOOP,    /* back to the start, a times (0: for ever) */
+	OP_EXIT,    /* also what follows the last op */
 };
 
 struct sim_op {
@@ -46,29 +45,8 @@ struct sim_program {
 	struct sched_attr attr;
 	const u64 *affinity; /* NULL: everywhere */
 	struct task_group *group;
-	u64 start;	     /* first release, ns */
+	u64 start; /* first release, ns */
 };
-
-enum sim_lock_kind { SIM_MUTEX, SIM_RT_MUTEX, SIM_SEMAPHORE };
-
-struct sim_lock {
-	enum sim_lock_kind kind;
-	union {
-		struct mutex mutex;
-		struct rt_mutex rt;
-		struct semaphore sem;
-	};
-};
-
-/* Times fall into buckets an eighth of their size wide. */
-#define SIM_BUCKETS 512
-struct sim_histogram {
-	u64 n, sum, max;
-	u32 bucket[SIM_BUCKETS];
-};
-void sim_histogram_add(struct sim_histogram *h, u64 ns);
-/* The least bucket's upper end below which `permille` of the values lie. */
-u64 sim_histogram_at(const struct sim_histogram *h, unsigned permille);
 
 /* What all tasks of one program did. */
 struct sim_stats {
@@ -77,31 +55,28 @@ struct sim_stats {
 	u64 nvcsw, nivcsw, migrations, wakeups;
 	u64 jobs, missed, worst_late_ns; /* OP_PERIOD */
 	u64 throttled;
-	struct sim_histogram latency;	 /* woken until running */
+	struct sim_histogram latency; /* woken until running */
 	struct sim_histogram lock_wait;
 };
 
 struct sim_task {
-	struct task_struct t;
+	/* One behind the other what a wake-up looks at: insert() of sim.c fetches it ahead. */
 	struct sim_event wake;
+	u64 left;      /* ns of OP_RUN not had yet */
+	u64 run_start; /* when the CPU began to work on them */
+	struct task_struct t;
 	const struct sim_program *prog;
 	struct sim_stats *stats;
 	struct rand rand;
-	u64 left;      /* ns of OP_RUN not had yet */
-	u64 run_start; /* when the CPU began to work on them */
 	u64 woken_at, lock_since, release;
 	s64 loops;
 	unsigned pc;
 	bool running, in_lock;
-	union {
-		struct mutex_waiter mutex;
-		struct rt_mutex_waiter rt;
-		struct semaphore_waiter sem;
-	} waiter;
+	union sim_lock_waiter waiter;
 	struct list_head node;
 };
 
-struct machine_config {
+struct sim_machine_config {
 	struct sched_topology_desc topo;
 	struct sched_tunables tun;
 	const struct sched_class *fair;
@@ -113,28 +88,29 @@ struct machine_config {
 	unsigned nr_locks;
 };
 
-struct machine;
+struct sim_machine;
 
 /* NULL without memory. cfg's programs stay the caller's and must stay. */
-struct machine *machine_create(const struct machine_config *cfg);
-void machine_destroy(struct machine *m);
+struct sim_machine *sim_machine_create(const struct sim_machine_config *cfg);
+void sim_machine_destroy(struct sim_machine *m);
 
 /* count tasks of that program, the first one at its start time. False without memory. */
-bool machine_spawn(struct machine *m, unsigned program, u64 count);
+bool sim_machine_spawn(struct sim_machine *m, unsigned program, u64 count);
 
 /* Runs up to `until` ns; returns the number of events. */
-u64 machine_run(struct machine *m, u64 until);
+u64 sim_machine_run(struct sim_machine *m, u64 until);
 
-struct sched *machine_sched(struct machine *m);
-struct sim *machine_sim(struct machine *m);
+struct sched *sim_machine_sched(struct sim_machine *m);
+struct sim *sim_machine_engine(struct sim_machine *m);
 /* Up to now; valid until the next call. */
-const struct sim_stats *machine_stats(struct machine *m, unsigned program);
-struct sim_lock *machine_lock(struct machine *m, unsigned lock);
+const struct sim_stats *sim_machine_stats(struct sim_machine *m, unsigned program);
+struct sim_lock *sim_machine_lock(struct sim_machine *m, unsigned lock);
 /* Tasks alive of a program, in the order they were made; NULL behind the last. */
-struct sim_task *machine_task(struct machine *m, unsigned program, unsigned index);
-u64 machine_switches(struct machine *m);
-u64 machine_idle_ns(struct machine *m, unsigned cpu);
+struct sim_task *sim_machine_task(struct sim_machine *m, unsigned program, unsigned index);
+u64 sim_machine_switches(struct sim_machine *m);
+u64 sim_machine_idle_ns(struct sim_machine *m, unsigned cpu);
 /* fn is called after every event. NULL: none. */
-void machine_on_event(struct machine *m, void (*fn)(struct machine *m, void *arg), void *arg);
+void sim_machine_on_event(struct sim_machine *m, void (*fn)(struct sim_machine *m, void *arg),
+			  void *arg);
 
 #endif

@@ -202,7 +202,7 @@ const char *lockdep_check(const struct lockdep *ld)
 		size_t j;
 
 		bitmap_copy(want, c->after, LOCKDEP_CLASSES);
-		for_each_set_bit(j, c->after, LOCKDEP_CLASSES)
+		for_each_set_bit (j, c->after, LOCKDEP_CLASSES)
 			bitmap_or(want, want, ld->classes[j].reach, LOCKDEP_CLASSES);
 		if (!bitmap_equal(want, c->reach, LOCKDEP_CLASSES))
 			return "L1: reach is not the closure of after";

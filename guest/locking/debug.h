@@ -23,8 +23,8 @@ struct lockdep_map {
 	const char *name;
 };
 
-#define LOCKDEP_MAP_INIT(lock_name)                            \
-	{                                                      \
+#define LOCKDEP_MAP_INIT(lock_name)                                \
+	{                                                          \
 		.key = "" lock_name "" __FILE__, .name = lock_name \
 	}
 

@@ -66,8 +66,8 @@ int mutex_lock_begin(struct mutex *m, struct mutex_waiter *w)
 		lock_report("mutex %s locked again by its owner: it will wait for ever",
 			    m->dep.name);
 	lock_acquire(&m->dep, false);
-	if (__atomic_compare_exchange_n(&m->owner, &owner, (uintptr_t)self, false,
-					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&m->owner, &owner, (uintptr_t)self, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
 		return 0;
 	flags = spin_lock_irqsave(&m->wait_lock);
 	w->task = self;
@@ -188,8 +188,8 @@ const char *mutex_check(struct mutex *m)
 		return "M5: waiters without the flag";
 	if (list_empty(&m->wait_list) && (owner & (WAITERS | HANDOFF)))
 		return "M5: the flag without waiters";
-	if ((owner & PICKUP) && list_first_entry(&m->wait_list, struct mutex_waiter, node)->task !=
-					owner_task(owner))
+	if ((owner & PICKUP) &&
+	    list_first_entry(&m->wait_list, struct mutex_waiter, node)->task != owner_task(owner))
 		return "M4: handed over to somebody who is not first";
 	return list_check(&m->wait_list, 1000000);
 }

@@ -25,18 +25,18 @@ struct mutex_waiter {
 	bool lost; /* has been woken in vain */
 };
 
-#define MUTEX_INIT(m)                                                       \
-	{                                                                   \
+#define MUTEX_INIT(m)                                                              \
+	{                                                                          \
 		.wait_list = { &(m).wait_list, &(m).wait_list }, .dep = { #m, #m } \
 	}
 #define DEFINE_MUTEX(m) struct mutex m = MUTEX_INIT(m)
 
 void mutex_init_named(struct mutex *m, const void *key, const char *name);
 /* All locks that this line initialises are one class for the order checker. */
-#define mutex_init(m)                                       \
-	do {                                                \
-		static const char key_;                     \
-		mutex_init_named((m), &key_, #m);           \
+#define mutex_init(m)                             \
+	do {                                      \
+		static const char key_;           \
+		mutex_init_named((m), &key_, #m); \
 	} while (0)
 
 void mutex_lock(struct mutex *m);

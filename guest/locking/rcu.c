@@ -183,7 +183,7 @@ bool rcu_check_stall(struct rcu *rcu)
 	}
 	rcu->next_report = now + 3 * rcu->stall_ns;
 	rcu->nr_stalls++;
-	for_each_set_bit(cpu, rcu->qs_mask, rcu->nr_cpus)
+	for_each_set_bit (cpu, rcu->qs_mask, rcu->nr_cpus)
 		n += (size_t)kscnprintf(cpus + n, sizeof(cpus) - n, " %zu", cpu);
 	spin_unlock_irqrestore(&rcu->lock, flags);
 	env_log(ENV_ERR, "rcu: stall: grace period %llu runs for %llu ms, waiting for CPUs:%s",

@@ -29,7 +29,7 @@ static void grant(struct rw_semaphore *s)
 {
 	struct rwsem_waiter *w, *tmp;
 
-	list_for_each_entry_safe(w, tmp, &s->wait_list, node) {
+	list_for_each_entry_safe (w, tmp, &s->wait_list, node) {
 		if (!free_for(s, w->write))
 			return;
 		take(s, w->task, w->write);

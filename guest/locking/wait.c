@@ -49,7 +49,7 @@ static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
 	struct wait_queue_entry *w, *tmp;
 	unsigned woken = 0;
 
-	list_for_each_entry_safe(w, tmp, &q->head, node) {
+	list_for_each_entry_safe (w, tmp, &q->head, node) {
 		/* Taken out here: a task that is slow to run does not stop the next wake-up from
 		 * reaching another one. */
 		if (!wake_up_state(w->task, state))

@@ -41,23 +41,23 @@ static inline bool waitqueue_active(const wait_queue_head_t *q)
 }
 
 /* 0 or -EINTR. */
-#define wait_event_state(q, condition, sleep_state)                                 \
-	({                                                                          \
+#define wait_event_state(q, condition, sleep_state)                                       \
+	({                                                                                \
 		struct wait_queue_entry wait_ = { .node = { &wait_.node, &wait_.node } }; \
-		int wait_err_ = 0;                                                  \
-		might_sleep();                                                      \
-		for (;;) {                                                          \
-			prepare_to_wait((q), &wait_, (sleep_state));                \
-			if (condition)                                              \
-				break;                                              \
-			if (signal_pending_state((sleep_state), current)) {         \
-				wait_err_ = -EINTR;                                 \
-				break;                                              \
-			}                                                           \
-			schedule();                                                 \
-		}                                                                   \
-		finish_wait((q), &wait_);                                           \
-		wait_err_;                                                          \
+		int wait_err_ = 0;                                                        \
+		might_sleep();                                                            \
+		for (;;) {                                                                \
+			prepare_to_wait((q), &wait_, (sleep_state));                      \
+			if (condition)                                                    \
+				break;                                                    \
+			if (signal_pending_state((sleep_state), current)) {               \
+				wait_err_ = -EINTR;                                       \
+				break;                                                    \
+			}                                                                 \
+			schedule();                                                       \
+		}                                                                         \
+		finish_wait((q), &wait_);                                                 \
+		wait_err_;                                                                \
 	})
 #define wait_event(q, condition)	       ((void)wait_event_state(q, condition, TASK_UNINTERRUPTIBLE))
 #define wait_event_interruptible(q, condition) wait_event_state(q, condition, TASK_INTERRUPTIBLE)
@@ -76,7 +76,7 @@ void wait_for_completion(struct completion *c);
 int wait_for_completion_interruptible(struct completion *c);
 bool try_wait_for_completion(struct completion *c); /* any context */
 bool completion_done(struct completion *c);
-void complete(struct completion *c);	 /* any context */
+void complete(struct completion *c); /* any context */
 void complete_all(struct completion *c);
 
 #endif

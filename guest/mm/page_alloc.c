@@ -136,6 +136,7 @@ static inline void free_unref(struct pgalloc *pg, struct page *page, unsigned or
 	struct per_cpu_pages *pcp = &z->pcp[mm_cpu_enter()];
 
 	if (unlikely(order > PCP_MAX_ORDER || mt >= MIGRATE_PCPTYPES || pcp->busy)) {
+		count_vm_events(pg, PGFREE, 1);
 		mm_cpu_exit();
 		free_to_buddy(pg, page, order);
 		return;

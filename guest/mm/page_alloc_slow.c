@@ -121,7 +121,6 @@ static struct page *take_cold(struct per_cpu_pages *pcp, const struct alloc_cont
 	page = list_last_entry(list, struct page, lru);
 	list_unlink(&page->lru);
 	pcp->count -= 1u << ac->order;
-	pcp->nr_alloc++;
 	barrier();
 	pcp->busy = 0;
 	return page;
@@ -144,6 +143,8 @@ static struct page *take_from_zone(struct alloc_context *ac, struct zone *z)
 	if (!page && pcp_refill(z, pcp, ac->order, ac->mt, buddy_flags(ac->flags)))
 		page = ac->gfp & __GFP_COLD ? take_cold(pcp, ac) :
 					      pcp_pop(pcp, ac->order, ac->mt);
+	/* Counted below, by kind. */
+	pcp->nr_fast -= page && !(ac->gfp & __GFP_COLD);
 	mm_cpu_exit();
 	/* An interrupt in the middle of this CPU's own list work. */
 	return page ? page : take_from_buddy(ac, z);
@@ -179,6 +180,7 @@ static struct page *get_page_from_freelist(struct alloc_context *ac, enum waterm
 		page = take_from_zone(ac, z);
 		if (page) {
 			numa_account(ac, z, ac->pg->cpu[env_cpu()].nid, wanted);
+			count_vm_events(ac->pg, (enum vm_event)(PGALLOC_DMA + z->type), 1);
 			return page;
 		}
 	}

@@ -127,7 +127,7 @@ static int map_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, u64
 			if (req->prot & ~*e & _PAGE_USER)
 				set_entry(e, *e | _PAGE_USER);
 			err = map_level(pt, table_at(pt, pa), level - 1, va, chunk_last, req);
-			if (err && table_is_empty(table_at(pt, pa))) {
+			if (err && !pt->keep_tables && table_is_empty(table_at(pt, pa))) {
 				set_entry(e, 0); /* T2 */
 				drop_table(pt, pa);
 			}
@@ -382,7 +382,7 @@ static void unmap_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, 
 			phys_t sub = *e & PT_ADDR_MASK;
 
 			unmap_level(pt, table_at(pt, sub), level - 1, va, chunk_last);
-			if (table_is_empty(table_at(pt, sub))) {
+			if (!pt->keep_tables && table_is_empty(table_at(pt, sub))) {
 				set_entry(e, 0); /* T2 */
 				mm_flush_tlb(pt->env, va & ~(size - 1), va | (size - 1));
 				drop_table(pt, sub);
@@ -481,7 +481,7 @@ static const char *check_level(const struct pgtable *pt, phys_t table, unsigned 
 		if (broken)
 			return broken;
 	}
-	return used || level == pt->levels ? NULL : "T2: an empty table";
+	return used || level == pt->levels || pt->keep_tables ? NULL : "T2: an empty table";
 }
 
 const char *pgtable_check(const struct pgtable *pt)

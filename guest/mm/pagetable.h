@@ -7,9 +7,9 @@
  * plays both p4d and pgd.
  *
  * Rules: T1 an entry without the present bit is 0. T2 a table page in the tree has at least one
- * entry in use, but for the top one and those the caller has pinned. T3 only levels 2 and 3 carry PSE, and then the
- * address in them is aligned to their size. T4 table entries are writable and executable: the leaf
- * alone decides.
+ * entry in use, but for the top one (and unless keep_tables). T3 only levels 2 and 3 carry PSE, and
+ * then the address in them is aligned to their size. T4 table entries are writable and executable:
+ * the leaf alone decides.
  *
  * The caller serialises changes of one range; looking up beside a change is safe, since an entry
  * is written with one store. TLB: after removing or restricting something the caller flushes; the
@@ -46,6 +46,9 @@ struct pgtable {
 	unsigned levels;   /* 4 or 5 */
 	unsigned max_leaf; /* the largest page there may be: 1, 2 or 3 */
 	bool has_nx;
+	/* Unmapping leaves empty tables where they are: nothing to flush at once, less to allocate
+	 * the next time. For areas whose pages come and go. */
+	bool keep_tables;
 	const struct mm_env *env;
 	/* One zeroed page for a table, reachable by the linear map; 0 when there is none. */
 	phys_t (*alloc_table)(void *arg);

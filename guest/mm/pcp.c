@@ -9,7 +9,7 @@ void pcp_init(struct per_cpu_pages *pcp)
 	pcp->count = 0;
 	pcp->high = 0;
 	pcp->batch = 1;
-	pcp->nr_alloc = pcp->nr_free = 0;
+	pcp->nr_fast = pcp->nr_free = 0;
 	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
 		INIT_LIST_HEAD(&pcp->lists[i]);
 }

@@ -49,7 +49,7 @@ static inline struct page *pcp_pop(struct per_cpu_pages *pcp, unsigned order, en
 	}
 	list_unlink(first);
 	pcp->count -= 1u << order;
-	pcp->nr_alloc++;
+	pcp->nr_fast++;
 	barrier();
 	pcp->busy = 0;
 	return list_entry(first, struct page, lru);

@@ -183,27 +183,52 @@ static unsigned slab_refill(struct kmem_cache *c, gfp_t gfp, unsigned nid, void 
 	return got;
 }
 
+static void put_slot(struct kmem_cache *c, struct kmem_cache_node *n, struct page *page, void *slot,
+		     struct list_head *gone)
+{
+	int was = page->inuse;
+
+	index_of(page)[--page->inuse] = (slab_idx_t)(((u64)slot - page->private) / c->size);
+	if (page->inuse && was < (int)c->objects)
+		return; /* partial as before */
+	relist(c, n, page, was);
+	if (n->nr_free_slabs > FREE_LIMIT) {
+		page = list_last_entry(&n->free, struct page, lru);
+		list_move(&page->lru, gone);
+		n->nr_free_slabs--;
+		n->nr_slabs--;
+	}
+}
+
+static void destroy_slabs(struct kmem_cache *c, struct list_head *gone)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, gone, lru) {
+		list_del(&page->lru);
+		destroy_slab(c, page);
+	}
+}
+
 static void slab_flush(struct kmem_cache *c, void **objs, unsigned nr)
 {
-	for (unsigned i = 0; i < nr; i++) {
-		struct page *page = virt_to_slab(c->sys, objs[i]), *gone = NULL;
-		struct kmem_cache_node *n = &c->node[page_to_nid(page)];
-		u64 flags = spin_lock_irqsave(&n->lock);
-		int was = page->inuse;
+	LIST_HEAD(gone);
 
-		index_of(page)[--page->inuse] =
-			(slab_idx_t)(((u64)objs[i] - page->private) / c->size);
-		relist(c, n, page, was);
-		if (n->nr_free_slabs > FREE_LIMIT) {
-			gone = list_last_entry(&n->free, struct page, lru);
-			list_del(&gone->lru);
-			n->nr_free_slabs--;
-			n->nr_slabs--;
-		}
+	for (unsigned i = 0; i < nr;) {
+		struct page *page = virt_to_slab(c->sys, objs[i]);
+		unsigned nid = page_to_nid(page);
+		struct kmem_cache_node *n = &c->node[nid];
+		u64 flags = spin_lock_irqsave(&n->lock);
+
+		do {
+			put_slot(c, n, page, objs[i], &gone);
+			i++;
+			if (i < nr)
+				page = virt_to_slab(c->sys, objs[i]);
+		} while (i < nr && page_to_nid(page) == nid);
 		spin_unlock_irqrestore(&n->lock, flags);
-		if (gone)
-			destroy_slab(c, gone);
 	}
+	destroy_slabs(c, &gone);
 }
 
 static u64 slab_shrink(struct kmem_cache *c)
@@ -212,7 +237,6 @@ static u64 slab_shrink(struct kmem_cache *c)
 
 	for (unsigned i = 0; i < c->sys->pg->nr_nodes; i++) {
 		struct kmem_cache_node *n = &c->node[i];
-		struct page *page, *next;
 		LIST_HEAD(gone);
 		u64 flags = spin_lock_irqsave(&n->lock);
 
@@ -221,10 +245,7 @@ static u64 slab_shrink(struct kmem_cache *c)
 		pages += n->nr_free_slabs << c->order;
 		n->nr_free_slabs = 0;
 		spin_unlock_irqrestore(&n->lock, flags);
-		list_for_each_entry_safe(page, next, &gone, lru) {
-			list_del(&page->lru);
-			destroy_slab(c, page);
-		}
+		destroy_slabs(c, &gone);
 	}
 	return pages;
 }

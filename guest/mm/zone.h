@@ -46,7 +46,7 @@ struct per_cpu_pages {
 	u32 count;   /* pages */
 	u32 high;    /* above: `batch` of them go back */
 	u32 batch;   /* pages fetched at once */
-	u64 nr_alloc, nr_free; /* blocks through this list, ever */
+	u64 nr_fast, nr_free; /* blocks handed out on the fast path / taken back, ever */
 	struct list_head lists[NR_PCP_LISTS]; /* [order * MIGRATE_PCPTYPES + type] */
 } __attribute__((aligned(64)));
 

@@ -20,7 +20,7 @@ static unsigned any_cpu(const struct task_struct *p)
 	const struct sched *s = p->sched;
 	size_t cpu;
 
-	for_each_set_bit(cpu, p->cpus_ptr, s->nr_cpus)
+	for_each_set_bit (cpu, p->cpus_ptr, s->nr_cpus)
 		if (cpu_online(s, (unsigned)cpu))
 			return (unsigned)cpu;
 	return s->nr_cpus;

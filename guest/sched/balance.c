@@ -119,10 +119,11 @@ struct group_stats {
 static struct group_stats group_stats(const struct sched *s, const u64 *mask)
 {
 	struct group_stats g = { .mask = mask };
-	size_t cpu;
+	unsigned cpu;
 
-	for_each_set_bit(cpu, mask, s->nr_cpus) {
-		if (!cpu_online(s, (unsigned)cpu))
+	for_each_cpu_of(cpu, mask, s->nr_cpus)
+	{
+		if (!cpu_online(s, cpu))
 			continue;
 		g.load += READ_ONCE(s->rq[cpu]->fair_load);
 		g.nr += READ_ONCE(s->rq[cpu]->fair_nr);
@@ -168,9 +169,10 @@ static const u64 *find_busiest_group(struct rq *rq, struct sched_domain *sd, u64
 static struct rq *find_busiest_rq(const struct sched *s, const u64 *mask)
 {
 	struct rq *best = NULL;
-	size_t cpu;
+	unsigned cpu;
 
-	for_each_set_bit(cpu, mask, s->nr_cpus) {
+	for_each_cpu_of(cpu, mask, s->nr_cpus)
+	{
 		struct rq *rq = s->rq[cpu];
 
 		if (READ_ONCE(rq->fair_nr) > 1 &&
@@ -185,16 +187,17 @@ static bool should_balance(struct rq *rq, struct sched_domain *sd)
 {
 	const struct sched *s = rq->sched;
 	unsigned first = s->nr_cpus;
-	size_t cpu;
+	unsigned cpu;
 
 	for (unsigned i = 0; i < sd->nr_groups; i++) {
 		if (!test_bit(rq->cpu, sd->groups[i]))
 			continue;
-		for_each_set_bit(cpu, sd->groups[i], s->nr_cpus) {
-			if (!cpu_online(s, (unsigned)cpu))
+		for_each_cpu_of(cpu, sd->groups[i], s->nr_cpus)
+		{
+			if (!cpu_online(s, cpu))
 				continue;
 			if (first == s->nr_cpus)
-				first = (unsigned)cpu;
+				first = cpu;
 			if (available_idle_cpu(s->rq[cpu]))
 				return cpu == rq->cpu;
 		}
@@ -263,7 +266,8 @@ void sched_balance_tick(struct rq *rq)
 {
 	u64 now = rq->clock;
 
-	if (!rq->online || !rq->sched->tun.balance || rq->sched->chain[SLOT_FAIR] == &bfs_sched_class)
+	if (!rq->online || !rq->sched->tun.balance ||
+	    rq->sched->chain[SLOT_FAIR] == &bfs_sched_class)
 		return;
 	for (struct sched_domain *sd = rq->sd; sd; sd = sd->parent) {
 		u64 interval = sd->weight * NSEC_PER_MSEC_;

@@ -116,7 +116,7 @@ static struct task_struct *earliest(struct rq *rq, bool take)
 	struct rq *locked = NULL;
 
 	raw_spin_lock(&g->lock);
-	list_for_each_entry(p, &g->queue, bfs.run_list) {
+	list_for_each_entry (p, &g->queue, bfs.run_list) {
 		struct rq *from;
 
 		if (best && rank(p) >= rank(best))
@@ -203,7 +203,7 @@ static unsigned select_task_rq_bfs(struct task_struct *p, unsigned cpu, int wake
 	(void)wake_flags;
 	if (cpu_online(s, cpu) && task_allowed(p, cpu) && available_idle_cpu(cpu_rq(s, cpu)))
 		return cpu;
-	for_each_set_bit(i, p->cpus_ptr, s->nr_cpus) {
+	for_each_set_bit (i, p->cpus_ptr, s->nr_cpus) {
 		struct rq *rq = cpu_rq(s, (unsigned)i);
 
 		if (!cpu_online(s, (unsigned)i) || READ_ONCE(rq->curr_prio) < MAX_RT_PRIO)
@@ -258,7 +258,7 @@ static const char *check_bfs(struct rq *rq)
 {
 	struct task_struct *p;
 
-	list_for_each_entry(p, &rq->fair_tasks, group_node) {
+	list_for_each_entry (p, &rq->fair_tasks, group_node) {
 		bool listed = !list_empty(&p->bfs.run_list);
 
 		if (!p->bfs.queued || listed == (p == rq->curr) || p->cpu != rq->cpu)

@@ -88,7 +88,7 @@ static const char *check_rq(struct rq *rq)
 	nr += rq->stop && task_on_rq_queued(rq->stop);
 	if (nr != rq->nr_running)
 		return "S3: nr_running is not the sum of the classes";
-	list_for_each_entry(p, &rq->fair_tasks, group_node) {
+	list_for_each_entry (p, &rq->fair_tasks, group_node) {
 		listed++;
 		load += p->se.weight;
 		if (p->cpu != rq->cpu || !task_on_rq_queued(p))
@@ -114,7 +114,7 @@ const char *sched_check(struct sched *s)
 	for (unsigned cpu = 0; cpu < s->nr_cpus; cpu++)
 		if ((bad = check_rq(s->rq[cpu])))
 			return bad;
-	list_for_each_entry(p, &s->tasks, sched_node) {
+	list_for_each_entry (p, &s->tasks, sched_node) {
 		if (p->on_rq == TASK_ON_RQ_MIGRATING)
 			return "S1: a task between two queues";
 		if (p->on_cpu != (task_rq(p)->curr == p))

@@ -226,7 +226,7 @@ static unsigned select_fallback_rq(struct task_struct *p)
 
 	if (cpu_online(s, p->cpu) && task_allowed(p, p->cpu))
 		return p->cpu;
-	for_each_set_bit(cpu, p->cpus_ptr, s->nr_cpus)
+	for_each_set_bit (cpu, p->cpus_ptr, s->nr_cpus)
 		if (cpu_online(s, (unsigned)cpu))
 			return (unsigned)cpu;
 	/* Every CPU it was bound to is gone: better elsewhere than nowhere, cpuset(7). */
@@ -361,7 +361,8 @@ static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *pre
 	const struct sched_class *const *chain = rq->sched->chain;
 
 	/* Every class from prev's down may now have room for a task from elsewhere. */
-	for (unsigned i = MIN((unsigned)prev->sched_class->slot, (unsigned)SLOT_FAIR); i <= SLOT_FAIR; i++)
+	for (unsigned i = MIN((unsigned)prev->sched_class->slot, (unsigned)SLOT_FAIR);
+	     i <= SLOT_FAIR; i++)
 		if (chain[i]->balance && chain[i]->balance(rq))
 			break;
 	for (int i = 0; i < SCHED_NR_SLOTS; i++) {

@@ -18,10 +18,10 @@
 
 #include "guest/lib/math.h"
 
-#define BW_SHIFT   20
+#define BW_SHIFT    20
 #define MIN_RUNTIME 1024ULL
-#define MIN_PERIOD (100 * NSEC_PER_USEC_)
-#define MAX_PERIOD (1ULL << 32) /* about 4 s */
+#define MIN_PERIOD  (100 * NSEC_PER_USEC_)
+#define MAX_PERIOD  (1ULL << 32) /* about 4 s */
 
 static struct task_struct *dl_task_of(const struct rb_node *node)
 {
@@ -198,8 +198,8 @@ static void wake_instance(struct sched_dl_entity *dl, u64 now)
 		/* With deadline < period a new instance now could come twice in a period: what
 		 * fits until the old deadline has to do. */
 		if (dl->dl_deadline < dl->dl_period)
-			dl->runtime = (s64)mul_u64_u64_shr(dl->dl_density, dl->deadline - now,
-							   BW_SHIFT);
+			dl->runtime =
+				(s64)mul_u64_u64_shr(dl->dl_density, dl->deadline - now, BW_SHIFT);
 		else
 			new_instance(dl, now);
 	}
@@ -287,8 +287,8 @@ static void enqueue_task_dl(struct rq *rq, struct task_struct *p, int flags)
 		return; /* D2: the timer puts it in */
 	if (flags & (ENQUEUE_WAKEUP | ENQUEUE_INITIAL)) {
 		/* Woken after the deadline, before the next period: not now. */
-		if (dl->dl_deadline < dl->dl_period && dl->deadline &&
-		    dl->deadline <= rq->clock && rq->clock < next_period(dl)) {
+		if (dl->dl_deadline < dl->dl_period && dl->deadline && dl->deadline <= rq->clock &&
+		    rq->clock < next_period(dl)) {
 			throttle(rq, p);
 			return;
 		}
@@ -374,7 +374,7 @@ static unsigned find_later_cpu(const struct task_struct *p)
 	u64 latest = p->dl.deadline;
 	size_t cpu;
 
-	for_each_set_bit(cpu, p->cpus_ptr, s->nr_cpus) {
+	for_each_set_bit (cpu, p->cpus_ptr, s->nr_cpus) {
 		struct rq *rq = cpu_rq(s, (unsigned)cpu);
 		u64 d = READ_ONCE(rq->dl.earliest);
 
@@ -458,7 +458,7 @@ static bool balance_dl(struct rq *rq)
 	size_t cpu;
 
 	if (atomic_read(&s->nr_dl_overload) && rq->online) {
-		for_each_set_bit(cpu, s->dl_overload, s->nr_cpus) {
+		for_each_set_bit (cpu, s->dl_overload, s->nr_cpus) {
 			struct rq *from = cpu_rq(s, (unsigned)cpu);
 			struct task_struct *p;
 

@@ -27,8 +27,8 @@ static u64 slice_eevdf(struct cfs_rq *cfs, struct sched_entity *se)
 /* a * b / c with a sign. */
 static s64 scale(s64 a, u64 b, u64 c)
 {
-	return a < 0 ? -(s64)mul_u64_u64_div_u64((u64)-a, b, c) :
-		       (s64)mul_u64_u64_div_u64((u64)a, b, c);
+	return a < 0 ? -(s64)mul_u64_u64_div_u64((u64)-a, b, c)
+		     : (s64)mul_u64_u64_div_u64((u64)a, b, c);
 }
 
 /* Nobody is owed, or owes, more than two requests or a tick. */

@@ -361,7 +361,7 @@ bool dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 	do {
 		dequeue_entity(se->cfs_rq, se, flags);
 		if (se->cfs_rq->nr_queued)
-			break; /* F5 */
+			break;		/* F5 */
 		flags |= DEQUEUE_SLEEP; /* a group that has run empty */
 		se = se->parent;
 	} while (se);

@@ -107,16 +107,14 @@ void task_init_fair(struct task_struct *p);
 u64 get_rr_interval_fair(struct rq *rq, struct task_struct *p);
 const char *check_fair(struct rq *rq);
 
-#define FAIR_CLASS_MEMBERS                                                         \
-	.slot = SLOT_FAIR, .enqueue_task = enqueue_task_fair,                      \
-	.dequeue_task = dequeue_task_fair, .yield_task = yield_task_fair,          \
-	.wakeup_preempt = wakeup_preempt_fair, .pick_task = pick_task_fair,        \
-	.put_prev_task = put_prev_task_fair, .set_next_task = set_next_task_fair,  \
-	.balance = balance_fair, .select_task_rq = select_task_rq_fair,            \
-	.migrate_task_rq = migrate_task_rq_fair, .task_tick = task_tick_fair,      \
-	.hrtick = hrtick_fair, .update_curr = update_curr_fair,                    \
-	.switched_to = switched_to_fair,                                           \
-	.prio_changed = prio_changed_fair, .task_init = task_init_fair,            \
-	.get_rr_interval = get_rr_interval_fair, .check = check_fair
+#define FAIR_CLASS_MEMBERS                                                                       \
+	.slot = SLOT_FAIR, .enqueue_task = enqueue_task_fair, .dequeue_task = dequeue_task_fair, \
+	.yield_task = yield_task_fair, .wakeup_preempt = wakeup_preempt_fair,                    \
+	.pick_task = pick_task_fair, .put_prev_task = put_prev_task_fair,                        \
+	.set_next_task = set_next_task_fair, .balance = balance_fair,                            \
+	.select_task_rq = select_task_rq_fair, .migrate_task_rq = migrate_task_rq_fair,          \
+	.task_tick = task_tick_fair, .hrtick = hrtick_fair, .update_curr = update_curr_fair,     \
+	.switched_to = switched_to_fair, .prio_changed = prio_changed_fair,                      \
+	.task_init = task_init_fair, .get_rr_interval = get_rr_interval_fair, .check = check_fair
 
 #endif

@@ -108,7 +108,7 @@ void sched_destroy(struct sched *s)
 	struct task_group *tg, *tmp;
 	u64 **mask;
 
-	list_for_each_entry_safe(tg, tmp, &s->groups, node)
+	list_for_each_entry_safe (tg, tmp, &s->groups, node)
 		task_group_free(tg);
 	sched_domains_free(s);
 	for (unsigned cpu = 0; s->rq && cpu < s->nr_cpus; cpu++)

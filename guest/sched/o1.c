@@ -94,8 +94,8 @@ static void enqueue_task_o1(struct rq *rq, struct task_struct *p, int flags)
 {
 	BUG_ON(p->o1.array);
 	if ((flags & ENQUEUE_WAKEUP) && rq->clock > p->o1.timestamp)
-		p->o1.sleep_avg = MIN(p->o1.sleep_avg + (rq->clock - p->o1.timestamp),
-				      MAX_SLEEP_AVG);
+		p->o1.sleep_avg =
+			MIN(p->o1.sleep_avg + (rq->clock - p->o1.timestamp), MAX_SLEEP_AVG);
 	p->o1.timestamp = rq->clock;
 	p->o1.prio = effective_prio(p);
 	array_add(rq->o1.active, p, flags & ENQUEUE_HEAD);
@@ -270,7 +270,7 @@ static const char *check_array(struct rq *rq, struct o1_array *a, unsigned *sum)
 
 		if (test_bit(i, a->bitmap) == list_empty(&a->queue[i]))
 			return "O1: bit and list disagree";
-		list_for_each_entry(p, &a->queue[i], o1.run_list) {
+		list_for_each_entry (p, &a->queue[i], o1.run_list) {
 			if (p->o1.array != a || p->o1.prio != (int)i + MAX_RT_PRIO ||
 			    p->cpu != rq->cpu)
 				return "O2: a task on the wrong list";

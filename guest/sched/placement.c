@@ -27,7 +27,12 @@ static bool usable(const struct task_struct *p, unsigned cpu)
 
 static bool core_idle(const struct sched *s, unsigned cpu)
 {
-	return bitmap_subset(core_mask(s, cpu), s->idle_mask, s->nr_cpus);
+	const u64 *core = core_mask(s, cpu);
+	unsigned w = cpu / BITS_PER_WORD;
+
+	if (core[w] & ~READ_ONCE(s->idle_mask[w]))
+		return false;
+	return s->topology->cores_in_word || bitmap_subset(core, s->idle_mask, s->nr_cpus);
 }
 
 /* An idle CPU of the mask for p, if possible one whose whole core is idle; nr_cpus: none. The search
@@ -101,16 +106,18 @@ static unsigned select_idle_sibling(struct task_struct *p, unsigned prev, unsign
 static u64 group_load(const struct task_struct *p, const u64 *mask, unsigned weight)
 {
 	const struct sched *s = p->sched;
-	unsigned step = (weight + MAX_SAMPLES - 1) / MAX_SAMPLES, i = 0, n = 0;
+	unsigned step = (weight + MAX_SAMPLES - 1) / MAX_SAMPLES, n = 0;
+	unsigned cpu = cpumask_next(mask, s->nr_cpus, 0);
 	u64 load = 0;
-	size_t cpu;
 
-	for_each_set_bit(cpu, mask, s->nr_cpus) {
-		if (i++ % step || !usable(p, (unsigned)cpu))
+	/* In steps through the numbers: most groups are neighbours there too. */
+	for (; cpu < s->nr_cpus; cpu = cpumask_next(mask, s->nr_cpus, cpu + step)) {
+		const struct rq *rq = s->rq[cpu];
+
+		if (!usable(p, cpu))
 			continue;
-		load += READ_ONCE(s->rq[cpu]->fair_load) +
-			(u64)(READ_ONCE(s->rq[cpu]->nr_running) - READ_ONCE(s->rq[cpu]->fair_nr)) *
-				NICE_0_LOAD;
+		load += READ_ONCE(rq->fair_load) +
+			(u64)(READ_ONCE(rq->nr_running) - READ_ONCE(rq->fair_nr)) * NICE_0_LOAD;
 		n++;
 	}
 	return n ? load * 1024 / n : UINT64_MAX;
@@ -157,10 +164,10 @@ unsigned select_task_rq_fair(struct task_struct *p, unsigned prev, int wake_flag
 	unsigned this_cpu = env_cpu(), target = prev;
 
 	if (wake_flags & WF_FORK) {
-		target = find_idle(p, s->possible, prev);
-		if (target < s->nr_cpus && s->topology->nr_nodes == 1)
-			return target;
-		return find_idlest(p, prev);
+		/* On one node any idle CPU is as good as another; else nodes are filled evenly. */
+		if (s->topology->nr_nodes == 1)
+			target = find_idle(p, s->possible, prev);
+		return target != prev && target < s->nr_cpus ? target : find_idlest(p, prev);
 	}
 	if (!cpu_online(s, prev) || !task_allowed(p, prev))
 		target = this_cpu;

@@ -62,11 +62,11 @@ void sched_switch_fair(struct sched *s, const struct sched_class *fair)
 		raw_spin_lock(&s->rq[cpu]->lock);
 	if (fair == old)
 		goto out;
-	list_for_each_entry(p, &s->tasks, sched_node)
+	list_for_each_entry (p, &s->tasks, sched_node)
 		if (p->sched_class == old)
 			take_off(task_rq(p), p, &queued);
 	s->chain[SLOT_FAIR] = fair;
-	list_for_each_entry(p, &s->tasks, sched_node) {
+	list_for_each_entry (p, &s->tasks, sched_node) {
 		if (p->sched_class != old)
 			continue;
 		p->sched_class = fair;
@@ -74,7 +74,7 @@ void sched_switch_fair(struct sched *s, const struct sched_class *fair)
 		if (fair->task_init)
 			fair->task_init(p);
 	}
-	list_for_each_entry(p, &s->tasks, sched_node)
+	list_for_each_entry (p, &s->tasks, sched_node)
 		if (p->sched_class == fair)
 			put_back(task_rq(p), p);
 out:

@@ -216,7 +216,7 @@ static unsigned find_lowest_cpu(const struct task_struct *p)
 	size_t cpu;
 
 	/* Who is queued counts like who runs: it will, as soon as an interrupt has arrived. */
-	for_each_set_bit(cpu, p->cpus_ptr, s->nr_cpus) {
+	for_each_set_bit (cpu, p->cpus_ptr, s->nr_cpus) {
 		struct rq *rq = cpu_rq(s, (unsigned)cpu);
 		int prio = available_idle_cpu(rq) ? MAX_PRIO + 1 : lowest_prio(rq);
 
@@ -237,8 +237,7 @@ static unsigned select_task_rq_rt(struct task_struct *p, unsigned cpu, int wake_
 
 	(void)wake_flags;
 	/* Stays where its cache may be warm unless that CPU has something as urgent to do. */
-	if (cpu_online(p->sched, cpu) && task_allowed(p, cpu) &&
-	    lowest_prio(rq) >= MAX_RT_PRIO)
+	if (cpu_online(p->sched, cpu) && task_allowed(p, cpu) && lowest_prio(rq) >= MAX_RT_PRIO)
 		return cpu;
 	best = find_lowest_cpu(p);
 	return best < p->sched->nr_cpus ? best : cpu;
@@ -249,10 +248,10 @@ static struct task_struct *pick_pushable(struct rq *rq, unsigned cpu)
 {
 	size_t prio;
 
-	for_each_set_bit(prio, rq->rt.bitmap, MAX_RT_PRIO) {
+	for_each_set_bit (prio, rq->rt.bitmap, MAX_RT_PRIO) {
 		struct task_struct *p;
 
-		list_for_each_entry(p, &rq->rt.queue[prio], rt.run_list) {
+		list_for_each_entry (p, &rq->rt.queue[prio], rt.run_list) {
 			if (p == rq->curr || p->on_cpu || p->nr_cpus_allowed < 2)
 				continue;
 			if (cpu == rq->sched->nr_cpus || task_allowed(p, cpu))
@@ -300,7 +299,7 @@ static void pull_rt(struct rq *rq)
 	struct sched *s = rq->sched;
 	size_t cpu;
 
-	for_each_set_bit(cpu, s->rt_overload, s->nr_cpus) {
+	for_each_set_bit (cpu, s->rt_overload, s->nr_cpus) {
 		struct rq *from = cpu_rq(s, (unsigned)cpu);
 		struct task_struct *p;
 
@@ -382,7 +381,7 @@ static const char *check_rt(struct rq *rq)
 
 		if (test_bit(prio, rq->rt.bitmap) == list_empty(&rq->rt.queue[prio]))
 			return "R1: bit and list disagree";
-		list_for_each_entry(p, &rq->rt.queue[prio], rt.run_list) {
+		list_for_each_entry (p, &rq->rt.queue[prio], rt.run_list) {
 			if (p->prio != (int)prio || p->cpu != rq->cpu || !p->rt.on_list)
 				return "R2: a task on the wrong list";
 			n++;

@@ -37,18 +37,18 @@ enum sched_slot {
 
 /* Flags of enqueue and dequeue. A pair SAVE/RESTORE leaves the task as it was, MOVE lets its place
  * in the order change. */
-#define DEQUEUE_SLEEP	 0x01
-#define DEQUEUE_SAVE	 0x02
-#define DEQUEUE_MOVE	 0x04
-#define DEQUEUE_DELAYED	 0x08 /* now really */
-#define DEQUEUE_SPECIAL	 0x10 /* must not be put off */
-#define ENQUEUE_WAKEUP	 0x01
-#define ENQUEUE_RESTORE	 0x02
-#define ENQUEUE_MOVE	 0x04
-#define ENQUEUE_DELAYED	 0x08 /* woken before it was really out */
-#define ENQUEUE_MIGRATED 0x10
-#define ENQUEUE_HEAD	 0x20 /* before its equals */
-#define ENQUEUE_INITIAL	 0x40 /* for the first time */
+#define DEQUEUE_SLEEP	  0x01
+#define DEQUEUE_SAVE	  0x02
+#define DEQUEUE_MOVE	  0x04
+#define DEQUEUE_DELAYED	  0x08 /* now really */
+#define DEQUEUE_SPECIAL	  0x10 /* must not be put off */
+#define ENQUEUE_WAKEUP	  0x01
+#define ENQUEUE_RESTORE	  0x02
+#define ENQUEUE_MOVE	  0x04
+#define ENQUEUE_DELAYED	  0x08 /* woken before it was really out */
+#define ENQUEUE_MIGRATED  0x10
+#define ENQUEUE_HEAD	  0x20 /* before its equals */
+#define ENQUEUE_INITIAL	  0x40 /* for the first time */
 #define ENQUEUE_REPLENISH 0x80
 
 /* Flags of wake-ups. */
@@ -131,16 +131,16 @@ extern const struct sched_class idle_sched_class;
 /* What can be tuned; sched_tunables_default() fills it. Times in ns. */
 struct sched_tunables {
 	u64 tick;
-	u64 base_slice;		 /* EEVDF: request of a task that names none */
+	u64 base_slice; /* EEVDF: request of a task that names none */
 	u64 latency, min_granularity, wakeup_granularity; /* CFS */
 	u64 rr_timeslice;
 	u64 rt_period, rt_runtime; /* RT may use runtime of each period; RUNTIME_INF: all */
 	u64 bfs_rr_interval;
-	u64 migration_cost;    /* a task that ran less long ago is warm */
-	unsigned nr_migrate;   /* most tasks moved at once */
-	bool delay_dequeue;    /* EEVDF: sleepers pay back negative lag first */
-	bool hrtick;	       /* slices end by timer, not at the next tick */
-	bool balance;	       /* move tasks between CPUs */
+	u64 migration_cost;  /* a task that ran less long ago is warm */
+	unsigned nr_migrate; /* most tasks moved at once */
+	bool delay_dequeue;  /* EEVDF: sleepers pay back negative lag first */
+	bool hrtick;	     /* slices end by timer, not at the next tick */
+	bool balance;	     /* move tasks between CPUs */
 };
 
 void sched_tunables_default(struct sched_tunables *tun, unsigned nr_cpus);
@@ -149,11 +149,11 @@ void sched_tunables_default(struct sched_tunables *tun, unsigned nr_cpus);
 struct cfs_rq {
 	struct rb_root_cached timeline; /* without curr */
 	struct sched_entity *curr;
-	u64 min_vruntime;  /* never goes back; zero point of the sums */
-	s64 avg_vruntime;  /* sum over the tree of weight * (vruntime - min_vruntime) */
-	u64 avg_load;	   /* sum over the tree of weights */
-	u64 load;	   /* sum of weights, curr included */
-	unsigned nr_queued; /* entities, curr included */
+	u64 min_vruntime;      /* never goes back; zero point of the sums */
+	s64 avg_vruntime;      /* sum over the tree of weight * (vruntime - min_vruntime) */
+	u64 avg_load;	       /* sum over the tree of weights */
+	u64 load;	       /* sum of weights, curr included */
+	unsigned nr_queued;    /* entities, curr included */
 	unsigned h_nr_running; /* tasks below that want to run */
 	struct rq *rq;
 	struct task_group *group;
@@ -165,8 +165,8 @@ struct rt_rq {
 	DECLARE_BITMAP(bitmap, MAX_RT_PRIO);
 	struct list_head queue[MAX_RT_PRIO];
 	unsigned nr_running, nr_migratory;
-	int highest;	/* best prio queued, MAX_RT_PRIO: none; read by others without lock */
-	u64 time;	/* used of the current period */
+	int highest; /* best prio queued, MAX_RT_PRIO: none; read by others without lock */
+	u64 time;    /* used of the current period */
 	bool throttled, timer_set, overloaded;
 	u64 nr_throttled;
 	struct sched_timer period_timer;
@@ -177,7 +177,7 @@ struct dl_rq {
 	unsigned nr_running, nr_migratory;
 	bool overloaded;
 	u64 earliest; /* deadline of the first, UINT64_MAX: none; read by others without lock */
-	u64 missed; /* instances whose deadline passed before they were done */
+	u64 missed;   /* instances whose deadline passed before they were done */
 };
 
 #define O1_PRIOS 40
@@ -202,7 +202,7 @@ struct rq {
 	spinlock_t lock;
 	bool need_resched; /* atomic flag: look for a better task soon */
 	bool online;
-	u8 push;	   /* bit per slot: class->push() wanted */
+	u8 push; /* bit per slot: class->push() wanted */
 	unsigned cpu;
 	unsigned nr_running; /* read by others without lock */
 	int curr_prio;	     /* of curr; read by others without lock */
@@ -215,7 +215,7 @@ struct rq {
 	struct cfs_rq cfs;
 	struct list_head fair_tasks; /* queued tasks of the fair slot, for the balancer */
 	unsigned fair_nr;
-	u64 fair_load;		     /* their weight */
+	u64 fair_load; /* their weight */
 	struct dl_rq dl;
 	struct rb_root_cached timers;
 	u64 timer_set; /* what the environment was told */
@@ -264,10 +264,10 @@ struct sched {
 	struct sched_tunables tun;
 	struct sched_topology *topology;
 	struct task_group root_group;
-	u64 *possible, *online; /* bits change atomically */
-	u64 *idle_mask;		/* CPUs with nothing to do */
-	u64 *fair_overload;	/* CPUs with two fair tasks or more */
-	u64 *rt_overload, *dl_overload;	    /* CPUs with more than one such task */
+	u64 *possible, *online;		/* bits change atomically */
+	u64 *idle_mask;			/* CPUs with nothing to do */
+	u64 *fair_overload;		/* CPUs with two fair tasks or more */
+	u64 *rt_overload, *dl_overload; /* CPUs with more than one such task */
 	atomic_t nr_rt_overload, nr_dl_overload;
 	spinlock_t dl_lock;
 	u64 dl_total_bw; /* dl_lock */
@@ -379,10 +379,10 @@ static inline bool need_resched(void)
 	return READ_ONCE(this_rq()->need_resched);
 }
 
-#define set_current_state(s)                                 \
-	do {                                                 \
-		WRITE_ONCE(current->state, (unsigned)(s));   \
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);     \
+#define set_current_state(s)                               \
+	do {                                               \
+		WRITE_ONCE(current->state, (unsigned)(s)); \
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);   \
 	} while (0)
 #define __set_current_state(s) WRITE_ONCE(current->state, (unsigned)(s))
 
@@ -411,9 +411,9 @@ struct sched_cred {
 
 /* 0, -EINVAL, -EPERM (cred), -EBUSY (deadline admission). cred NULL: the kernel itself. */
 int task_setattr(struct task_struct *p, const struct sched_attr *attr,
-		  const struct sched_cred *cred);
+		 const struct sched_cred *cred);
 int task_setscheduler(struct task_struct *p, unsigned policy, unsigned priority,
-		       const struct sched_cred *cred);
+		      const struct sched_cred *cred);
 void task_getattr(const struct task_struct *p, struct sched_attr *attr);
 /* Clamps; no permission check. */
 void set_user_nice(struct task_struct *p, int nice);

@@ -9,8 +9,8 @@
 #include "guest/locking/rt_mutex.h"
 #include "guest/sched/internal.h"
 
-#define MIN_SLICE  100000ULL    /* 0.1 ms */
-#define MAX_SLICE  100000000ULL /* 100 ms */
+#define MIN_SLICE 100000ULL    /* 0.1 ms */
+#define MAX_SLICE 100000000ULL /* 100 ms */
 
 /* Nice -20 first. Each step is a factor of 1.25, nice 0 is NICE_0_LOAD: of two tasks one step
  * apart, one gets about 10 % more and the other 10 % less than half. */
@@ -195,7 +195,8 @@ static int check_cred(const struct task_struct *p, unsigned policy, bool reset_o
 			return -EPERM;
 		if (attr->priority > p->rt_priority && attr->priority > cred->rlimit_rtprio)
 			return -EPERM;
-	} else if (attr->nice < task_nice(p) && MAX_NICE + 1 - attr->nice > (int)cred->rlimit_nice) {
+	} else if (attr->nice < task_nice(p) &&
+		   MAX_NICE + 1 - attr->nice > (int)cred->rlimit_nice) {
 		return -EPERM;
 	} else if (p->policy == SCHED_IDLE && policy != SCHED_IDLE &&
 		   MAX_NICE + 1 - task_nice(p) > (int)cred->rlimit_nice) {
@@ -223,7 +224,7 @@ static void set_params(struct task_struct *p, unsigned policy, const struct sche
 }
 
 int task_setattr(struct task_struct *p, const struct sched_attr *attr,
-		  const struct sched_cred *cred)
+		 const struct sched_cred *cred)
 {
 	bool reset_on_fork = attr->policy & SCHED_RESET_ON_FORK;
 	unsigned policy = attr->policy & ~(unsigned)SCHED_RESET_ON_FORK;
@@ -266,7 +267,7 @@ out:
 }
 
 int task_setscheduler(struct task_struct *p, unsigned policy, unsigned priority,
-		       const struct sched_cred *cred)
+		      const struct sched_cred *cred)
 {
 	struct sched_attr attr = { .policy = policy, .priority = priority, .nice = task_nice(p) };
 

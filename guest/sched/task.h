@@ -13,7 +13,7 @@
 #include "guest/lib/types.h"
 #include "guest/locking/spinlock.h"
 
-#define TASK_COMM_LEN	     16
+#define TASK_COMM_LEN 16
 
 /* task_struct.state: 0, or what it waits for as bits. */
 #define TASK_RUNNING	     0x000
@@ -27,37 +27,37 @@
 #define TASK_KILLABLE	     (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
 
 /* Policies, sched(7); numbers are the system call interface. */
-#define SCHED_NORMAL	     0
-#define SCHED_FIFO	     1
-#define SCHED_RR	     2
-#define SCHED_BATCH	     3
-#define SCHED_IDLE	     5
-#define SCHED_DEADLINE	     6
-#define SCHED_EXT	     7
-#define SCHED_RESET_ON_FORK  0x40000000
+#define SCHED_NORMAL	    0
+#define SCHED_FIFO	    1
+#define SCHED_RR	    2
+#define SCHED_BATCH	    3
+#define SCHED_IDLE	    5
+#define SCHED_DEADLINE	    6
+#define SCHED_EXT	    7
+#define SCHED_RESET_ON_FORK 0x40000000
 
 /* 0..99 real time (99 - sched_priority), 100..139 nice -20..19; deadline below all, stop too. */
-#define MAX_RT_PRIO	     100
-#define MAX_DL_PRIO	     0
-#define DEFAULT_PRIO	     120
-#define MAX_PRIO	     140
-#define MIN_NICE	     (-20)
-#define MAX_NICE	     19
-#define NICE_TO_PRIO(nice)   ((nice) + DEFAULT_PRIO)
-#define PRIO_TO_NICE(prio)   ((prio)-DEFAULT_PRIO)
+#define MAX_RT_PRIO	   100
+#define MAX_DL_PRIO	   0
+#define DEFAULT_PRIO	   120
+#define MAX_PRIO	   140
+#define MIN_NICE	   (-20)
+#define MAX_NICE	   19
+#define NICE_TO_PRIO(nice) ((nice) + DEFAULT_PRIO)
+#define PRIO_TO_NICE(prio) ((prio)-DEFAULT_PRIO)
 
-#define NICE_0_LOAD	     1024u
-#define WEIGHT_IDLEPRIO	     3u
+#define NICE_0_LOAD	   1024u
+#define WEIGHT_IDLEPRIO	   3u
 
 /* task_struct.on_rq */
 #define TASK_ON_RQ_QUEUED    1
 #define TASK_ON_RQ_MIGRATING 2
 
 /* task_struct.flags */
-#define PF_IDLE		     0x00000002
-#define PF_EXITING	     0x00000004
-#define PF_KTHREAD	     0x00200000
-#define PF_NO_SETAFFINITY    0x04000000
+#define PF_IDLE		  0x00000002
+#define PF_EXITING	  0x00000004
+#define PF_KTHREAD	  0x00200000
+#define PF_NO_SETAFFINITY 0x04000000
 
 struct sched;
 struct sched_class;
@@ -90,15 +90,18 @@ struct sched_avg {
 
 /* What a fair policy schedules: a task, or a group of them on one CPU. Guard: rq->lock. */
 struct sched_entity {
+	/* What a walk through the tree looks at, in one cache line. */
+	struct rb_node run_node;
+	u64 deadline;	  /* virtual */
+	u64 min_vruntime; /* of the subtree at run_node */
+	u64 vruntime;
 	u32 weight; /* of nice 0: NICE_0_LOAD */
 	bool on_rq;
 	bool sched_delayed; /* blocked, but kept until it has paid back its negative lag */
 	bool rel_deadline;  /* deadline is relative to vruntime */
 	bool custom_slice;
-	struct rb_node run_node;
-	u64 deadline;	  /* virtual */
-	u64 min_vruntime; /* of the subtree at run_node */
-	u64 vruntime;
+	struct cfs_rq *my_q; /* what it stands for; NULL: a task */
+
 	s64 vlag;	/* virtual; valid while not queued */
 	u64 vprot;	/* runs undisturbed up to this vruntime */
 	u64 slice;	/* ns asked for at a time */
@@ -106,7 +109,6 @@ struct sched_entity {
 	u64 sum_exec_runtime, prev_sum_exec_runtime;
 	struct sched_entity *parent;
 	struct cfs_rq *cfs_rq; /* where it is queued */
-	struct cfs_rq *my_q;   /* what it stands for; NULL: a task */
 	struct sched_avg avg;
 };
 
@@ -164,24 +166,29 @@ struct sched_statistics {
 };
 
 struct task_struct {
-	u32 state;  /* the task itself; others by try_to_wake_up() */
-	int on_cpu; /* 1 from being picked until its registers are saved */
-	u8 on_rq;   /* rq->lock */
+	struct sched_entity se; /* first: what is aligned to 64 keeps the tree's part in one line */
+	u32 state;		/* the task itself; others by try_to_wake_up() */
+	int on_cpu;		/* 1 from being picked until its registers are saved */
+	u8 on_rq;		/* rq->lock */
 	bool in_pending_move;
 	bool signal_pending, fatal_signal_pending;
-	unsigned cpu;	     /* its queue; changes under pi_lock or the old queue's lock */
-	unsigned flags;	     /* PF_*; the task itself */
-	unsigned policy;     /* pi_lock and rq->lock, like the next ones */
+	spinlock_t pi_lock;
+	unsigned cpu;	      /* its queue; changes under pi_lock or the old queue's lock */
+	unsigned flags;	      /* PF_*; the task itself */
+	unsigned policy;      /* pi_lock and rq->lock, like the next ones */
 	unsigned rt_priority; /* 1..99, or 0 */
-	int prio;	     /* in force: lower is better */
-	int static_prio;     /* from nice */
-	int normal_prio;     /* without inheritance */
+	int prio;	      /* in force: lower is better */
+	int static_prio;      /* from nice */
+	int normal_prio;      /* without inheritance */
 	bool sched_reset_on_fork;
 	const struct sched_class *sched_class;
 	struct sched *sched;
 	struct task_group *group;
+	/* Where it may run: the scheduler's possible mask, or cpus_own. */
+	const u64 *cpus_ptr;
+	u64 *cpus_own;
+	unsigned nr_cpus_allowed;
 
-	struct sched_entity se;
 	union {
 		struct o1_entity o1;
 		struct bfs_entity bfs;
@@ -190,15 +197,7 @@ struct task_struct {
 	struct sched_rt_entity rt;
 	struct sched_dl_entity dl;
 
-	/* Where it may run: the scheduler's possible mask, or cpus_own. */
-	const u64 *cpus_ptr;
-	u64 *cpus_own;
-	unsigned nr_cpus_allowed;
-	unsigned recent_used_cpu;
-	unsigned last_waker_cpu;
-
 	/* Priority inheritance; pi_lock. */
-	spinlock_t pi_lock;
 	struct rb_root_cached pi_waiters; /* best waiter of each lock held */
 	struct task_struct *pi_top_task;  /* rq->lock and pi_lock */
 	struct rt_mutex_waiter *pi_blocked_on;

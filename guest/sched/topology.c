@@ -123,7 +123,7 @@ static bool level_build(struct sched *s, const char *name, unsigned level, u64 *
 		sd = domain_new(s, name, level, masks[i]);
 		if (!sd || !groups_build(s, sd))
 			return false;
-		for_each_set_bit(cpu, sd->span, s->nr_cpus) {
+		for_each_set_bit (cpu, sd->span, s->nr_cpus) {
 			struct sched_domain **at = &s->rq[cpu]->sd;
 
 			while (*at && *at != sd)
@@ -159,6 +159,11 @@ int sched_domains_build(struct sched *s, const struct sched_topology_desc *d)
 	    !masks_build(s, t->llc_of, t->nr_llcs, &t->llc_mask) ||
 	    !masks_build(s, t->node_of, t->nr_nodes, &t->node_mask))
 		return -ENOMEM;
+	t->cores_in_word = true;
+	for (unsigned i = 0; i < t->nr_cores; i++)
+		if (find_first_bit(t->core_mask[i], s->nr_cpus) / BITS_PER_WORD !=
+		    find_last_bit(t->core_mask[i], s->nr_cpus) / BITS_PER_WORD)
+			t->cores_in_word = false;
 	if (!level_build(s, "SMT", 0, t->core_mask, t->nr_cores) ||
 	    !level_build(s, "MC", 1, t->llc_mask, t->nr_llcs) ||
 	    !level_build(s, "DIE", 2, t->node_mask, t->nr_nodes) ||

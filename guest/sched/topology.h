@@ -27,6 +27,7 @@ struct sched_domain {
 
 struct sched_topology {
 	unsigned nr_cores, nr_llcs, nr_nodes;
+	bool cores_in_word;		      /* no core's mask needs more than one word */
 	unsigned *core_of, *llc_of, *node_of; /* by CPU */
 	u64 **core_mask, **llc_mask, **node_mask;
 	struct sched_domain *domains;
@@ -51,5 +52,26 @@ static inline bool cpus_share_cache(const struct sched *s, unsigned a, unsigned 
 {
 	return s->topology->llc_of[a] == s->topology->llc_of[b];
 }
+
+/* for_each_set_bit() that stays in one function: masks of a thousand CPUs are walked often. */
+static inline unsigned cpumask_next(const u64 *mask, unsigned nr, unsigned from)
+{
+	unsigned w = from / BITS_PER_WORD;
+	u64 bits;
+
+	if (from >= nr)
+		return nr;
+	bits = mask[w] & BITMAP_FIRST_WORD_MASK(from);
+	while (!bits) {
+		if (++w >= BITS_TO_WORDS(nr))
+			return nr;
+		bits = mask[w];
+	}
+	return MIN(w * BITS_PER_WORD + __ffs(bits), nr);
+}
+
+#define for_each_cpu_of(cpu, mask, nr)                            \
+	for ((cpu) = cpumask_next((mask), (nr), 0); (cpu) < (nr); \
+	     (cpu) = cpumask_next((mask), (nr), (cpu) + 1))
 
 #endif

@@ -8,7 +8,7 @@ import re
 from harness import tap
 from harness.assemble import NEEDS as ASM
 from harness.assemble import assemble, link
-from harness.core import Job, Skipped
+from harness.core import Job
 
 KVM = ("kvm",)
 MODES = ("para", "full")

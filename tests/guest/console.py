@@ -80,7 +80,8 @@ def to_redirected_file(ctx):
 def to_appended_file(ctx):
     """What the guest says goes after what others wrote, as with any program."""
     path = ctx.tmp / "out"
-    done = through_shell(ctx, f'{{ echo before; "$@"; echo after; }} >>{path}', assemble(ctx, "samples/hello.asm", STATUS=0))
+    image = assemble(ctx, "samples/hello.asm", STATUS=0)
+    done = through_shell(ctx, f'{{ echo before; "$@"; echo after; }} >>{path}', image)
     ctx.equal(done.status, 0, "status")
     ctx.equal(path.read_bytes(), b"before\nhello from multiboot\nafter\n", "the file")
 
@@ -156,7 +157,8 @@ def file_keeps_clean(ctx):
     before = kernel.read_bytes()
     kernel.chmod(0o644)
     dtb, log = ctx.tmp / "dtb", ctx.tmp / "log"
-    done = through_shell(ctx, 'exec "$@" <&- >&-', "--dump-dtb", dtb, "--serial", "stdio", "--serial", f"file:{log}", kernel)
+    words = ("--dump-dtb", dtb, "--serial", "stdio", "--serial", f"file:{log}", kernel)
+    done = through_shell(ctx, 'exec "$@" <&- >&-', *words)
     ctx.equal(done.status, 0, "status")
     ctx.equal(kernel.read_bytes(), before, "the kernel's file")
     ctx.equal(log.read_bytes(), b"", "the second port's file")

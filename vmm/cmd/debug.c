@@ -25,13 +25,13 @@
 static void help(const struct option_set *set)
 {
 	printf("usage: parallax debug [options] [KERNEL] [-- GDB-ARGUMENTS]\n\n"
-	       "Starts the guest paused at its first instruction and runs gdb, connected to it, with\n"
-	       "KERNEL's symbols and the commands in KERNEL-gdb.py, if there is one. Quitting gdb ends\n"
-	       "the guest. What follows -- is gdb's: a vmlinux with the symbols of a bzImage, say, or\n"
-	       "-ex 'break kernel_main' -ex continue. Takes the options of `run`:\n\n");
+	       "Starts the guest paused at its first instruction and runs gdb on it, with\n"
+	       "KERNEL's symbols and the commands in KERNEL-gdb.py. Quitting gdb ends the\n"
+	       "guest. What follows -- is gdb's: a vmlinux with the symbols of a bzImage, say,\n"
+	       "or -ex 'break kernel_main' -ex continue. Takes the options of `run`:\n\n");
 	options_help(set, stdout);
-	printf("\nIn gdb, `monitor help` lists what the VMM can tell besides. PARALLAX_GDB names\n"
-	       "another gdb than the one in the PATH.\n");
+	printf("\nIn gdb, `monitor help` lists what the VMM can tell besides. PARALLAX_GDB\n"
+	       "names another gdb than the one in the PATH.\n");
 }
 
 struct place {

@@ -10,7 +10,6 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 
 #include "guest/env/host.h"
 #include "guest/lib/rand.h"
@@ -23,10 +22,18 @@
 #define MAX_FIBERS  64
 #define FIBER_CPUS  4
 
+/* A stack that waits. ASan is told of every change, or it would take one stack for another. */
+struct fiber_ctx {
+	void *sp;
+	void *fake_stack;
+	const void *bottom;
+	size_t size;
+};
+
 struct fiber {
 	struct task_struct t;
 	struct task_lockdep lockdep;
-	ucontext_t ctx;
+	struct fiber_ctx ctx;
 	void (*fn)(void *arg);
 	void *arg;
 	bool done;
@@ -38,12 +45,51 @@ static struct {
 	unsigned nr_cpus, nr;
 	struct fiber *idle[FIBER_CPUS], *curr[FIBER_CPUS];
 	struct fiber *fibers[MAX_FIBERS];
-	struct task_struct *prev[FIBER_CPUS]; /* who ran before a switch, for the one that comes in */
-	ucontext_t driver;
+	struct task_struct
+		*prev[FIBER_CPUS]; /* who ran before a switch, for the one that comes in */
+	struct fiber_ctx driver;
 	struct rand rand;
 	u64 now;
 	unsigned backtraces;
 } fb;
+
+#if defined(__SANITIZE_ADDRESS__)
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size);
+#else
+#define __sanitizer_start_switch_fiber(fake, bottom, size)  ((void)0)
+#define __sanitizer_finish_switch_fiber(fake, bottom, size) ((void)0)
+#endif
+
+/* ucontext(3) would do, but that ASan warns of it. What a function has to preserve is saved on the
+ * old stack, System V ABI 3.2.1. */
+void fiber_swap_sp(void **old_sp, void *new_sp);
+__asm__(".text\n"
+	"fiber_swap_sp:\n"
+	"	pushq %rbp\n	pushq %rbx\n	pushq %r12\n"
+	"	pushq %r13\n	pushq %r14\n	pushq %r15\n"
+	"	movq %rsp, (%rdi)\n"
+	"	movq %rsi, %rsp\n"
+	"	popq %r15\n	popq %r14\n	popq %r13\n"
+	"	popq %r12\n	popq %rbx\n	popq %rbp\n"
+	"	ret\n");
+
+/* Who went, for the one that comes in on a new stack. */
+static struct fiber_ctx *fiber_from;
+
+static void fiber_arrived(void *fake_stack)
+{
+	(void)fake_stack;
+	__sanitizer_finish_switch_fiber(fake_stack, &fiber_from->bottom, &fiber_from->size);
+}
+
+static void fiber_switch(struct fiber_ctx *from, struct fiber_ctx *to)
+{
+	fiber_from = from;
+	__sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->size);
+	fiber_swap_sp(&from->sp, to->sp);
+	fiber_arrived(from->fake_stack);
+}
 
 static struct fiber *fiber_of(struct task_struct *t)
 {
@@ -66,7 +112,7 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 
 	fb.prev[cpu] = prev;
 	fb.curr[cpu] = fiber_of(next);
-	swapcontext(&fiber_of(prev)->ctx, &fiber_of(next)->ctx);
+	fiber_switch(&fiber_of(prev)->ctx, &fiber_of(next)->ctx);
 	return fb.prev[env_cpu()]; /* maybe on another CPU by now */
 }
 
@@ -122,7 +168,7 @@ static void checkpoint(void)
 {
 	struct fiber *self = fb.curr[env_cpu()];
 
-	swapcontext(&self->ctx, &fb.driver);
+	fiber_switch(&self->ctx, &fb.driver);
 	if (need_resched())
 		preempt_schedule_irq();
 }
@@ -131,6 +177,7 @@ static void fiber_main(void)
 {
 	struct fiber *f;
 
+	fiber_arrived(NULL);
 	schedule_tail(fb.prev[env_cpu()]);
 	f = fb.curr[env_cpu()];
 	/* What __schedule() and its caller took for the task that went. */
@@ -145,8 +192,9 @@ static void fiber_main(void)
 
 static void idle_main(void)
 {
+	fiber_arrived(NULL);
 	for (;;) {
-		swapcontext(&fb.curr[env_cpu()]->ctx, &fb.driver);
+		fiber_switch(&fb.curr[env_cpu()]->ctx, &fb.driver);
 		if (need_resched())
 			schedule();
 	}
@@ -154,20 +202,26 @@ static void idle_main(void)
 
 static struct fiber *fiber_new(void (*entry)(void))
 {
-	struct fiber *f = calloc(1, sizeof(*f));
+	struct fiber *f = aligned_alloc(16, sizeof(*f));
+	void **sp;
 
 	ck_assert_ptr_nonnull(f);
-	getcontext(&f->ctx);
-	f->ctx.uc_stack.ss_sp = f->stack;
-	f->ctx.uc_stack.ss_size = sizeof(f->stack);
-	makecontext(&f->ctx, entry, 0);
+	memset(f, 0, sizeof(*f));
+	f->ctx.bottom = f->stack;
+	f->ctx.size = sizeof(f->stack);
+	/* Six registers, the entry, and a return address that is never used. */
+	sp = (void **)(f->stack + sizeof(f->stack)) - 8;
+	sp[6] = (void *)(uintptr_t)entry;
+	f->ctx.sp = sp;
 	return f;
 }
 
 static inline void fibers_init(unsigned nr_cpus, u64 seed)
 {
-	struct sched_topology_desc topo = { .nr_cpus = nr_cpus, .threads_per_core = 1,
-					    .cores_per_llc = nr_cpus, .llcs_per_node = 1 };
+	struct sched_topology_desc topo = { .nr_cpus = nr_cpus,
+					    .threads_per_core = 1,
+					    .cores_per_llc = nr_cpus,
+					    .llcs_per_node = 1 };
 	struct sched_tunables tun;
 
 	memset(&fb, 0, sizeof(fb));
@@ -214,7 +268,7 @@ static inline void fibers_step(void)
 		sched_tick();
 		env_irq_restore(flags);
 	}
-	swapcontext(&fb.driver, &fb.curr[cpu]->ctx);
+	fiber_switch(&fb.driver, &fb.curr[cpu]->ctx);
 	CHECK(!env_host_irqs_off() && !env_host_preempt_count());
 }
 

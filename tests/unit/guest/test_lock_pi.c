@@ -2,21 +2,24 @@
 /* Priority inversion: unbounded with a mutex, bounded with an rt_mutex, along chains of locks too. */
 #include "tests/unit/guest/sched_machine.h"
 
-#define FIFO(prio) { .policy = SCHED_FIFO, .priority = (prio) }
+#define FIFO(prio)                                       \
+	{                                                \
+		.policy = SCHED_FIFO, .priority = (prio) \
+	}
 
 /* low takes the lock; high wants it; middle, which needs no lock, keeps low from the CPU. */
 static u64 longest_wait(enum sim_lock_kind kind, u64 middle_ms)
 {
 	struct sim_op low[] = { LOCK(0), RUN(MSEC(2)), UNLOCK(0), SLEEP(MSEC(20)), FOREVER };
-	struct sim_op high[] = { SLEEP(MSEC(1)), LOCK(0), RUN(MSEC(1)), UNLOCK(0), SLEEP(MSEC(20)),
-				 FOREVER };
+	struct sim_op high[] = { SLEEP(MSEC(1)), LOCK(0),	  RUN(MSEC(1)),
+				 UNLOCK(0),	 SLEEP(MSEC(20)), FOREVER };
 	struct sim_op middle[] = { SLEEP(US(1500)), RUN((s64)middle_ms * MSEC(1)), SLEEP(MSEC(20)),
 				   FOREVER };
 	struct sim_program progs[] = { { .name = "low", SCRIPT(low), .attr = FIFO(10) },
 				       { .name = "high", SCRIPT(high), .attr = FIFO(30) },
 				       { .name = "middle", SCRIPT(middle), .attr = FIFO(20) } };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 	u64 wait;
 
 	cfg.tun.rt_runtime = RUNTIME_INF;
@@ -24,18 +27,18 @@ static u64 longest_wait(enum sim_lock_kind kind, u64 middle_ms)
 	cfg.nr_locks = 1;
 	m = machine_of(&cfg, progs, 3);
 	for (unsigned i = 0; i < 3; i++)
-		machine_spawn(m, i, 1);
+		sim_machine_spawn(m, i, 1);
 	for (u64 t = 1; t <= 200; t++) {
-		machine_run(m, t * MSEC(50));
+		sim_machine_run(m, t * MSEC(50));
 		check_machine(m);
 		if (kind == SIM_RT_MUTEX)
-			ck_assert_ptr_null(rt_mutex_check(&machine_lock(m, 0)->rt));
+			ck_assert_ptr_null(rt_mutex_check(&sim_machine_lock(m, 0)->rt));
 		else
-			ck_assert_ptr_null(mutex_check(&machine_lock(m, 0)->mutex));
+			ck_assert_ptr_null(mutex_check(&sim_machine_lock(m, 0)->mutex));
 	}
-	ck_assert_uint_gt(machine_stats(m, 1)->lock_wait.n, 2);
-	wait = machine_stats(m, 1)->lock_wait.max;
-	machine_destroy(m);
+	ck_assert_uint_gt(sim_machine_stats(m, 1)->lock_wait.n, 2);
+	wait = sim_machine_stats(m, 1)->lock_wait.max;
+	sim_machine_destroy(m);
 	return wait;
 }
 
@@ -62,8 +65,8 @@ START_TEST(chain)
 	struct sim_op ops[N][7], last[3];
 	struct sim_program progs[N + 2];
 	enum sim_lock_kind kinds[N];
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 
 	for (int i = 0; i < N; i++) {
 		unsigned n = 0;
@@ -77,7 +80,9 @@ START_TEST(chain)
 		if (i)
 			ops[i][n++] = (struct sim_op)UNLOCK(i - 1);
 		ops[i][n++] = (struct sim_op)UNLOCK(i);
-		progs[i] = (struct sim_program){ .name = "link", .ops = ops[i], .nr_ops = n,
+		progs[i] = (struct sim_program){ .name = "link",
+						 .ops = ops[i],
+						 .nr_ops = n,
 						 .attr = FIFO(10 + (unsigned)i),
 						 .start = (u64)i * US(200) };
 		kinds[i] = SIM_RT_MUTEX;
@@ -85,33 +90,37 @@ START_TEST(chain)
 	last[0] = (struct sim_op)LOCK(N - 1);
 	last[1] = (struct sim_op)RUN(US(10));
 	last[2] = (struct sim_op)UNLOCK(N - 1);
-	progs[N] = (struct sim_program){ .name = "best", .ops = last, .nr_ops = 3,
-					 .attr = FIFO(90), .start = MSEC(1) + US(900) };
-	progs[N + 1] = (struct sim_program){ .name = "middle", SCRIPT(hog_ops), .attr = FIFO(50),
-					     .start = MSEC(1) + US(950) };
+	progs[N] = (struct sim_program){ .name = "best",
+					 .ops = last,
+					 .nr_ops = 3,
+					 .attr = FIFO(90),
+					 .start = MSEC(1) + US(900) };
+	progs[N + 1] = (struct sim_program){
+		.name = "middle", SCRIPT(hog_ops), .attr = FIFO(50), .start = MSEC(1) + US(950)
+	};
 	cfg.tun.rt_runtime = RUNTIME_INF;
 	cfg.locks = kinds;
 	cfg.nr_locks = N;
 	m = machine_of(&cfg, progs, N + 2);
 	for (unsigned i = 0; i < N + 2; i++)
-		machine_spawn(m, i, 1);
-	machine_run(m, MSEC(2));
+		sim_machine_spawn(m, i, 1);
+	sim_machine_run(m, MSEC(2));
 	check_machine(m);
 	/* Everybody in the chain runs for the best one. */
 	for (unsigned i = 0; i < N; i++) {
-		ck_assert_int_eq(machine_task(m, i, 0)->t.prio, 99 - 90);
-		ck_assert_int_eq(machine_task(m, i, 0)->t.normal_prio, 99 - 10 - (int)i);
-		ck_assert_ptr_null(rt_mutex_check(&machine_lock(m, i)->rt));
+		ck_assert_int_eq(sim_machine_task(m, i, 0)->t.prio, 99 - 90);
+		ck_assert_int_eq(sim_machine_task(m, i, 0)->t.normal_prio, 99 - 10 - (int)i);
+		ck_assert_ptr_null(rt_mutex_check(&sim_machine_lock(m, i)->rt));
 	}
 	/* A change at the far end is felt at the near one. */
-	ck_assert_int_eq(task_setscheduler(&machine_task(m, N, 0)->t, SCHED_FIFO, 70, NULL), 0);
-	ck_assert_int_eq(machine_task(m, 0, 0)->t.prio, 99 - 70);
-	machine_run(m, MSEC(25));
-	ck_assert_uint_eq(machine_stats(m, N)->exited, 1);
-	ck_assert_uint_le(machine_stats(m, N)->lock_wait.max, N * MSEC(2));
+	ck_assert_int_eq(task_setscheduler(&sim_machine_task(m, N, 0)->t, SCHED_FIFO, 70, NULL), 0);
+	ck_assert_int_eq(sim_machine_task(m, 0, 0)->t.prio, 99 - 70);
+	sim_machine_run(m, MSEC(25));
+	ck_assert_uint_eq(sim_machine_stats(m, N)->exited, 1);
+	ck_assert_uint_le(sim_machine_stats(m, N)->lock_wait.max, N * MSEC(2));
 	/* What was lent has gone back. */
-	ck_assert_uint_eq(machine_stats(m, N + 1)->exited, 0);
-	machine_destroy(m);
+	ck_assert_uint_eq(sim_machine_stats(m, N + 1)->exited, 0);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -122,28 +131,31 @@ START_TEST(deadline_lends_too)
 	static struct sim_op dl[] = { LOCK(0), RUN(MSEC(1)), UNLOCK(0), PERIOD(MSEC(20)), FOREVER };
 	struct sim_program progs[] = {
 		{ .name = "low", SCRIPT(low) },
-		{ .name = "dl", SCRIPT(dl),
-		  .attr = { .policy = SCHED_DEADLINE, .runtime = MSEC(2), .deadline = MSEC(20),
+		{ .name = "dl",
+		  SCRIPT(dl),
+		  .attr = { .policy = SCHED_DEADLINE,
+			    .runtime = MSEC(2),
+			    .deadline = MSEC(20),
 			    .period = MSEC(20) },
 		  .start = MSEC(1) },
 		{ .name = "rt", SCRIPT(hog_ops), .attr = FIFO(40), .start = US(500) },
 	};
 	enum sim_lock_kind kind = SIM_RT_MUTEX;
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 
 	cfg.locks = &kind;
 	cfg.nr_locks = 1;
 	m = machine_of(&cfg, progs, 3);
 	for (unsigned i = 0; i < 3; i++)
-		machine_spawn(m, i, 1);
-	machine_run(m, MSEC(2));
-	ck_assert_ptr_eq(machine_task(m, 0, 0)->t.sched_class, &dl_sched_class);
-	machine_run(m, SEC(3));
+		sim_machine_spawn(m, i, 1);
+	sim_machine_run(m, MSEC(2));
+	ck_assert_ptr_eq(sim_machine_task(m, 0, 0)->t.sched_class, &dl_sched_class);
+	sim_machine_run(m, SEC(3));
 	check_machine(m);
-	ck_assert_uint_eq(machine_stats(m, 1)->missed, 0);
-	ck_assert_uint_gt(machine_stats(m, 1)->jobs, 140);
-	machine_destroy(m);
+	ck_assert_uint_eq(sim_machine_stats(m, 1)->missed, 0);
+	ck_assert_uint_gt(sim_machine_stats(m, 1)->jobs, 140);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -154,8 +166,8 @@ START_TEST(random_pi)
 	static struct sim_op ops[PROGS][20];
 	struct sim_program progs[PROGS];
 	enum sim_lock_kind kinds[LOCKS];
-	struct machine_config cfg = config_for("eevdf", 4);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 4);
+	struct sim_machine *m;
 	struct rand r;
 
 	rand_init(&r, 77 + (u64)_i);
@@ -187,17 +199,17 @@ START_TEST(random_pi)
 	cfg.nr_locks = LOCKS;
 	m = machine_of(&cfg, progs, PROGS);
 	for (unsigned i = 0; i < PROGS; i++)
-		machine_spawn(m, i, 1);
+		sim_machine_spawn(m, i, 1);
 	for (u64 t = 1; t <= 3000; t++) {
-		struct task_struct *p = &machine_task(m, (unsigned)rand_below(&r, PROGS), 0)->t;
+		struct task_struct *p = &sim_machine_task(m, (unsigned)rand_below(&r, PROGS), 0)->t;
 
-		machine_run(m, t * US(333));
+		sim_machine_run(m, t * US(333));
 		check_machine(m);
 		for (unsigned l = 0; l < LOCKS; l++)
-			ck_assert_msg(!rt_mutex_check(&machine_lock(m, l)->rt), "%s",
-				      rt_mutex_check(&machine_lock(m, l)->rt));
+			ck_assert_msg(!rt_mutex_check(&sim_machine_lock(m, l)->rt), "%s",
+				      rt_mutex_check(&sim_machine_lock(m, l)->rt));
 		for (unsigned i = 0; i < PROGS; i++) {
-			const struct task_struct *q = &machine_task(m, i, 0)->t;
+			const struct task_struct *q = &sim_machine_task(m, i, 0)->t;
 
 			CHECK(q->prio <= q->normal_prio);
 			if (RB_EMPTY_ROOT(&q->pi_waiters.root))
@@ -209,8 +221,8 @@ START_TEST(random_pi)
 			task_setscheduler(p, SCHED_NORMAL, 0, NULL);
 	}
 	for (unsigned i = 0; i < PROGS; i++)
-		ck_assert_uint_gt(machine_stats(m, i)->wakeups, 0);
-	machine_destroy(m);
+		ck_assert_uint_gt(sim_machine_stats(m, i)->wakeups, 0);
+	sim_machine_destroy(m);
 }
 END_TEST
 

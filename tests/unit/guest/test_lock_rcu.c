@@ -38,7 +38,7 @@ static void read_pause(void)
 {
 	struct fiber *self = fb.curr[env_cpu()];
 
-	swapcontext(&self->ctx, &fb.driver);
+	fiber_switch(&self->ctx, &fb.driver);
 }
 
 static void reader(void *arg)
@@ -105,7 +105,7 @@ static void rcu_step(bool cpu_seen_idle[])
 		rcu_process_callbacks(rcu);
 		env_preempt_enable();
 	}
-	swapcontext(&fb.driver, &fb.curr[cpu]->ctx);
+	fiber_switch(&fb.driver, &fb.curr[cpu]->ctx);
 	if (rq->curr == rq->idle && !cpu_seen_idle[cpu]) {
 		env_host_set_cpu(cpu);
 		rcu_idle_enter(rcu);
@@ -226,8 +226,9 @@ END_TEST
 /* Every allocation of every constructor may fail: NULL, and nothing is lost. */
 START_TEST(no_memory)
 {
-	struct sched_topology_desc topo = { .nr_cpus = 8, .threads_per_core = 2, .cores_per_llc = 2,
-					    .llcs_per_node = 1 };
+	struct sched_topology_desc topo = {
+		.nr_cpus = 8, .threads_per_core = 2, .cores_per_llc = 2, .llcs_per_node = 1
+	};
 	struct sched_tunables tun;
 	struct task_struct p = { 0 };
 	struct sched *s = NULL;
@@ -252,7 +253,7 @@ START_TEST(no_memory)
 	for (struct task_group *tg = NULL; !tg;) {
 		size_t live = env_host_live_allocs();
 
-		env_host_fail_after(1 + (unsigned)(n++ % 19));
+		env_host_fail_after(1 + n++ % 20); /* 19 are needed */
 		tg = task_group_create(s, NULL, 1024);
 		if (!tg)
 			ck_assert_uint_eq(env_host_live_allocs(), live);

@@ -9,7 +9,8 @@
 #include "guest/sched/internal.h"
 #include "guest/sched/topology.h"
 
-static struct sim_op nap_ops[] = { RUN_RANGE(US(30), MSEC(2)), SLEEP_RANGE(US(30), MSEC(4)), FOREVER };
+static struct sim_op nap_ops[] = { RUN_RANGE(US(30), MSEC(2)), SLEEP_RANGE(US(30), MSEC(4)),
+				   FOREVER };
 
 static struct sim_program hog(int nice)
 {
@@ -49,13 +50,13 @@ START_TEST(setscheduler_errors)
 		{ SCHED_DEADLINE, 0, NULL, -EINVAL }, /* no parameters */
 	};
 	struct sim_program progs[] = { hog(0) };
-	struct machine_config cfg = config_for("eevdf", 2);
-	struct machine *m = machine_of(&cfg, progs, 1);
+	struct sim_machine_config cfg = config_for("eevdf", 2);
+	struct sim_machine *m = machine_of(&cfg, progs, 1);
 	struct task_struct *p;
 
-	machine_spawn(m, 0, 1);
-	machine_run(m, MSEC(1));
-	p = &machine_task(m, 0, 0)->t;
+	sim_machine_spawn(m, 0, 1);
+	sim_machine_run(m, MSEC(1));
+	p = &sim_machine_task(m, 0, 0)->t;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		ck_assert_msg(task_setscheduler(p, cases[i].policy, cases[i].priority,
 						cases[i].cred) == cases[i].err,
@@ -66,24 +67,25 @@ START_TEST(setscheduler_errors)
 	ck_assert_int_eq(policy_priority_min(SCHED_FIFO), 1);
 	ck_assert_int_eq(policy_priority_max(SCHED_NORMAL), 0);
 	ck_assert_int_eq(policy_priority_min(42), -EINVAL);
-	ck_assert_int_eq(task_setscheduler(machine_sched(m)->rq[0]->idle, SCHED_NORMAL, 0, NULL),
+	ck_assert_int_eq(task_setscheduler(sim_machine_sched(m)->rq[0]->idle, SCHED_NORMAL, 0,
+					   NULL),
 			 -EINVAL);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
 START_TEST(fork_inherits)
 {
 	struct sim_program progs[] = { hog(0) };
-	struct machine_config cfg = config_for("eevdf", 2);
-	struct machine *m = machine_of(&cfg, progs, 1);
-	struct sched *s = machine_sched(m);
+	struct sim_machine_config cfg = config_for("eevdf", 2);
+	struct sim_machine *m = machine_of(&cfg, progs, 1);
+	struct sched *s = sim_machine_sched(m);
 	struct task_struct *p, child = { 0 };
 	u64 mask = 2;
 
-	machine_spawn(m, 0, 1);
-	machine_run(m, MSEC(1));
-	p = &machine_task(m, 0, 0)->t;
+	sim_machine_spawn(m, 0, 1);
+	sim_machine_run(m, MSEC(1));
+	p = &sim_machine_task(m, 0, 0)->t;
 	set_user_nice(p, -7);
 	ck_assert_int_eq(set_cpus_allowed(p, &mask), 0);
 	ck_assert_int_eq(sched_fork(s, &child, p), 0);
@@ -120,63 +122,65 @@ START_TEST(fork_inherits)
 	/* A deadline task is not bound. */
 	mask = 1;
 	ck_assert_int_eq(set_cpus_allowed(p, &mask), -EBUSY);
-	machine_run(m, MSEC(2)); /* the move asked for above */
+	sim_machine_run(m, MSEC(2)); /* the move asked for above */
 	check_machine(m);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
 START_TEST(affinity_moves_tasks)
 {
 	struct sim_program progs[] = { hog(0), { .name = "nap", SCRIPT(nap_ops) } };
-	struct machine_config cfg = config_for(_i ? "bfs" : "eevdf", 8);
-	struct machine *m = machine_of(&cfg, progs, 2);
+	struct sim_machine_config cfg = config_for(_i ? "bfs" : "eevdf", 8);
+	struct sim_machine *m = machine_of(&cfg, progs, 2);
 	u64 none = 0, beyond = 1ULL << 9, t = MSEC(5);
 	struct rand r;
 
 	rand_init(&r, 9);
-	machine_spawn(m, 0, 10);
-	machine_spawn(m, 1, 20);
-	machine_run(m, t);
-	ck_assert_int_eq(set_cpus_allowed(&machine_task(m, 0, 0)->t, &none), -EINVAL);
-	ck_assert_int_eq(set_cpus_allowed(&machine_task(m, 0, 0)->t, &beyond), -EINVAL);
-	ck_assert_int_eq(set_cpus_allowed(machine_sched(m)->rq[0]->stop, &t), -EINVAL);
+	sim_machine_spawn(m, 0, 10);
+	sim_machine_spawn(m, 1, 20);
+	sim_machine_run(m, t);
+	ck_assert_int_eq(set_cpus_allowed(&sim_machine_task(m, 0, 0)->t, &none), -EINVAL);
+	ck_assert_int_eq(set_cpus_allowed(&sim_machine_task(m, 0, 0)->t, &beyond), -EINVAL);
+	ck_assert_int_eq(set_cpus_allowed(sim_machine_sched(m)->rq[0]->stop, &t), -EINVAL);
 	for (unsigned n = 0; n < 500; n++) {
 		unsigned prog = (unsigned)rand_below(&r, 2), i = (unsigned)rand_below(&r, 10);
-		struct task_struct *p = &machine_task(m, prog, i)->t;
+		struct task_struct *p = &sim_machine_task(m, prog, i)->t;
 		u64 mask = rand_range(&r, 1, 255);
 
 		ck_assert_int_eq(set_cpus_allowed(p, &mask), 0);
 		t += US(100);
-		machine_run(m, t);
+		sim_machine_run(m, t);
 		check_machine(m);
 		if (p->on_rq)
 			ck_assert_msg(mask >> p->cpu & 1, "runs on CPU %u, mask %llx", p->cpu,
 				      (unsigned long long)mask);
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
 START_TEST(cpus_come_and_go)
 {
 	static const char *const policies[] = { "eevdf", "cfs", "o1", "bfs" };
-	struct sim_program progs[] = { hog(0), { .name = "nap", SCRIPT(nap_ops) },
-				       { .name = "rt", SCRIPT(nap_ops),
-					 .attr = { .policy = SCHED_RR, .priority = 10 } },
-				       { .name = "dl", SCRIPT(nap_ops),
-					 .attr = { .policy = SCHED_DEADLINE, .runtime = MSEC(1),
-						   .deadline = MSEC(10) } } };
-	struct machine_config cfg = config_for(policies[_i], 4);
-	struct machine *m = machine_of(&cfg, progs, 4);
-	struct sched *s = machine_sched(m);
+	struct sim_program progs[] = {
+		hog(0),
+		{ .name = "nap", SCRIPT(nap_ops) },
+		{ .name = "rt", SCRIPT(nap_ops), .attr = { .policy = SCHED_RR, .priority = 10 } },
+		{ .name = "dl",
+		  SCRIPT(nap_ops),
+		  .attr = { .policy = SCHED_DEADLINE, .runtime = MSEC(1), .deadline = MSEC(10) } }
+	};
+	struct sim_machine_config cfg = config_for(policies[_i], 4);
+	struct sim_machine *m = machine_of(&cfg, progs, 4);
+	struct sched *s = sim_machine_sched(m);
 	u64 t = MSEC(5);
 	struct rand r;
 
 	rand_init(&r, 2);
 	for (unsigned i = 0; i < 4; i++)
-		machine_spawn(m, i, 5);
-	machine_run(m, t);
+		sim_machine_spawn(m, i, 5);
+	sim_machine_run(m, t);
 	for (unsigned n = 0; n < 300; n++) {
 		unsigned cpu = (unsigned)rand_below(&r, 4);
 		struct rq *rq = s->rq[cpu];
@@ -188,14 +192,14 @@ START_TEST(cpus_come_and_go)
 		else
 			ck_assert_int_eq(sched_cpu_offline(s, cpu), 0);
 		t += MSEC(3);
-		machine_run(m, t);
+		sim_machine_run(m, t);
 		check_machine(m);
 		if (!rq->online)
 			ck_assert_msg(!rq->nr_running && rq->curr == rq->idle, "%u tasks left",
 				      rq->nr_running);
 	}
-	ck_assert_uint_gt(machine_stats(m, 0)->run_ns, MSEC(100));
-	machine_destroy(m);
+	ck_assert_uint_gt(sim_machine_stats(m, 0)->run_ns, MSEC(100));
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -208,19 +212,19 @@ START_TEST(hogs_spread_evenly)
 
 	for (unsigned per = 1; per <= 2; per++) {
 		struct sim_program progs[] = { hog(0) };
-		struct machine_config cfg = config_for(policies[_i], 16);
-		struct machine *m;
+		struct sim_machine_config cfg = config_for(policies[_i], 16);
+		struct sim_machine *m;
 
 		cfg.topo.threads_per_core = 2;
 		cfg.topo.cores_per_llc = 4;
 		cfg.topo.llcs_per_node = 1;
 		m = machine_of(&cfg, progs, 1);
-		machine_spawn(m, 0, 16 * per);
-		machine_run(m, SEC(4));
+		sim_machine_spawn(m, 0, 16 * per);
+		sim_machine_run(m, SEC(4));
 		check_machine(m);
 		for (unsigned cpu = 0; cpu < 16; cpu++)
-			ck_assert_uint_eq(machine_sched(m)->rq[cpu]->nr_running, per);
-		machine_destroy(m);
+			ck_assert_uint_eq(sim_machine_sched(m)->rq[cpu]->nr_running, per);
+		sim_machine_destroy(m);
 	}
 }
 END_TEST
@@ -229,25 +233,25 @@ END_TEST
 START_TEST(balancing_pulls)
 {
 	struct sim_program progs[] = { hog(0), hog(0) };
-	struct machine_config cfg = config_for("eevdf", 8);
+	struct sim_machine_config cfg = config_for("eevdf", 8);
 	u64 one = 1, all = 255;
-	struct machine *m;
+	struct sim_machine *m;
 
 	progs[0].affinity = &one;
 	m = machine_of(&cfg, progs, 2);
-	machine_spawn(m, 0, 24);
-	machine_spawn(m, 1, 8);
-	machine_run(m, MSEC(100));
-	ck_assert_uint_ge(machine_sched(m)->rq[0]->nr_running, 24);
+	sim_machine_spawn(m, 0, 24);
+	sim_machine_spawn(m, 1, 8);
+	sim_machine_run(m, MSEC(100));
+	ck_assert_uint_ge(sim_machine_sched(m)->rq[0]->nr_running, 24);
 	for (unsigned i = 0; i < 24; i++)
-		set_cpus_allowed(&machine_task(m, 0, i)->t, &all);
-	machine_run(m, SEC(2));
+		set_cpus_allowed(&sim_machine_task(m, 0, i)->t, &all);
+	sim_machine_run(m, SEC(2));
 	check_machine(m);
 	for (unsigned cpu = 0; cpu < 8; cpu++) {
-		ck_assert_uint_ge(machine_sched(m)->rq[cpu]->nr_running, 3);
-		ck_assert_uint_le(machine_sched(m)->rq[cpu]->nr_running, 5);
+		ck_assert_uint_ge(sim_machine_sched(m)->rq[cpu]->nr_running, 3);
+		ck_assert_uint_le(sim_machine_sched(m)->rq[cpu]->nr_running, 5);
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -255,32 +259,33 @@ END_TEST
 START_TEST(new_tasks_find_idle_cores_on_all_nodes)
 {
 	struct sim_program progs[] = { hog(0) };
-	struct machine_config cfg = config_for("eevdf", 32);
+	struct sim_machine_config cfg = config_for("eevdf", 32);
 	unsigned node[2] = { 0 };
-	struct machine *m;
+	struct sim_machine *m;
 
 	cfg.topo.threads_per_core = 2;
 	cfg.topo.cores_per_llc = 8;
 	cfg.topo.llcs_per_node = 1;
 	m = machine_of(&cfg, progs, 1);
-	machine_spawn(m, 0, 8);
-	machine_run(m, MSEC(200));
+	sim_machine_spawn(m, 0, 8);
+	sim_machine_run(m, MSEC(200));
 	for (unsigned core = 0; core < 16; core++) {
-		struct sched *s = machine_sched(m);
+		struct sched *s = sim_machine_sched(m);
 
 		ck_assert_uint_le(s->rq[2 * core]->nr_running + s->rq[2 * core + 1]->nr_running, 1);
 		node[core / 8] += s->rq[2 * core]->nr_running + s->rq[2 * core + 1]->nr_running;
 	}
 	ck_assert_uint_eq(node[0], 4);
 	ck_assert_uint_eq(node[1], 4);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
 START_TEST(domains)
 {
-	struct sched_topology_desc topo = { .nr_cpus = 16, .threads_per_core = 2, .cores_per_llc = 2,
-					    .llcs_per_node = 2 };
+	struct sched_topology_desc topo = {
+		.nr_cpus = 16, .threads_per_core = 2, .cores_per_llc = 2, .llcs_per_node = 2
+	};
 	static const unsigned weights[] = { 2, 4, 8, 16 }, groups[] = { 2, 2, 2, 2 };
 	struct sched_tunables tun;
 	struct sched_domain *sd;
@@ -307,37 +312,38 @@ END_TEST
 START_TEST(groups_share_by_shares)
 {
 	struct sim_program progs[] = { hog(0), hog(0), hog(0) };
-	struct machine_config cfg = config_for(_i ? "cfs" : "eevdf", 1);
-	struct machine *m = machine_of(&cfg, progs, 3);
-	struct sched *s = machine_sched(m);
-	struct task_group *a = task_group_create(s, NULL, 2048), *b = task_group_create(s, NULL, 1024);
+	struct sim_machine_config cfg = config_for(_i ? "cfs" : "eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 3);
+	struct sched *s = sim_machine_sched(m);
+	struct task_group *a = task_group_create(s, NULL, 2048),
+			  *b = task_group_create(s, NULL, 1024);
 	struct task_group *inner = task_group_create(s, a, 1024);
 	double until = SEC(60);
 
 	progs[0].group = a;
 	progs[1].group = b;
 	progs[2].group = inner;
-	machine_spawn(m, 0, 3);
-	machine_spawn(m, 1, 5);
-	machine_spawn(m, 2, 2);
-	machine_run(m, (u64)until);
+	sim_machine_spawn(m, 0, 3);
+	sim_machine_spawn(m, 1, 5);
+	sim_machine_spawn(m, 2, 2);
+	sim_machine_run(m, (u64)until);
 	check_machine(m);
 	/* a: 2/3, of which its own three tasks get three parts of four. */
-	ck_assert_double_eq_tol(machine_stats(m, 0)->run_ns / until, 2.0 / 3 * 3 / 4, 0.01);
-	ck_assert_double_eq_tol(machine_stats(m, 2)->run_ns / until, 2.0 / 3 / 4, 0.01);
-	ck_assert_double_eq_tol(machine_stats(m, 1)->run_ns / until, 1.0 / 3, 0.01);
+	ck_assert_double_eq_tol(sim_machine_stats(m, 0)->run_ns / until, 2.0 / 3 * 3 / 4, 0.01);
+	ck_assert_double_eq_tol(sim_machine_stats(m, 2)->run_ns / until, 2.0 / 3 / 4, 0.01);
+	ck_assert_double_eq_tol(sim_machine_stats(m, 1)->run_ns / until, 1.0 / 3, 0.01);
 	task_group_set_shares(b, 2048);
 	for (unsigned i = 0; i < 5; i++)
-		task_group_move(&machine_task(m, 1, i)->t, i % 2 ? a : b);
+		task_group_move(&sim_machine_task(m, 1, i)->t, i % 2 ? a : b);
 	check_machine(m);
-	machine_run(m, 2 * (u64)until);
+	sim_machine_run(m, 2 * (u64)until);
 	check_machine(m);
 	sched_switch_fair(s, &o1_sched_class);
-	machine_run(m, 2 * (u64)until + SEC(1));
+	sim_machine_run(m, 2 * (u64)until + SEC(1));
 	check_machine(m);
 	sched_switch_fair(s, &eevdf_sched_class);
 	check_machine(m);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -345,21 +351,21 @@ END_TEST
 START_TEST(groups_over_cpus)
 {
 	struct sim_program progs[] = { hog(0), hog(0) };
-	struct machine_config cfg = config_for("eevdf", 4);
-	struct machine *m = machine_of(&cfg, progs, 2);
-	struct sched *s = machine_sched(m);
+	struct sim_machine_config cfg = config_for("eevdf", 4);
+	struct sim_machine *m = machine_of(&cfg, progs, 2);
+	struct sched *s = sim_machine_sched(m);
 	double until = SEC(40), a;
 
 	progs[0].group = task_group_create(s, NULL, 1024);
 	progs[1].group = task_group_create(s, NULL, 1024);
-	machine_spawn(m, 0, 4);
-	machine_spawn(m, 1, 12);
-	machine_run(m, (u64)until);
+	sim_machine_spawn(m, 0, 4);
+	sim_machine_spawn(m, 1, 12);
+	sim_machine_run(m, (u64)until);
 	check_machine(m);
-	a = machine_stats(m, 0)->run_ns / until / 4;
+	a = sim_machine_stats(m, 0)->run_ns / until / 4;
 	ck_assert_double_ge(a, 0.40);
 	ck_assert_double_le(a, 0.60);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -408,7 +414,7 @@ END_TEST
 
 /* ---- everything at once ------------------------------------------------------------------------------------------ */
 
-static void random_change(struct machine *m, struct rand *r, struct task_struct *p)
+static void random_change(struct sim_machine *m, struct rand *r, struct task_struct *p)
 {
 	static const char *const policies[] = { "eevdf", "cfs", "o1", "bfs" };
 	u64 mask = rand_range(r, 1, 255);
@@ -427,18 +433,19 @@ static void random_change(struct machine *m, struct rand *r, struct task_struct 
 		set_user_nice(p, (int)rand_below(r, 40) - 20);
 		break;
 	case 4:
-		set_cpus_allowed(p, rand_one_in(r, 2) ? machine_sched(m)->possible : &mask);
+		set_cpus_allowed(p, rand_one_in(r, 2) ? sim_machine_sched(m)->possible : &mask);
 		break;
 	case 5:
 		task_setattr(p,
 			     &(struct sched_attr){ .policy = SCHED_DEADLINE,
 						   .runtime = rand_range(r, US(10), MSEC(4)),
-						   .deadline = MSEC(5), .period = MSEC(9) },
+						   .deadline = MSEC(5),
+						   .period = MSEC(9) },
 			     NULL);
 		break;
 	case 6:
 		if (rand_one_in(r, 20))
-			sched_switch_fair(machine_sched(m),
+			sched_switch_fair(sim_machine_sched(m),
 					  sched_fair_by_name(policies[rand_below(r, 4)]));
 		break;
 	case 7:
@@ -448,10 +455,10 @@ static void random_change(struct machine *m, struct rand *r, struct task_struct 
 		if (rand_one_in(r, 4)) {
 			unsigned cpu = (unsigned)rand_below(r, 8);
 
-			if (cpu_online(machine_sched(m), cpu))
-				sched_cpu_offline(machine_sched(m), cpu);
+			if (cpu_online(sim_machine_sched(m), cpu))
+				sched_cpu_offline(sim_machine_sched(m), cpu);
 			else
-				sched_cpu_online(machine_sched(m), cpu);
+				sched_cpu_online(sim_machine_sched(m), cpu);
 		}
 	}
 }
@@ -462,12 +469,13 @@ START_TEST(random_everything)
 					 SLEEP_RANGE(MSEC(1), MSEC(8)), FOREVER };
 	static struct sim_op child[] = { RUN_RANGE(US(10), MSEC(3)), SLEEP_RANGE(US(10), MSEC(2)),
 					 YIELD, TIMES(4) };
-	struct sim_program progs[] = { hog(0), { .name = "nap", SCRIPT(nap_ops) },
+	struct sim_program progs[] = { hog(0),
+				       { .name = "nap", SCRIPT(nap_ops) },
 				       { .name = "forks", SCRIPT(forks) },
 				       { .name = "child", SCRIPT(child) } };
-	struct machine_config cfg = config_for("eevdf", 8);
+	struct sim_machine_config cfg = config_for("eevdf", 8);
 	struct task_group *groups[3];
-	struct machine *m;
+	struct sim_machine *m;
 	struct rand r;
 	u64 t = 0;
 
@@ -479,26 +487,26 @@ START_TEST(random_everything)
 	cfg.topo.cores_per_llc = 2;
 	cfg.topo.llcs_per_node = 1;
 	m = machine_of(&cfg, progs, 4);
-	groups[0] = &machine_sched(m)->root_group;
-	groups[1] = task_group_create(machine_sched(m), NULL, 512);
-	groups[2] = task_group_create(machine_sched(m), groups[1], 2048);
-	machine_spawn(m, 0, 8);
-	machine_spawn(m, 1, 30);
-	machine_spawn(m, 2, 3);
+	groups[0] = &sim_machine_sched(m)->root_group;
+	groups[1] = task_group_create(sim_machine_sched(m), NULL, 512);
+	groups[2] = task_group_create(sim_machine_sched(m), groups[1], 2048);
+	sim_machine_spawn(m, 0, 8);
+	sim_machine_spawn(m, 1, 30);
+	sim_machine_spawn(m, 2, 3);
 	for (unsigned n = 0; n < 4000; n++) {
 		unsigned prog = (unsigned)rand_below(&r, 2);
-		struct task_struct *p = &machine_task(m, prog, (unsigned)rand_below(&r, 8))->t;
+		struct task_struct *p = &sim_machine_task(m, prog, (unsigned)rand_below(&r, 8))->t;
 
 		t += rand_range(&r, US(1), US(600));
-		machine_run(m, t);
+		sim_machine_run(m, t);
 		check_machine(m);
 		random_change(m, &r, p);
 		if (rand_one_in(&r, 10))
 			task_group_move(p, groups[rand_below(&r, 3)]);
 		check_machine(m);
 	}
-	ck_assert_uint_gt(machine_switches(m), 2000);
-	machine_destroy(m);
+	ck_assert_uint_gt(sim_machine_switches(m), 2000);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -509,18 +517,18 @@ START_TEST(runs_repeat)
 
 	for (unsigned n = 0; n < 3; n++) {
 		struct sim_program progs[] = { hog(0), { .name = "nap", SCRIPT(nap_ops) } };
-		struct machine_config cfg = config_for("eevdf", 8);
-		struct machine *m;
+		struct sim_machine_config cfg = config_for("eevdf", 8);
+		struct sim_machine *m;
 
 		cfg.seed = n == 2 ? 5 : 4;
 		m = machine_of(&cfg, progs, 2);
-		machine_spawn(m, 0, 4);
-		machine_spawn(m, 1, 40);
-		seen[n][0] = machine_run(m, SEC(1));
-		seen[n][1] = machine_switches(m);
-		seen[n][2] = machine_stats(m, 1)->migrations;
-		seen[n][3] = machine_stats(m, 1)->run_ns;
-		machine_destroy(m);
+		sim_machine_spawn(m, 0, 4);
+		sim_machine_spawn(m, 1, 40);
+		seen[n][0] = sim_machine_run(m, SEC(1));
+		seen[n][1] = sim_machine_switches(m);
+		seen[n][2] = sim_machine_stats(m, 1)->migrations;
+		seen[n][3] = sim_machine_stats(m, 1)->run_ns;
+		sim_machine_destroy(m);
 	}
 	ck_assert_mem_eq(seen[0], seen[1], sizeof(seen[0]));
 	ck_assert_mem_ne(seen[0], seen[2], sizeof(seen[0]));

@@ -2,11 +2,16 @@
 /* SCHED_DEADLINE: admission, no miss while admitted, overrunners throttled alone. */
 #include "tests/unit/guest/sched_machine.h"
 
-static struct sim_program dl_prog(struct sim_op *ops, unsigned n, u64 runtime, u64 deadline, u64 period)
+static struct sim_program dl_prog(struct sim_op *ops, unsigned n, u64 runtime, u64 deadline,
+				  u64 period)
 {
-	struct sim_program p = { .name = "dl", .ops = ops, .nr_ops = n,
-				 .attr = { .policy = SCHED_DEADLINE, .runtime = runtime,
-					   .deadline = deadline, .period = period } };
+	struct sim_program p = { .name = "dl",
+				 .ops = ops,
+				 .nr_ops = n,
+				 .attr = { .policy = SCHED_DEADLINE,
+					   .runtime = runtime,
+					   .deadline = deadline,
+					   .period = period } };
 
 	return p;
 }
@@ -28,39 +33,42 @@ START_TEST(admission)
 		{ 0, 0, 0, -EINVAL },
 	};
 	struct sim_program progs[] = { { .name = "t", SCRIPT(hog_ops) } };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m = machine_of(&cfg, progs, 1);
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 1);
 	struct task_struct *p;
 
-	machine_spawn(m, 0, 12);
-	p = &machine_task(m, 0, 0)->t;
+	sim_machine_spawn(m, 0, 12);
+	p = &sim_machine_task(m, 0, 0)->t;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct sched_attr attr = { .policy = SCHED_DEADLINE, .runtime = cases[i].runtime,
-					   .deadline = cases[i].deadline, .period = cases[i].period };
+		struct sched_attr attr = { .policy = SCHED_DEADLINE,
+					   .runtime = cases[i].runtime,
+					   .deadline = cases[i].deadline,
+					   .period = cases[i].period };
 
 		ck_assert_int_eq(task_setattr(p, &attr, NULL), cases[i].err);
 		ck_assert_int_eq(task_setscheduler(p, SCHED_NORMAL, 0, NULL), 0);
-		ck_assert_uint_eq(machine_sched(m)->dl_total_bw, 0);
+		ck_assert_uint_eq(sim_machine_sched(m)->dl_total_bw, 0);
 	}
 	/* Nine times 10 % fit, the tenth does not; when one leaves there is room again. */
 	for (unsigned i = 0; i < 10; i++) {
-		struct sched_attr attr = { .policy = SCHED_DEADLINE, .runtime = MSEC(10),
+		struct sched_attr attr = { .policy = SCHED_DEADLINE,
+					   .runtime = MSEC(10),
 					   .deadline = MSEC(100) };
 
-		ck_assert_int_eq(task_setattr(&machine_task(m, 0, i)->t, &attr, NULL),
+		ck_assert_int_eq(task_setattr(&sim_machine_task(m, 0, i)->t, &attr, NULL),
 				 i < 9 ? 0 : -EBUSY);
 	}
-	ck_assert_int_eq(task_setscheduler(&machine_task(m, 0, 3)->t, SCHED_FIFO, 3, NULL), 0);
-	p = &machine_task(m, 0, 9)->t;
+	ck_assert_int_eq(task_setscheduler(&sim_machine_task(m, 0, 3)->t, SCHED_FIFO, 3, NULL), 0);
+	p = &sim_machine_task(m, 0, 9)->t;
 	ck_assert_int_eq(task_setattr(p,
 				      &(struct sched_attr){ .policy = SCHED_DEADLINE,
 							    .runtime = MSEC(10),
 							    .deadline = MSEC(100) },
 				      NULL),
 			 0);
-	machine_run(m, MSEC(10));
+	sim_machine_run(m, MSEC(10));
 	check_machine(m);
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -70,8 +78,8 @@ START_TEST(no_miss_while_admitted)
 {
 	struct sim_op ops[16][3];
 	struct sim_program progs[18];
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 	unsigned n = 0;
 	double u = 0;
 	struct rand r;
@@ -91,24 +99,25 @@ START_TEST(no_miss_while_admitted)
 		progs[n].start = rand_below(&r, MSEC(50));
 		n++;
 	}
-	progs[n] = (struct sim_program){ .name = "rt", SCRIPT(hog_ops),
+	progs[n] = (struct sim_program){ .name = "rt",
+					 SCRIPT(hog_ops),
 					 .attr = { .policy = SCHED_FIFO, .priority = 99 } };
 	progs[n + 1] = (struct sim_program){ .name = "fair", SCRIPT(hog_ops) };
 	m = machine_of(&cfg, progs, n + 2);
 	for (unsigned i = 0; i < n + 2; i++)
-		ck_assert(machine_spawn(m, i, 1));
+		ck_assert(sim_machine_spawn(m, i, 1));
 	for (u64 t = 1; t <= 40; t++) {
-		machine_run(m, t * MSEC(250));
+		sim_machine_run(m, t * MSEC(250));
 		check_machine(m);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		const struct sim_stats *st = machine_stats(m, i);
+		const struct sim_stats *st = sim_machine_stats(m, i);
 
 		ck_assert_uint_gt(st->jobs, 100);
-		ck_assert_msg(!st->missed, "task %u of %u (sum %.2f): %llu of %llu jobs late", i, n, u,
-			      (unsigned long long)st->missed, (unsigned long long)st->jobs);
+		ck_assert_msg(!st->missed, "task %u of %u (sum %.2f): %llu of %llu jobs late", i, n,
+			      u, (unsigned long long)st->missed, (unsigned long long)st->jobs);
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -120,23 +129,23 @@ START_TEST(overrunner_is_throttled_alone)
 	struct sim_program progs[] = { dl_prog(hog_ops, 2, MSEC(3), MSEC(10), MSEC(10)),
 				       dl_prog(good, 3, MSEC(4), MSEC(10), MSEC(10)),
 				       { .name = "fair", SCRIPT(hog_ops) } };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m = machine_of(&cfg, progs, 3);
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 3);
 	u64 got;
 
 	for (unsigned i = 0; i < 3; i++)
-		machine_spawn(m, i, 1);
-	machine_run(m, SEC(10));
+		sim_machine_spawn(m, i, 1);
+	sim_machine_run(m, SEC(10));
 	check_machine(m);
-	got = machine_stats(m, 0)->run_ns;
+	got = sim_machine_stats(m, 0)->run_ns;
 	ck_assert_uint_ge(got, MSEC(2997));
 	ck_assert_uint_le(got, MSEC(3003));
-	ck_assert_uint_ge(machine_stats(m, 0)->throttled, 999);
-	ck_assert_uint_eq(machine_stats(m, 1)->missed, 0);
-	ck_assert_uint_eq(machine_stats(m, 1)->throttled, 0);
+	ck_assert_uint_ge(sim_machine_stats(m, 0)->throttled, 999);
+	ck_assert_uint_eq(sim_machine_stats(m, 1)->missed, 0);
+	ck_assert_uint_eq(sim_machine_stats(m, 1)->throttled, 0);
 	/* The rest is for everybody else. */
-	ck_assert_uint_ge(machine_stats(m, 2)->run_ns, MSEC(2990));
-	machine_destroy(m);
+	ck_assert_uint_ge(sim_machine_stats(m, 2)->run_ns, MSEC(2990));
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -145,13 +154,13 @@ START_TEST(yield_ends_the_period)
 {
 	static struct sim_op ops[] = { RUN(MSEC(1)), YIELD, FOREVER };
 	struct sim_program progs[] = { dl_prog(ops, 3, MSEC(5), MSEC(10), MSEC(10)) };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m = machine_of(&cfg, progs, 1);
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 1);
 
-	machine_spawn(m, 0, 1);
-	machine_run(m, SEC(1));
-	ck_assert_uint_eq(machine_stats(m, 0)->run_ns, MSEC(100));
-	machine_destroy(m);
+	sim_machine_spawn(m, 0, 1);
+	sim_machine_run(m, SEC(1));
+	ck_assert_uint_eq(sim_machine_stats(m, 0)->run_ns, MSEC(100));
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -161,8 +170,8 @@ START_TEST(global_lateness_is_bounded)
 {
 	struct sim_op ops[12][3];
 	struct sim_program progs[12];
-	struct machine_config cfg = config_for("eevdf", 4);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 4);
+	struct sim_machine *m;
 	struct rand r;
 
 	rand_init(&r, 4);
@@ -176,25 +185,26 @@ START_TEST(global_lateness_is_bounded)
 	}
 	m = machine_of(&cfg, progs, 12);
 	for (unsigned i = 0; i < 12; i++)
-		ck_assert(machine_spawn(m, i, 1));
+		ck_assert(sim_machine_spawn(m, i, 1));
 	for (u64 t = 1; t <= 20000; t++) {
 		unsigned waiting = 0, idle = 0;
 
-		machine_run(m, t * US(500) + t % 7);
+		sim_machine_run(m, t * US(500) + t % 7);
 		if (t % 50 == 0)
 			check_machine(m);
 		for (unsigned i = 0; i < 12; i++) {
-			struct task_struct *p = &machine_task(m, i, 0)->t;
+			struct task_struct *p = &sim_machine_task(m, i, 0)->t;
 
 			waiting += p->dl.on_tree && !p->on_cpu;
 		}
 		for (unsigned cpu = 0; cpu < 4; cpu++)
-			idle += machine_sched(m)->rq[cpu]->curr == machine_sched(m)->rq[cpu]->idle;
+			idle += sim_machine_sched(m)->rq[cpu]->curr ==
+				sim_machine_sched(m)->rq[cpu]->idle;
 		CHECK(!waiting || !idle);
 	}
 	for (unsigned i = 0; i < 12; i++)
-		ck_assert_uint_le(machine_stats(m, i)->worst_late_ns, MSEC(50));
-	machine_destroy(m);
+		ck_assert_uint_le(sim_machine_stats(m, i)->worst_late_ns, MSEC(50));
+	sim_machine_destroy(m);
 }
 END_TEST
 

@@ -2,10 +2,11 @@
 /* SCHED_FIFO and SCHED_RR: exact order, round robin, throttling, the best tasks over several CPUs. */
 #include "tests/unit/guest/sched_machine.h"
 
-
 static struct sim_program rt_prog(struct sim_op *ops, unsigned n, unsigned policy, unsigned prio)
 {
-	struct sim_program p = { .name = "rt", .ops = ops, .nr_ops = n,
+	struct sim_program p = { .name = "rt",
+				 .ops = ops,
+				 .nr_ops = n,
 				 .attr = { .policy = policy, .priority = prio } };
 
 	return p;
@@ -18,8 +19,8 @@ START_TEST(fifo_order_is_exact)
 	static struct sim_op ops[] = { RUN(MSEC(1)) };
 	struct sim_program progs[100];
 	unsigned prio[100], done = 0;
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 	struct rand r;
 
 	rand_init(&r, (u64)_i);
@@ -29,45 +30,46 @@ START_TEST(fifo_order_is_exact)
 	}
 	m = machine_of(&cfg, progs, 100);
 	for (unsigned i = 0; i < 100; i++)
-		machine_spawn(m, i, 1);
+		sim_machine_spawn(m, i, 1);
 	while (done < 100) {
 		unsigned best = 100;
 
 		for (unsigned i = 0; i < 100; i++)
-			if (!machine_stats(m, i)->exited && (best == 100 || prio[i] > prio[best]))
+			if (!sim_machine_stats(m, i)->exited &&
+			    (best == 100 || prio[i] > prio[best]))
 				best = i;
-		machine_run(m, (u64)MSEC(++done) + 1);
+		sim_machine_run(m, (u64)MSEC(++done) + 1);
 		check_machine(m);
-		ck_assert_uint_eq(machine_stats(m, best)->exited, 1);
+		ck_assert_uint_eq(sim_machine_stats(m, best)->exited, 1);
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
 START_TEST(fifo_never_yields_its_cpu_rr_does)
 {
-	struct machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine_config cfg = config_for("eevdf", 1);
 
 	cfg.tun.rt_runtime = RUNTIME_INF;
 	for (unsigned rr = 0; rr < 2; rr++) {
 		struct sim_program progs[2];
-		struct machine *m;
+		struct sim_machine *m;
 
 		for (unsigned i = 0; i < 2; i++)
 			progs[i] = rt_prog(hog_ops, 2, rr ? SCHED_RR : SCHED_FIFO, 5);
 		m = machine_of(&cfg, progs, 2);
-		machine_spawn(m, 0, 1);
-		machine_spawn(m, 1, 1);
-		machine_run(m, SEC(4));
+		sim_machine_spawn(m, 0, 1);
+		sim_machine_spawn(m, 1, 1);
+		sim_machine_run(m, SEC(4));
 		if (rr) {
-			ck_assert_uint_eq(machine_stats(m, 0)->run_ns, SEC(2));
+			ck_assert_uint_eq(sim_machine_stats(m, 0)->run_ns, SEC(2));
 			/* Every 100 ms. */
-			ck_assert_uint_eq(machine_switches(m), 1 + 40);
+			ck_assert_uint_eq(sim_machine_switches(m), 1 + 40);
 		} else {
-			ck_assert_uint_eq(machine_stats(m, 0)->run_ns, SEC(4));
-			ck_assert_uint_eq(machine_stats(m, 1)->run_ns, 0);
+			ck_assert_uint_eq(sim_machine_stats(m, 0)->run_ns, SEC(4));
+			ck_assert_uint_eq(sim_machine_stats(m, 1)->run_ns, 0);
 		}
-		machine_destroy(m);
+		sim_machine_destroy(m);
 	}
 }
 END_TEST
@@ -75,20 +77,21 @@ END_TEST
 START_TEST(yield_goes_behind_equals)
 {
 	static struct sim_op ops[] = { RUN(MSEC(1)), YIELD, FOREVER };
-	struct sim_program progs[] = { rt_prog(ops, 3, SCHED_FIFO, 5), rt_prog(ops, 3, SCHED_FIFO, 5),
+	struct sim_program progs[] = { rt_prog(ops, 3, SCHED_FIFO, 5),
+				       rt_prog(ops, 3, SCHED_FIFO, 5),
 				       rt_prog(ops, 3, SCHED_FIFO, 4) };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
 
 	cfg.tun.rt_runtime = RUNTIME_INF;
 	m = machine_of(&cfg, progs, 3);
 	for (unsigned i = 0; i < 3; i++)
-		machine_spawn(m, i, 1);
-	machine_run(m, SEC(1));
-	ck_assert_uint_eq(machine_stats(m, 0)->run_ns, MSEC(500));
-	ck_assert_uint_eq(machine_stats(m, 1)->run_ns, MSEC(500));
-	ck_assert_uint_eq(machine_stats(m, 2)->run_ns, 0);
-	machine_destroy(m);
+		sim_machine_spawn(m, i, 1);
+	sim_machine_run(m, SEC(1));
+	ck_assert_uint_eq(sim_machine_stats(m, 0)->run_ns, MSEC(500));
+	ck_assert_uint_eq(sim_machine_stats(m, 1)->run_ns, MSEC(500));
+	ck_assert_uint_eq(sim_machine_stats(m, 2)->run_ns, 0);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -97,19 +100,19 @@ START_TEST(throttling_leaves_room)
 {
 	struct sim_program progs[] = { rt_prog(hog_ops, 2, SCHED_FIFO, 50),
 				       { .name = "shell", SCRIPT(hog_ops) } };
-	struct machine_config cfg = config_for("eevdf", 1);
-	struct machine *m = machine_of(&cfg, progs, 2);
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 2);
 
-	machine_spawn(m, 0, 1);
-	machine_spawn(m, 1, 1);
+	sim_machine_spawn(m, 0, 1);
+	sim_machine_spawn(m, 1, 1);
 	for (u64 s = 1; s <= 20; s++) {
-		machine_run(m, s * SEC(1));
+		sim_machine_run(m, s * SEC(1));
 		check_machine(m);
 		/* Charged to the tick. */
-		ck_assert_uint_ge(machine_stats(m, 1)->run_ns, s * MSEC(49) - MSEC(1));
-		ck_assert_uint_le(machine_stats(m, 1)->run_ns, s * MSEC(51));
+		ck_assert_uint_ge(sim_machine_stats(m, 1)->run_ns, s * MSEC(49) - MSEC(1));
+		ck_assert_uint_le(sim_machine_stats(m, 1)->run_ns, s * MSEC(51));
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 
@@ -119,8 +122,8 @@ START_TEST(the_best_tasks_run_on_all_cpus)
 	static struct sim_op ops[] = { RUN_RANGE(US(50), MSEC(3)), SLEEP_RANGE(US(50), MSEC(6)),
 				       FOREVER };
 	struct sim_program progs[21];
-	struct machine_config cfg = config_for("eevdf", 4);
-	struct machine *m;
+	struct sim_machine_config cfg = config_for("eevdf", 4);
+	struct sim_machine *m;
 	struct rand r;
 	u64 t = 0;
 
@@ -131,28 +134,28 @@ START_TEST(the_best_tasks_run_on_all_cpus)
 	progs[20] = (struct sim_program){ .name = "hog", SCRIPT(hog_ops) };
 	m = machine_of(&cfg, progs, 21);
 	for (unsigned i = 0; i < 20; i++)
-		machine_spawn(m, i, 1);
-	machine_spawn(m, 20, 6);
+		sim_machine_spawn(m, i, 1);
+	sim_machine_spawn(m, 20, 6);
 	for (unsigned n = 0; n < 20000; n++) {
 		int worst_running = -1, best_waiting = MAX_PRIO;
 
 		t += rand_range(&r, US(20), US(400));
-		machine_run(m, t);
+		sim_machine_run(m, t);
 		check_machine(m);
 		for (unsigned cpu = 0; cpu < 4; cpu++) {
-			int prio = machine_sched(m)->rq[cpu]->curr->prio;
+			int prio = sim_machine_sched(m)->rq[cpu]->curr->prio;
 
 			worst_running = MAX(worst_running, prio);
 		}
 		for (unsigned i = 0; i < 20; i++) {
-			struct task_struct *p = &machine_task(m, i, 0)->t;
+			struct task_struct *p = &sim_machine_task(m, i, 0)->t;
 
 			if (p->on_rq && !p->on_cpu)
 				best_waiting = MIN(best_waiting, p->prio);
 		}
 		CHECK(best_waiting >= worst_running);
 	}
-	machine_destroy(m);
+	sim_machine_destroy(m);
 }
 END_TEST
 

@@ -53,6 +53,7 @@ static const struct kvm_cpuid_entry2 *get(const struct kvm_cpuid2 *c, u32 leaf, 
 	for (u32 i = 0; i < c->nent; i++)
 		if (c->entries[i].function == leaf && c->entries[i].index == index)
 			return &c->entries[i];
+	ck_abort_msg("no leaf %#x.%u", leaf, index);
 	return NULL;
 }
 
