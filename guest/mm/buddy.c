@@ -96,7 +96,7 @@ static bool buddy_merge_likely(const struct page *page, pfn_t pfn, unsigned orde
 		return false;
 	higher = pfn & ~(1UL << order);
 	up = page - (pfn - higher);
-	buddy = up + ((higher ^ (2UL << order)) - higher);
+	buddy = up + (s64)((higher ^ (2UL << order)) - higher);
 	return is_free_buddy(up, buddy, order + 1);
 }
 
@@ -147,8 +147,8 @@ static void expand(struct buddy *b, struct page *page, unsigned low, unsigned hi
 static struct page *alloc_smallest(struct buddy *b, unsigned order, enum migratetype mt)
 {
 	for (unsigned o = order; o < NR_PAGE_ORDERS; o++) {
-		struct page *page = list_first_entry_or_null(&b->area[o].free_list[mt], struct page,
-							     lru);
+		struct page *page =
+			list_first_entry_or_null(&b->area[o].free_list[mt], struct page, lru);
 		if (!page)
 			continue;
 		buddy_take(b, page);
@@ -308,10 +308,9 @@ struct page *buddy_block_of(const struct buddy *b, pfn_t pfn)
 		struct page *head = page - (pfn & ((1UL << o) - 1));
 
 		if (PageBuddy(head))
-			return buddy_order(head) >= o &&
-					       page_zone_id(head) == page_zone_id(page) ?
-				       head :
-				       NULL;
+			return buddy_order(head) >= o && page_zone_id(head) == page_zone_id(page)
+				       ? head
+				       : NULL;
 	}
 	return NULL;
 }
@@ -380,7 +379,7 @@ const char *buddy_check(const struct buddy *b, pfn_t start, pfn_t end)
 
 			if (broken)
 				return broken;
-			list_for_each_entry(page, &a->free_list[t], lru) {
+			list_for_each_entry (page, &a->free_list[t], lru) {
 				broken = check_block(b, page, o, t);
 				if (broken)
 					return broken;

@@ -29,7 +29,7 @@ struct buddy {
 	u64 nr_free_cma;
 	u64 nr_isolated;
 	const struct memmodel *model;
-	u8 *pageblock; /* migrate type of frame >> PAGEBLOCK_ORDER */
+	u8 *pageblock;	  /* migrate type of frame >> PAGEBLOCK_ORDER */
 	unsigned zone_id; /* page_zone_id() of its pages */
 };
 

@@ -27,9 +27,8 @@ static struct zone *zone_of_range(struct pgalloc *pg, pfn_t start, pfn_t end)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-		if (start >= z->start && end <= z->end && z->type != ZONE_DEVICE)
-			return z;
+	for_each_zone(pg,
+		      z) if (start >= z->start && end <= z->end && z->type != ZONE_DEVICE) return z;
 	return NULL;
 }
 
@@ -96,7 +95,8 @@ struct page *cma_alloc(struct pgalloc *pg, struct cma *cma, u64 count, unsigned 
 		/* The area may begin in the middle of such an alignment. */
 		u64 skew = cma->base & (align - 1);
 
-		at = bitmap_find_next_zero_area(cma->bitmap, cma->count, at, count, skew ? 1 : align);
+		at = bitmap_find_next_zero_area(cma->bitmap, cma->count, at, count,
+						skew ? 1 : align);
 		if (at >= cma->count)
 			break;
 		if ((cma->base + at) & (align - 1)) {

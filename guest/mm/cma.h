@@ -15,9 +15,9 @@ struct cma {
 	const char *name;
 	struct zone *zone;
 	pfn_t base;
-	u64 count;	  /* frames */
-	spinlock_t lock;  /* bitmap; not held while pages move */
-	u64 busy;	  /* lock: somebody works on frames of the area */
+	u64 count;	 /* frames */
+	spinlock_t lock; /* bitmap; not held while pages move */
+	u64 busy;	 /* lock: somebody works on frames of the area */
 	u64 *bitmap;
 	u64 nr_pages_succeeded, nr_pages_failed;
 };

@@ -9,10 +9,10 @@
 
 struct compact_control {
 	struct zone *zone;
-	unsigned order;	    /* blocks of this order and more are left alone */
-	bool whole;	    /* all of the zone, not just until a block is free */
-	pfn_t migrate_pfn;  /* scanners: everything below has been looked at ... */
-	pfn_t free_pfn;	    /* ... everything from here up too */
+	unsigned order;		     /* blocks of this order and more are left alone */
+	bool whole;		     /* all of the zone, not just until a block is free */
+	pfn_t migrate_pfn;	     /* scanners: everything below has been looked at ... */
+	pfn_t free_pfn;		     /* ... everything from here up too */
 	struct list_head free_pages; /* single frames, on no list of the buddy */
 	u64 moved;
 };
@@ -93,7 +93,7 @@ static void release_free_pages(struct compact_control *cc)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, &cc->free_pages, lru) {
+	list_for_each_entry_safe (page, next, &cc->free_pages, lru) {
 		list_del(&page->lru);
 		free_to_buddy(cc->zone->pg, page, 0);
 	}
@@ -107,7 +107,8 @@ static bool block_is_free(const struct compact_control *cc)
 /* Whether there are frames to move to besides the block that is wanted. */
 static bool compaction_suitable(const struct zone *z, unsigned order)
 {
-	return zone_watermark_ok(z, 0, z->watermark[WMARK_LOW] + (2UL << order), z->type, ALLOC_CMA);
+	return zone_watermark_ok(z, 0, z->watermark[WMARK_LOW] + (2UL << order), z->type,
+				 ALLOC_CMA);
 }
 
 /* One cluster; false when the scanners have met. */

@@ -34,10 +34,12 @@ static int make_kmalloc_cache(struct slab_sys *sys, enum kmalloc_type type, unsi
 	struct kmem_cache_args args = {
 		.name = names[type][i],
 		.size = size,
-		.align = is_power_of_2(size) ? MIN(size, PAGE_SIZE) : KMALLOC_MINALIGN,
+		.align = KMALLOC_MINALIGN,
 		.flags = type_flags[type],
 	};
 
+	if (is_power_of_2(size))
+		args.align = MIN(size, PAGE_SIZE);
 	sys->kmalloc[type][i] = kmem_cache_create(sys, &args);
 	return sys->kmalloc[type][i] ? 0 : -ENOMEM;
 }
@@ -47,7 +49,7 @@ int slab_sys_init(struct slab_sys *sys, struct pgalloc *pg, const struct slab_op
 	memset(sys, 0, sizeof(*sys));
 	sys->pg = pg;
 	sys->ops = ops;
-	sys->debug = debug & SLAB_DEBUG_FLAGS;
+	sys->debug = debug & (SLAB_DEBUG_FLAGS | SLAB_LEAK_TRACE);
 	spin_lock_init(&sys->lock);
 	spin_lock_init(&sys->slob_lock);
 	INIT_LIST_HEAD(&sys->caches);
@@ -79,7 +81,7 @@ int slab_sys_destroy(struct slab_sys *sys)
 	while (!list_empty(&sys->caches) && !err) {
 		c = list_last_entry(&sys->caches, struct kmem_cache, list);
 		c->refcount = 1;
-		list_for_each_entry(next, &sys->caches, list)
+		list_for_each_entry (next, &sys->caches, list)
 			kmem_cache_shrink(next);
 		err = kmem_cache_destroy(c);
 	}

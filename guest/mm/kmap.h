@@ -20,11 +20,11 @@ struct kmap {
 	struct pgalloc *pg;
 	struct pgtable *pt;
 	spinlock_t lock;
-	u64 base;			/* of the shared slots; those of the CPUs follow */
-	u32 count[KMAP_SLOTS];		/* lock; 0 free, 1 mapped but unused, n: n - 1 users */
+	u64 base;		       /* of the shared slots; those of the CPUs follow */
+	u32 count[KMAP_SLOTS];	       /* lock; 0 free, 1 mapped but unused, n: n - 1 users */
 	struct page *page[KMAP_SLOTS]; /* lock */
-	unsigned next;			/* lock; where the last search ended */
-	u8 *local_depth;		/* [nr_cpus], own CPU's */
+	unsigned next;		       /* lock; where the last search ended */
+	u8 *local_depth;	       /* [nr_cpus], own CPU's */
 };
 
 /* Slots at [base, base + kmap_size()). 0 or -ENOMEM. */

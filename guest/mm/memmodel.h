@@ -31,7 +31,7 @@ struct memmodel_node {
 
 struct memmodel {
 	enum memmodel_type type;
-	u64 linear; /* flat, vmemmap: where the struct page of frame 0 would be; else 0 */
+	u64 linear;	  /* flat, vmemmap: where the struct page of frame 0 would be; else 0 */
 	pfn_t start, end; /* frames outside have no struct page */
 	struct mem_section *section; /* sparse, vmemmap */
 	u64 nr_sections;
@@ -87,7 +87,8 @@ static inline struct page *pfn_to_page(const struct memmodel *m, pfn_t pfn)
 	if (likely(m->linear))
 		return (struct page *)(m->linear + pfn * sizeof(struct page));
 	if (m->type == MEMMODEL_SPARSE)
-		return (struct page *)(m->section[pfn_section(pfn)].map + pfn * sizeof(struct page));
+		return (struct page *)(m->section[pfn_section(pfn)].map +
+				       pfn * sizeof(struct page));
 	n = &m->node[m->node_of[pfn >> m->node_shift]];
 	return n->map + (pfn - n->start);
 }

@@ -12,8 +12,8 @@ static void release(struct mempool *pool)
 	pool->elements = NULL;
 }
 
-int mempool_init(struct mempool *pool, unsigned min_nr, mempool_alloc_t *alloc, mempool_free_t *free,
-		 void *pool_data)
+int mempool_init(struct mempool *pool, unsigned min_nr, mempool_alloc_t *alloc,
+		 mempool_free_t *free, void *pool_data)
 {
 	*pool = (struct mempool){
 		.min_nr = min_nr,

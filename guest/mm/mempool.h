@@ -25,8 +25,8 @@ struct mempool {
 };
 
 /* With min_nr elements in reserve. 0 or -ENOMEM (nothing is left behind). May sleep. */
-int mempool_init(struct mempool *pool, unsigned min_nr, mempool_alloc_t *alloc, mempool_free_t *free,
-		 void *pool_data);
+int mempool_init(struct mempool *pool, unsigned min_nr, mempool_alloc_t *alloc,
+		 mempool_free_t *free, void *pool_data);
 
 /* Frees the reserve. All elements must be back: panics otherwise. */
 void mempool_exit(struct mempool *pool);

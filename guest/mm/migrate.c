@@ -38,7 +38,7 @@ void putback_movable_pages(struct pgalloc *pg, struct list_head *pages)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
+	list_for_each_entry_safe (page, next, pages, lru) {
 		list_del(&page->lru);
 		putback(pg, page);
 	}
@@ -95,7 +95,7 @@ u64 migrate_pages(struct pgalloc *pg, struct list_head *pages, const struct migr
 	struct page *page, *next;
 	u64 failed = 0, moved = 0;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
+	list_for_each_entry_safe (page, next, pages, lru) {
 		int err = migrate_one(pg, page, to);
 
 		moved += !err;
@@ -106,7 +106,7 @@ u64 migrate_pages(struct pgalloc *pg, struct list_head *pages, const struct migr
 	count_vm_events(pg, PGMIGRATE_SUCCESS, moved);
 	count_vm_events(pg, PGMIGRATE_FAIL, failed);
 	failed = 0;
-	list_for_each_entry(page, pages, lru)
+	list_for_each_entry (page, pages, lru)
 		failed++;
 	return failed;
 }

@@ -36,7 +36,7 @@ bool isolate_movable_page(struct page *page);
 void putback_movable_pages(struct pgalloc *pg, struct list_head *pages);
 
 struct migrate_target {
-	struct page *(*get)(void *arg); /* a fresh page with one reference, or NULL */
+	struct page *(*get)(void *arg);		   /* a fresh page with one reference, or NULL */
 	void (*put)(void *arg, struct page *page); /* not used after all */
 	void *arg;
 };

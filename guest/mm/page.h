@@ -27,9 +27,9 @@ struct page {
 		u64 compound_head;    /* tail page: head's address | 1 */
 	};
 	union {
-		void *mapping;		       /* address_space, anon_vma */
+		void *mapping;			/* address_space, anon_vma */
 		const struct movable_ops *mops; /* PG_movable */
-		struct kmem_cache *slab_cache; /* PG_slab */
+		struct kmem_cache *slab_cache;	/* PG_slab */
 	};
 	union {
 		u64 index;	/* offset in the mapping; tail page 1: the compound order */
@@ -77,27 +77,27 @@ enum pageflags {
 	NR_PAGEFLAGS
 };
 
-#define PAGE_FLAG(Name, bit)                                     \
-	static inline bool Page##Name(const struct page *page)   \
-	{                                                        \
-		return READ_ONCE(page->flags) >> (bit) & 1;      \
-	}                                                        \
-	static inline void SetPage##Name(struct page *page)      \
-	{                                                        \
-		set_bit((bit), &page->flags);                    \
-	}                                                        \
-	static inline void ClearPage##Name(struct page *page)    \
-	{                                                        \
-		clear_bit((bit), &page->flags);                  \
-	}                                                        \
-	/* Nobody else changes this page's flags. */             \
-	static inline void __SetPage##Name(struct page *page)    \
-	{                                                        \
-		page->flags |= BIT(bit);                         \
-	}                                                        \
-	static inline void __ClearPage##Name(struct page *page)  \
-	{                                                        \
-		page->flags &= ~BIT(bit);                        \
+#define PAGE_FLAG(Name, bit)                                    \
+	static inline bool Page##Name(const struct page *page)  \
+	{                                                       \
+		return READ_ONCE(page->flags) >> (bit)&1;       \
+	}                                                       \
+	static inline void SetPage##Name(struct page *page)     \
+	{                                                       \
+		set_bit((bit), &page->flags);                   \
+	}                                                       \
+	static inline void ClearPage##Name(struct page *page)   \
+	{                                                       \
+		clear_bit((bit), &page->flags);                 \
+	}                                                       \
+	/* Nobody else changes this page's flags. */            \
+	static inline void __SetPage##Name(struct page *page)   \
+	{                                                       \
+		page->flags |= BIT(bit);                        \
+	}                                                       \
+	static inline void __ClearPage##Name(struct page *page) \
+	{                                                       \
+		page->flags &= ~BIT(bit);                       \
 	}
 
 PAGE_FLAG(Locked, PG_locked)
@@ -118,13 +118,13 @@ PAGE_FLAG(Offline, PG_offline)
 	(BIT(PG_locked) | BIT(PG_lru) | BIT(PG_active) | BIT(PG_slab) | BIT(PG_reserved) |        \
 	 BIT(PG_private) | BIT(PG_writeback) | BIT(PG_buddy) | BIT(PG_isolated) | BIT(PG_table) | \
 	 BIT(PG_offline) | BIT(PG_swapcache) | BIT(PG_mlocked))
-#define PAGE_FLAGS_MASK	     ((u64)(BIT(NR_PAGEFLAGS) - 1))
+#define PAGE_FLAGS_MASK ((u64)(BIT(NR_PAGEFLAGS) - 1))
 
 /* | section 19 | node 6 | zone 3 | ... flags |: node and zone together are the index of a zone. */
-#define PAGE_ZONE_SHIFT	     36
-#define PAGE_NODE_SHIFT	     39
-#define PAGE_SECTION_SHIFT   45
-#define PAGE_ZONEID_MASK     0x1ffu
+#define PAGE_ZONE_SHIFT	   36
+#define PAGE_NODE_SHIFT	   39
+#define PAGE_SECTION_SHIFT 45
+#define PAGE_ZONEID_MASK   0x7fu /* 16 nodes of 8 zones */
 
 static inline unsigned page_zone_id(const struct page *page)
 {
@@ -138,7 +138,7 @@ static inline enum zone_type page_zonenum(const struct page *page)
 
 static inline unsigned page_to_nid(const struct page *page)
 {
-	return page->flags >> PAGE_NODE_SHIFT & 63;
+	return page->flags >> PAGE_NODE_SHIFT & (MAX_NUMNODES - 1);
 }
 
 static inline u64 page_to_section(const struct page *page)

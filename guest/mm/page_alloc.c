@@ -49,9 +49,9 @@ struct page *alloc_pages(struct pgalloc *pg, gfp_t gfp, unsigned order)
 	unsigned nid;
 
 	if (likely(order <= PCP_MAX_ORDER && !(gfp & __GFP_COLD))) {
-		struct pg_cpu *pc = &pg->cpu[mm_cpu_enter()];
+		struct pg_cpu *pc = pg->cpu[mm_cpu_enter()];
 		struct per_cpu_pages *pcp = pc->pref[gfp & GFP_ZONEMASK];
-		struct page *page = likely(pcp) ? pcp_pop(pcp, order, gfp_migratetype(gfp)) : NULL;
+		struct page *page = pcp_pop(pcp, order, gfp_migratetype(gfp));
 
 		mm_cpu_exit();
 		if (likely(page)) {
@@ -61,7 +61,7 @@ struct page *alloc_pages(struct pgalloc *pg, gfp_t gfp, unsigned order)
 			return page;
 		}
 	}
-	nid = pg->cpu[mm_cpu_enter()].nid;
+	nid = pg->cpu[mm_cpu_enter()]->nid;
 	mm_cpu_exit();
 	return alloc_pages_slow(pg, nid, gfp, order);
 }
@@ -103,8 +103,8 @@ bool free_pages_prepare(struct pgalloc *pg, struct page *page, unsigned order)
 	const char *bad = page_is_bad(page);
 
 	if (!bad && PageHead(page))
-		bad = compound_order(page) == order ? unlink_tails(page, order) :
-						      "freed with another order than it has";
+		bad = compound_order(page) == order ? unlink_tails(page, order)
+						    : "freed with another order than it has";
 	for (u64 i = 1; !bad && i < 1UL << order; i++) {
 		bad = page_is_bad(page + i);
 		page[i].flags &= ~PAGE_FLAGS_MASK;
@@ -129,45 +129,48 @@ void free_to_buddy(struct pgalloc *pg, struct page *page, unsigned order)
 	spin_unlock_irqrestore(&z->lock, flags);
 }
 
-static inline void free_unref(struct pgalloc *pg, struct page *page, unsigned order)
+static void free_unref(struct pgalloc *pg, struct page *page, unsigned order)
 {
-	u8 mt = pg->pageblock[page_to_pfn(&pg->model, page) >> PAGEBLOCK_ORDER];
-	struct zone *z = page_zone(pg, page);
-	struct per_cpu_pages *pcp = &z->pcp[mm_cpu_enter()];
+	u8 mt = page_block_type(pg, page);
+	bool done = false;
 
-	if (unlikely(order > PCP_MAX_ORDER || mt >= MIGRATE_PCPTYPES || pcp->busy)) {
-		count_vm_events(pg, PGFREE, 1);
+	if (order <= PCP_MAX_ORDER && mt < MIGRATE_PCPTYPES) {
+		struct pg_cpu *pc = pg->cpu[mm_cpu_enter()];
+
+		done = pcp_push(pc->pcp[page_zone_id(page)], page, order, mt);
 		mm_cpu_exit();
-		free_to_buddy(pg, page, order);
-		return;
 	}
-	pcp->busy = 1;
-	barrier();
-	list_add(&page->lru, &pcp->lists[pcp_index(order, mt)]);
-	pcp->count += 1u << order;
-	pcp->nr_free++;
-	if (unlikely(pcp->count > pcp->high))
-		pcp_drain(z, pcp, pcp->batch);
-	barrier();
-	pcp->busy = 0;
-	mm_cpu_exit();
+	if (done)
+		return;
+	count_vm_events(pg, PGFREE, 1);
+	free_to_buddy(pg, page, order);
+}
+
+void put_failed(struct pgalloc *pg, struct page *page)
+{
+	/* Others have references still, or nobody had one. */
+	if (page_ref_count(page) >= 0)
+		return;
+	atomic_inc(&page->_refcount);
+	bad_page(pg, page, PageBuddy(page) ? "freed, but it is free" : "freed twice");
+}
+
+void free_page_slow(struct pgalloc *pg, struct page *page)
+{
+	if (free_pages_prepare(pg, page, 0))
+		free_unref(pg, page, 0);
 }
 
 void free_pages(struct pgalloc *pg, struct page *page, unsigned order)
 {
-	if (unlikely(!put_page_testzero(page))) {
-		if (page_ref_count(page) < 0 || PageReserved(page)) {
-			atomic_inc(&page->_refcount);
-			bad_page(pg, page, PageBuddy(page) ? "freed, but it is free" : "freed twice");
-		}
+	if (!order) {
+		__free_page(pg, page);
 		return;
 	}
-	/* An ordinary single page with nothing to undo is most of them. */
-	if (unlikely(order || (page->flags & PAGE_FLAGS_MASK) || page->mapping ||
-		     atomic_read(&page->_mapcount) != -1))
-		if (!free_pages_prepare(pg, page, order))
-			return;
-	free_unref(pg, page, order);
+	if (unlikely(!put_page_testzero(page)))
+		put_failed(pg, page);
+	else if (free_pages_prepare(pg, page, order))
+		free_unref(pg, page, order);
 }
 
 void put_page(struct pgalloc *pg, struct page *page)
@@ -213,8 +216,7 @@ u64 nr_free_pages(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		sum += zone_free_pages(z);
+	for_each_zone(pg, z) sum += zone_free_pages(z);
 	return sum;
 }
 
@@ -223,7 +225,6 @@ u64 nr_managed_pages(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		sum += z->managed;
+	for_each_zone(pg, z) sum += z->managed;
 	return sum;
 }

@@ -8,7 +8,7 @@
 #ifndef GUEST_MM_PAGE_ALLOC_H
 #define GUEST_MM_PAGE_ALLOC_H
 
-#include "guest/mm/zone.h"
+#include "guest/mm/pcp.h"
 
 /*
  * 2^order frames in a row, on this CPU's node if it can be (alloc_pages_node: on nid). One reference
@@ -16,11 +16,6 @@
  */
 struct page *alloc_pages(struct pgalloc *pg, gfp_t gfp, unsigned order);
 struct page *alloc_pages_node(struct pgalloc *pg, unsigned nid, gfp_t gfp, unsigned order);
-
-static inline struct page *alloc_page(struct pgalloc *pg, gfp_t gfp)
-{
-	return alloc_pages(pg, gfp, 0);
-}
 
 /*
  * Drops a reference of a block as allocated; the last one frees it. A page that is free, or still
@@ -81,6 +76,62 @@ bool virt_addr_valid(const struct pgalloc *pg, const void *va);
 static inline bool pfn_online(const struct pgalloc *pg, pfn_t pfn)
 {
 	return pfn < pg->max_pfn && pg->pageblock[pfn >> PAGEBLOCK_ORDER] != PAGEBLOCK_NONE;
+}
+
+/* The migrate type of the page block that a page lies in. */
+static inline u8 page_block_type(const struct pgalloc *pg, const struct page *page)
+{
+	/* Where the struct pages are one array, so are those of the blocks. */
+	if (likely(pg->model.linear))
+		return pg->pageblock[((u64)page - pg->model.linear) /
+				     (sizeof(*page) * PAGEBLOCK_PAGES)];
+	return pg->pageblock[page_to_pfn(&pg->model, page) >> PAGEBLOCK_ORDER];
+}
+
+/* What is not an ordinary allocation: see alloc_page(). */
+#define GFP_SPECIAL (__GFP_ZERO | __GFP_COMP | __GFP_COLD)
+
+/* alloc_pages() of one page, the everyday case in line. */
+static inline struct page *alloc_page(struct pgalloc *pg, gfp_t gfp)
+{
+	if (likely(!(gfp & GFP_SPECIAL))) {
+		struct pg_cpu *pc = pg->cpu[mm_cpu_enter()];
+		struct page *page = pcp_pop(pc->pref[gfp & GFP_ZONEMASK], 0, gfp_migratetype(gfp));
+
+		mm_cpu_exit();
+		if (likely(page)) {
+			set_page_count(page, 1);
+			return page;
+		}
+	}
+	return alloc_pages(pg, gfp, 0);
+}
+
+/* Behind __free_page(): the reference is gone already. */
+void free_page_slow(struct pgalloc *pg, struct page *page);
+void put_failed(struct pgalloc *pg, struct page *page);
+
+/* free_pages() of one page, the everyday case in line. */
+static inline void __free_page(struct pgalloc *pg, struct page *page)
+{
+	u8 mt;
+
+	if (unlikely(!put_page_testzero(page))) {
+		put_failed(pg, page);
+		return;
+	}
+	mt = page_block_type(pg, page);
+	/* Nothing to undo, nothing wrong. */
+	if (likely(!((page->flags & PAGE_FLAGS_MASK) | (u64)page->mapping) &&
+		   page->_mapcount.counter == -1 && mt < MIGRATE_PCPTYPES)) {
+		struct pg_cpu *pc = pg->cpu[mm_cpu_enter()];
+		bool done = pcp_push(pc->pcp[page_zone_id(page)], page, 0, mt);
+
+		mm_cpu_exit();
+		if (likely(done))
+			return;
+	}
+	free_page_slow(pg, page);
 }
 
 /* Free pages of all zones; pages in all. */

@@ -66,7 +66,8 @@ static bool unreserve_highatomic(const struct alloc_context *ac)
 {
 	struct zone *z;
 
-	for_each_zone(ac->pg, z) {
+	for_each_zone(ac->pg, z)
+	{
 		u64 flags;
 
 		if (!z->nr_reserved_highatomic)
@@ -109,20 +110,13 @@ static struct page *take_from_buddy(struct alloc_context *ac, struct zone *z)
 	return page;
 }
 
-static struct page *take_cold(struct per_cpu_pages *pcp, const struct alloc_context *ac)
+static struct page *take_listed(struct per_cpu_pages *pcp, const struct alloc_context *ac)
 {
-	struct list_head *list = &pcp->lists[pcp_index(ac->order, ac->mt)];
-	struct page *page;
+	struct page *page = ac->gfp & __GFP_COLD ? pcp_pop_cold(pcp, ac->order, ac->mt)
+						 : pcp_pop(pcp, ac->order, ac->mt);
 
-	if (pcp->busy || list_empty(list))
-		return NULL;
-	pcp->busy = 1;
-	barrier();
-	page = list_last_entry(list, struct page, lru);
-	list_unlink(&page->lru);
-	pcp->count -= 1u << ac->order;
-	barrier();
-	pcp->busy = 0;
+	/* Accounted by whoever called, by kind. */
+	pcp->nr_slow += page != NULL;
 	return page;
 }
 
@@ -136,15 +130,9 @@ static struct page *take_from_zone(struct alloc_context *ac, struct zone *z)
 		return take_from_buddy(ac, z);
 	cpu = mm_cpu_enter();
 	pcp = &z->pcp[cpu];
-	if (ac->gfp & __GFP_COLD)
-		page = take_cold(pcp, ac);
-	else
-		page = pcp_pop(pcp, ac->order, ac->mt);
+	page = take_listed(pcp, ac);
 	if (!page && pcp_refill(z, pcp, ac->order, ac->mt, buddy_flags(ac->flags)))
-		page = ac->gfp & __GFP_COLD ? take_cold(pcp, ac) :
-					      pcp_pop(pcp, ac->order, ac->mt);
-	/* Counted below, by kind. */
-	pcp->nr_fast -= page && !(ac->gfp & __GFP_COLD);
+		page = take_listed(pcp, ac);
 	mm_cpu_exit();
 	/* An interrupt in the middle of this CPU's own list work. */
 	return page ? page : take_from_buddy(ac, z);
@@ -179,7 +167,7 @@ static struct page *get_page_from_freelist(struct alloc_context *ac, enum waterm
 			continue;
 		page = take_from_zone(ac, z);
 		if (page) {
-			numa_account(ac, z, ac->pg->cpu[env_cpu()].nid, wanted);
+			numa_account(ac, z, ac->pg->cpu[env_cpu()]->nid, wanted);
 			count_vm_events(ac->pg, (enum vm_event)(PGALLOC_DMA + z->type), 1);
 			return page;
 		}

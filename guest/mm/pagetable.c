@@ -318,7 +318,8 @@ static bool joinable(const u64 *table, unsigned level, u64 *joined)
 	const u64 ad = _PAGE_ACCESSED | _PAGE_DIRTY;
 	u64 first = table[0], step = pt_size_of(level - 1), seen = 0;
 
-	if (!first || !is_leaf(first, level - 1) || (first & PT_ADDR_MASK & (pt_size_of(level) - 1)))
+	if (!first || !is_leaf(first, level - 1) ||
+	    (first & PT_ADDR_MASK & (pt_size_of(level) - 1)))
 		return false;
 	for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
 		if ((table[i] & ~ad) != (first & ~ad) + i * step)
@@ -341,7 +342,8 @@ static u64 merge_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, u
 			phys_t sub = *e & PT_ADDR_MASK;
 
 			if (level > 2)
-				joins += merge_level(pt, table_at(pt, sub), level - 1, va, chunk_last);
+				joins += merge_level(pt, table_at(pt, sub), level - 1, va,
+						     chunk_last);
 			if (level <= pt->max_leaf && joinable(table_at(pt, sub), level, &joined)) {
 				set_entry(e, joined);
 				pt->leaves[level - 1] -= PTRS_PER_TABLE;
@@ -420,8 +422,8 @@ static void protect_level(struct pgtable *pt, u64 *table, unsigned level, u64 va
 			set_entry(e, (*e & ~clear) | set);
 		} else if (*e) {
 			set_entry(e, *e | (set & _PAGE_USER)); /* see map_level() */
-			protect_level(pt, table_at(pt, *e & PT_ADDR_MASK), level - 1, va, chunk_last,
-				      set, clear);
+			protect_level(pt, table_at(pt, *e & PT_ADDR_MASK), level - 1, va,
+				      chunk_last, set, clear);
 		}
 		if (chunk_last == last)
 			return;
@@ -441,7 +443,8 @@ int pgtable_protect(struct pgtable *pt, u64 va, u64 size, u64 set, u64 clear)
 		set &= ~_PAGE_NX;
 	err = split_ends(pt, va, size);
 	if (!err)
-		protect_level(pt, table_at(pt, pt->root), pt->levels, va, va + size - 1, set, clear);
+		protect_level(pt, table_at(pt, pt->root), pt->levels, va, va + size - 1, set,
+			      clear);
 	return err;
 }
 

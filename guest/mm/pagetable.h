@@ -21,25 +21,25 @@
 #include "guest/mm/mm_env.h"
 #include "guest/mm/page_size.h"
 
-#define _PAGE_PRESENT	 (1ULL << 0)
-#define _PAGE_RW	 (1ULL << 1)
-#define _PAGE_USER	 (1ULL << 2)
-#define _PAGE_PWT	 (1ULL << 3)
-#define _PAGE_PCD	 (1ULL << 4)
-#define _PAGE_ACCESSED	 (1ULL << 5)
-#define _PAGE_DIRTY	 (1ULL << 6)
-#define _PAGE_PSE	 (1ULL << 7)
-#define _PAGE_GLOBAL	 (1ULL << 8)
-#define _PAGE_NX	 (1ULL << 63)
-#define PT_ADDR_MASK	 0x000ffffffffff000ULL
+#define _PAGE_PRESENT	(1ULL << 0)
+#define _PAGE_RW	(1ULL << 1)
+#define _PAGE_USER	(1ULL << 2)
+#define _PAGE_PWT	(1ULL << 3)
+#define _PAGE_PCD	(1ULL << 4)
+#define _PAGE_ACCESSED	(1ULL << 5)
+#define _PAGE_DIRTY	(1ULL << 6)
+#define _PAGE_PSE	(1ULL << 7)
+#define _PAGE_GLOBAL	(1ULL << 8)
+#define _PAGE_NX	(1ULL << 63)
+#define PT_ADDR_MASK	0x000ffffffffff000ULL
 
-#define PAGE_KERNEL_ROX	 (_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_GLOBAL)
-#define PAGE_KERNEL_RO	 (PAGE_KERNEL_ROX | _PAGE_NX)
-#define PAGE_KERNEL	 (PAGE_KERNEL_RO | _PAGE_RW | _PAGE_DIRTY)
-#define PAGE_KERNEL_IO	 (PAGE_KERNEL | _PAGE_PCD | _PAGE_PWT)
+#define PAGE_KERNEL_ROX (_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_GLOBAL)
+#define PAGE_KERNEL_RO	(PAGE_KERNEL_ROX | _PAGE_NX)
+#define PAGE_KERNEL	(PAGE_KERNEL_RO | _PAGE_RW | _PAGE_DIRTY)
+#define PAGE_KERNEL_IO	(PAGE_KERNEL | _PAGE_PCD | _PAGE_PWT)
 
-#define PTRS_PER_TABLE	 512
-#define PT_MAX_LEVELS	 5
+#define PTRS_PER_TABLE	512
+#define PT_MAX_LEVELS	5
 
 struct pgtable {
 	phys_t root;

@@ -2,16 +2,15 @@
 /* pcp.c - filling and draining the per-CPU stocks; see pcp.h. */
 #include "guest/mm/pcp.h"
 #include "guest/lib/minmax.h"
+#include "guest/lib/string.h"
 
-void pcp_init(struct per_cpu_pages *pcp)
+void pcp_init(struct per_cpu_pages *pcp, struct zone *z)
 {
-	pcp->busy = 0;
-	pcp->count = 0;
-	pcp->high = 0;
+	memset(pcp, 0, sizeof(*pcp));
+	pcp->zone = z;
 	pcp->batch = 1;
-	pcp->nr_fast = pcp->nr_free = 0;
 	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
-		INIT_LIST_HEAD(&pcp->lists[i]);
+		pcp->list[i].limit = 2;
 }
 
 void zone_set_pcp_limits(struct zone *z)
@@ -22,56 +21,115 @@ void zone_set_pcp_limits(struct zone *z)
 	u32 batch = (u32)clamp_t(u64, rounddown_pow_of_two(pages + pages / 2 + 1) - 1, 1, 63);
 
 	for (unsigned c = 0; c < z->pg->nr_cpus; c++) {
-		z->pcp[c].batch = batch;
-		z->pcp[c].high = 6 * batch;
+		struct per_cpu_pages *pcp = &z->pcp[c];
+
+		pcp->batch = batch;
+		/* Three batches hot and three cold; of larger blocks a batch's worth each. */
+		for (unsigned i = 0; i < NR_PCP_LISTS; i++) {
+			unsigned order = i / MIGRATE_PCPTYPES;
+
+			pcp->list[i].limit = order ? MAX(batch >> order, 1u) : 3 * batch;
+		}
 	}
+}
+
+static struct page *next_of(const struct page *page)
+{
+	return (struct page *)page->lru.next;
 }
 
 bool pcp_refill(struct zone *z, struct per_cpu_pages *pcp, unsigned order, enum migratetype mt,
 		unsigned buddy_flags)
 {
-	u32 n = MAX(pcp->batch >> order, 1u);
-	struct list_head *list = &pcp->lists[pcp_index(order, mt)];
+	struct pcp_list *l = &pcp->list[pcp_index(order, mt)];
+	struct page *first = NULL, **link = &first;
+	u32 n = 0;
 	u64 flags;
 
 	if (pcp->busy)
 		return false;
-	/* Interrupts off, which is as good as busy. */
-	flags = spin_lock_irqsave(&z->lock);
-	while (n--) {
-		struct page *page = buddy_alloc(&z->buddy, order, mt, buddy_flags);
-
-		if (!page)
-			break;
-		/* To the tail: pages come in ascending order, which devices like. */
-		list_add_tail(&page->lru, list);
-		pcp->count += 1u << order;
+	if (!l->hot && l->cold) {
+		/* No interrupt between the stores: the other half is enough. */
+		flags = env_irq_save();
+		*l = (struct pcp_list){ .hot = l->cold, .nr_hot = l->nr_cold, .limit = l->limit };
+		env_irq_restore(flags);
+		return true;
 	}
+	flags = spin_lock_irqsave(&z->lock);
+	/* In the order in which they come, which is ascending: devices like that. */
+	for (; n < MAX(pcp->batch >> order, 1u); n++) {
+		*link = buddy_alloc(&z->buddy, order, mt, buddy_flags);
+		if (!*link)
+			break;
+		link = (struct page **)&(*link)->lru.next;
+	}
+	*link = l->hot;
+	l->hot = first;
+	l->nr_hot += n;
+	pcp->nr_in += n;
 	spin_unlock_irqrestore(&z->lock, flags);
-	return !list_empty(list);
+	return l->hot != NULL;
 }
 
-void pcp_drain(struct zone *z, struct per_cpu_pages *pcp, u32 n)
+/* A chain of blocks back to the buddy. */
+static void give_back(struct per_cpu_pages *pcp, struct page *page, unsigned order)
 {
-	unsigned idx = 0;
+	struct zone *z = pcp->zone;
 	u64 flags = spin_lock_irqsave(&z->lock);
+	struct page *next;
 
-	n = MIN(n, pcp->count);
-	/* Round robin, so that no type is drained dry for the others. */
-	for (u32 done = 0; done < n; idx = (idx + 1) % NR_PCP_LISTS) {
-		unsigned order = idx / MIGRATE_PCPTYPES;
-		struct list_head *list = &pcp->lists[idx];
-		struct page *page;
-
-		if (list_empty(list))
-			continue;
-		page = list_last_entry(list, struct page, lru);
-		list_unlink(&page->lru);
-		pcp->count -= 1u << order;
-		done += 1u << order;
+	for (; page; page = next) {
+		next = next_of(page);
 		buddy_free(&z->buddy, page, page_to_pfn(z->buddy.model, page), order);
+		pcp->nr_out++;
 	}
 	spin_unlock_irqrestore(&z->lock, flags);
+}
+
+void pcp_overflow(struct per_cpu_pages *pcp, struct pcp_list *l)
+{
+	struct page *coldest = l->cold;
+
+	*l = (struct pcp_list){ .cold = l->hot, .nr_cold = l->nr_hot, .limit = l->limit };
+	if (coldest)
+		give_back(pcp, coldest, (unsigned)(l - pcp->list) / MIGRATE_PCPTYPES);
+}
+
+struct page *pcp_pop_cold(struct per_cpu_pages *pcp, unsigned order, enum migratetype mt)
+{
+	struct pcp_list *l = &pcp->list[pcp_index(order, mt)];
+	struct page *page;
+
+	if (!l->cold)
+		return pcp_pop(pcp, order, mt);
+	if (pcp->busy)
+		return NULL;
+	pcp->busy = 1;
+	barrier();
+	page = l->cold;
+	l->cold = next_of(page);
+	l->nr_cold--;
+	pcp->nr_pop++;
+	barrier();
+	pcp->busy = 0;
+	return page;
+}
+
+static void pcp_drain(struct per_cpu_pages *pcp)
+{
+	pcp->busy = 1;
+	barrier();
+	for (unsigned idx = 0; idx < NR_PCP_LISTS; idx++) {
+		struct pcp_list l = pcp->list[idx];
+
+		pcp->list[idx] = (struct pcp_list){ .limit = l.limit };
+		if (l.hot)
+			give_back(pcp, l.hot, idx / MIGRATE_PCPTYPES);
+		if (l.cold)
+			give_back(pcp, l.cold, idx / MIGRATE_PCPTYPES);
+	}
+	barrier();
+	pcp->busy = 0;
 }
 
 struct drain_request {
@@ -85,13 +143,14 @@ static void drain_this_cpu(void *arg)
 	unsigned cpu = mm_cpu_enter();
 	struct zone *z;
 
-	for_each_zone(req->pg, z) {
+	for_each_zone(req->pg, z)
+	{
 		struct per_cpu_pages *pcp = &z->pcp[cpu];
 
 		if (pcp->busy)
 			WRITE_ONCE(req->skipped, true);
-		else if (pcp->count)
-			pcp_drain(z, pcp, pcp->count);
+		else
+			pcp_drain(pcp);
 	}
 	mm_cpu_exit();
 }
@@ -112,4 +171,23 @@ void drain_all_pages(struct pgalloc *pg)
 		req.skipped = false;
 		mm_on_each_cpu(&pg->env, drain_this_cpu, &req);
 	} while (req.skipped);
+}
+
+u64 pcp_count(const struct per_cpu_pages *pcp)
+{
+	u64 pages = 0;
+
+	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
+		pages += (u64)(pcp->list[i].nr_hot + pcp->list[i].nr_cold) << i / MIGRATE_PCPTYPES;
+	return pages;
+}
+
+u64 pcp_nr_free(const struct per_cpu_pages *pcp)
+{
+	u64 blocks = 0;
+
+	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
+		blocks += pcp->list[i].nr_hot + pcp->list[i].nr_cold;
+	/* What is there or has left, and did not come from the buddy. */
+	return blocks + pcp->nr_pop + pcp->nr_out - pcp->nr_in;
 }

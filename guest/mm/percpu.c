@@ -73,7 +73,7 @@ int pcpu_destroy(struct pcpu *pc)
 
 	if (pc->used_bytes)
 		return -EBUSY;
-	list_for_each_entry_safe(ch, next, &pc->chunks, list) {
+	list_for_each_entry_safe (ch, next, &pc->chunks, list) {
 		list_del(&ch->list);
 		free_chunk(pc, ch);
 	}
@@ -125,7 +125,7 @@ static void *take_any(struct pcpu *pc, u32 bits, u32 align_bits)
 	struct chunk *ch;
 	void *p = NULL;
 
-	list_for_each_entry(ch, &pc->chunks, list) {
+	list_for_each_entry (ch, &pc->chunks, list) {
 		p = take(pc, ch, bits, align_bits);
 		if (p)
 			break;
@@ -169,7 +169,7 @@ void free_percpu(struct pcpu *pc, void *ptr)
 	if (!ptr)
 		return;
 	flags = spin_lock_irqsave(&pc->lock);
-	list_for_each_entry(ch, &pc->chunks, list)
+	list_for_each_entry (ch, &pc->chunks, list)
 		if ((u8 *)ptr >= ch->base && (u8 *)ptr < ch->base + pc->unit_size)
 			found = ch;
 	BUG_ON(!found);
@@ -218,7 +218,7 @@ const char *pcpu_check(struct pcpu *pc)
 	const struct chunk *ch;
 	u64 used = 0;
 
-	list_for_each_entry(ch, &pc->chunks, list) {
+	list_for_each_entry (ch, &pc->chunks, list) {
 		const char *broken = check_chunk(pc, ch);
 
 		if (broken)

@@ -23,9 +23,11 @@ struct setup {
 static void *boot_alloc(void *arg, u64 size, unsigned nid)
 {
 	struct setup *s = arg;
+	/* What is smaller than a page shares one: this memory never comes back. */
+	u64 align = size < PAGE_SIZE ? 64 : PAGE_SIZE;
 	struct memblock_request req = {
-		.size = PAGE_ALIGN(size),
-		.align = PAGE_SIZE,
+		.size = ALIGN_UP(size, align),
+		.align = align,
 		.limit = s->opts->highmem_start,
 		.node = (int)nid,
 	};
@@ -174,7 +176,7 @@ static int make_nodes(struct setup *s)
 			if (!z->pcp)
 				return -ENOMEM;
 			for (unsigned c = 0; c < pg->nr_cpus; c++)
-				pcp_init(&z->pcp[c]);
+				pcp_init(&z->pcp[c], z);
 		}
 	}
 	return 0;
@@ -186,11 +188,11 @@ static void set_distances(struct setup *s)
 
 	for (unsigned a = 0; a < MAX_NUMNODES; a++) {
 		for (unsigned b = 0; b < MAX_NUMNODES; b++) {
-			bool known = s->opts->distance && a < s->opts->nr_nodes &&
-				     b < s->opts->nr_nodes;
+			bool known =
+				s->opts->distance && a < s->opts->nr_nodes && b < s->opts->nr_nodes;
 
-			pg->distance[a][b] = known ? s->opts->distance[a * s->opts->nr_nodes + b] :
-						     (a == b ? 10 : 20);
+			pg->distance[a][b] = known ? s->opts->distance[a * s->opts->nr_nodes + b]
+						   : (a == b ? 10 : 20);
 		}
 	}
 }
@@ -202,9 +204,16 @@ static int make_cpus(struct setup *s)
 	pg->cpu = boot_zalloc(s, pg->nr_cpus * sizeof(*pg->cpu), 0);
 	if (!pg->cpu)
 		return -ENOMEM;
-	for (unsigned c = 0; s->opts->cpu_nid && c < pg->nr_cpus; c++)
-		if (s->opts->cpu_nid[c] < pg->nr_nodes)
-			pg->cpu[c].nid = s->opts->cpu_nid[c];
+	for (unsigned c = 0; c < pg->nr_cpus; c++) {
+		unsigned nid = s->opts->cpu_nid ? s->opts->cpu_nid[c] : 0;
+
+		if (nid >= pg->nr_nodes || !pg->node[nid])
+			nid = 0;
+		pg->cpu[c] = boot_zalloc(s, sizeof(**pg->cpu), nid);
+		if (!pg->cpu[c])
+			return -ENOMEM;
+		pg->cpu[c]->nid = nid;
+	}
 	return 0;
 }
 
@@ -214,8 +223,8 @@ static int make_tables(struct setup *s)
 	u64 blocks;
 	int err;
 
-	pg->max_pfn = ALIGN_UP(MAX(s->range[s->nr - 1].end, PFN_UP(s->opts->max_phys)),
-			       MAX_ORDER_PAGES);
+	pg->max_pfn =
+		ALIGN_UP(MAX(s->range[s->nr - 1].end, PFN_UP(s->opts->max_phys)), MAX_ORDER_PAGES);
 	pg->highmem_pfn = s->opts->highmem_start ? s->highmem : pg->max_pfn;
 	blocks = pg->max_pfn >> PAGEBLOCK_ORDER;
 	pg->pageblock = boot_alloc(s, blocks, 0);
@@ -300,7 +309,8 @@ static void free_all(struct setup *s)
 {
 	struct zone *z;
 
-	for_each_zone(s->pg, z) {
+	for_each_zone(s->pg, z)
+	{
 		u64 limit = PFN_DOWN(s->opts->defer_after);
 
 		z->init_next = z->end;
@@ -380,8 +390,7 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 	}
 	build_zonelists(pg);
 	setup_watermarks(pg);
-	for_each_zone(pg, z)
-		zone_set_pcp_limits(z);
+	for_each_zone(pg, z) zone_set_pcp_limits(z);
 	return 0;
 }
 
@@ -389,9 +398,7 @@ void pgalloc_finish_deferred(struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-		while (deferred_grow_zone(z, MAX_ORDER))
-			;
+	for_each_zone(pg, z) while (deferred_grow_zone(z, MAX_ORDER));
 }
 
 /* ---- memory that comes later -------------------------------------------------------------------- */

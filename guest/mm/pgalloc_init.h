@@ -9,12 +9,12 @@
 
 struct pgalloc_opts {
 	enum memmodel_type model;
-	unsigned nr_cpus;    /* possible CPUs; 0: 1 */
-	const u8 *cpu_nid;   /* [nr_cpus]; NULL: all on node 0 */
-	const u8 *distance;  /* [nr_nodes][nr_nodes] as in SLIT; NULL: 10 at home, 20 else */
-	unsigned nr_nodes;   /* rows of that table */
-	phys_t dma_end;	     /* 0: 16 MiB */
-	phys_t dma32_end;    /* 0: 4 GiB */
+	unsigned nr_cpus;     /* possible CPUs; 0: 1 */
+	const u8 *cpu_nid;    /* [nr_cpus]; NULL: all on node 0 */
+	const u8 *distance;   /* [nr_nodes][nr_nodes] as in SLIT; NULL: 10 at home, 20 else */
+	unsigned nr_nodes;    /* rows of that table */
+	phys_t dma_end;	      /* 0: 16 MiB */
+	phys_t dma32_end;     /* 0: 4 GiB */
 	phys_t highmem_start; /* from here on no linear map; 0: none */
 	u64 movable_bytes;    /* the top of each node for movable pages only */
 	phys_t max_phys;      /* memory may be added up to here; 0: none */
@@ -38,7 +38,8 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
  * Adds whole sections of RAM to a zone of a node that exists (ZONE_DEVICE: struct pages only, which
  * stay reserved). Errors as memmodel_add(). May sleep; the caller serialises.
  */
-int pgalloc_add_memory(struct pgalloc *pg, unsigned nid, enum zone_type type, phys_t base, u64 size);
+int pgalloc_add_memory(struct pgalloc *pg, unsigned nid, enum zone_type type, phys_t base,
+		       u64 size);
 
 /* Initialises all that was deferred. May take long. */
 void pgalloc_finish_deferred(struct pgalloc *pg);

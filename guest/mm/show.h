@@ -40,8 +40,8 @@ struct mem_usage {
 };
 
 /* use, slab and vs may be NULL. */
-void show_meminfo(struct seq *s, struct pgalloc *pg, struct slab_sys *slab, struct vmalloc_space *vs,
-		  const struct mem_usage *use);
+void show_meminfo(struct seq *s, struct pgalloc *pg, struct slab_sys *slab,
+		  struct vmalloc_space *vs, const struct mem_usage *use);
 void show_vmstat(struct seq *s, struct pgalloc *pg, struct slab_sys *slab,
 		 const struct mem_usage *use);
 

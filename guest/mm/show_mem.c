@@ -15,8 +15,7 @@ static u64 mem_available(struct pgalloc *pg, struct slab_sys *slab, const struct
 	s64 available = (s64)nr_free_pages(pg);
 	struct zone *z;
 
-	for_each_zone(pg, z)
-		low += z->watermark[WMARK_LOW];
+	for_each_zone(pg, z) low += z->watermark[WMARK_LOW];
 	reclaimable = slab ? (u64)atomic64_read(&slab->pages_reclaimable) : 0;
 	available -= (s64)low;
 	available += (s64)(cache - MIN(cache / 2, low));
@@ -34,8 +33,7 @@ static u64 sum_zones(const struct pgalloc *pg, u64 (*fn)(const struct zone *z))
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		sum += fn(z);
+	for_each_zone(pg, z) sum += fn(z);
 	return sum;
 }
 
@@ -60,8 +58,8 @@ static void show_slab_lines(struct seq *s, const struct slab_sys *slab)
 	show_kb(s, "SUnreclaim:", KB(unrec));
 }
 
-void show_meminfo(struct seq *s, struct pgalloc *pg, struct slab_sys *slab, struct vmalloc_space *vs,
-		  const struct mem_usage *use)
+void show_meminfo(struct seq *s, struct pgalloc *pg, struct slab_sys *slab,
+		  struct vmalloc_space *vs, const struct mem_usage *use)
 {
 	const struct mem_usage *u = use ? use : &no_usage;
 
@@ -115,9 +113,8 @@ static u64 pcp_allocs(const struct pgalloc *pg, enum zone_type type)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		for (unsigned c = 0; z->type == type && c < pg->nr_cpus; c++)
-			sum += z->pcp[c].nr_fast;
+	for_each_zone(pg, z) for (unsigned c = 0; z->type == type && c < pg->nr_cpus; c++) sum +=
+		z->pcp[c].nr_pop - z->pcp[c].nr_slow;
 	return sum;
 }
 
@@ -126,9 +123,8 @@ static u64 pcp_frees(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		for (unsigned c = 0; c < pg->nr_cpus; c++)
-			sum += z->pcp[c].nr_free;
+	for_each_zone(pg, z) for (unsigned c = 0; c < pg->nr_cpus; c++) sum +=
+		pcp_nr_free(&z->pcp[c]);
 	return sum;
 }
 
@@ -180,7 +176,7 @@ void show_slabinfo(struct seq *s, struct slab_sys *sys)
 		    "# name            <active_objs> <num_objs> <objsize> <objperslab> "
 		    "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
 		    "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
-	list_for_each_entry(c, &sys->caches, list) {
+	list_for_each_entry (c, &sys->caches, list) {
 		struct slabinfo i;
 
 		kmem_cache_info(c, &i);

@@ -4,16 +4,20 @@
 #include "guest/mm/show.h"
 
 static const char *const mt_names[MIGRATE_TYPES] = {
-	[MIGRATE_UNMOVABLE] = "Unmovable",   [MIGRATE_MOVABLE] = "Movable",
-	[MIGRATE_RECLAIMABLE] = "Reclaimable", [MIGRATE_HIGHATOMIC] = "HighAtomic",
-	[MIGRATE_CMA] = "CMA",		     [MIGRATE_ISOLATE] = "Isolate",
+	[MIGRATE_UNMOVABLE] = "Unmovable",
+	[MIGRATE_MOVABLE] = "Movable",
+	[MIGRATE_RECLAIMABLE] = "Reclaimable",
+	[MIGRATE_HIGHATOMIC] = "HighAtomic",
+	[MIGRATE_CMA] = "CMA",
+	[MIGRATE_ISOLATE] = "Isolate",
 };
 
 void show_buddyinfo(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 			seq_printf(s, "%6lu ", buddy_nr_free(&z->buddy, o));
@@ -50,9 +54,11 @@ void show_pagetypeinfo(struct seq *s, struct pgalloc *pg)
 	for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 		seq_printf(s, "%6u ", o);
 	seq_puts(s, "\n");
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		for (unsigned t = 0; t < MIGRATE_TYPES; t++) {
-			seq_printf(s, "Node %4u, zone %8s, type %12s ", z->nid, z->name, mt_names[t]);
+			seq_printf(s, "Node %4u, zone %8s, type %12s ", z->nid, z->name,
+				   mt_names[t]);
 			for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 				seq_printf(s, "%6lu ", z->buddy.area[o].nr_free[t]);
 			seq_puts(s, "\n");
@@ -62,14 +68,12 @@ void show_pagetypeinfo(struct seq *s, struct pgalloc *pg)
 	for (unsigned t = 0; t < MIGRATE_TYPES; t++)
 		seq_printf(s, "%12s ", mt_names[t]);
 	seq_puts(s, "\n");
-	for_each_zone(pg, z)
-		show_block_counts(s, z);
+	for_each_zone(pg, z) show_block_counts(s, z);
 }
 
 static const char *const numa_names[NR_NUMA_EVENTS] = {
-	[NUMA_HIT] = "numa_hit",	 [NUMA_MISS] = "numa_miss",
-	[NUMA_FOREIGN] = "numa_foreign", [NUMA_LOCAL] = "numa_local",
-	[NUMA_OTHER] = "numa_other",
+	[NUMA_HIT] = "numa_hit",     [NUMA_MISS] = "numa_miss",	  [NUMA_FOREIGN] = "numa_foreign",
+	[NUMA_LOCAL] = "numa_local", [NUMA_OTHER] = "numa_other",
 };
 
 /* What the fast path hands out is a hit, by the CPU's own choice of node; it counts in one place. */
@@ -78,10 +82,10 @@ static u64 numa_event(const struct zone *z, enum numa_event e)
 	u64 sum = z->numa[e];
 
 	for (unsigned c = 0; c < z->pg->nr_cpus; c++) {
-		bool local = z->pg->cpu[c].nid == z->nid;
+		bool local = z->pg->cpu[c]->nid == z->nid;
 
 		if (e == NUMA_HIT || e == (local ? NUMA_LOCAL : NUMA_OTHER))
-			sum += z->pcp[c].nr_fast;
+			sum += z->pcp[c].nr_pop - z->pcp[c].nr_slow;
 	}
 	return sum;
 }
@@ -93,18 +97,21 @@ static void show_zone_pagesets(struct seq *s, const struct zone *z)
 		seq_printf(s,
 			   "\n    cpu: %u\n              count:    %u\n              high:     %u"
 			   "\n              batch:    %u",
-			   c, z->pcp[c].count, z->pcp[c].high, z->pcp[c].batch);
+			   c, (unsigned)pcp_count(&z->pcp[c]), 2 * z->pcp[c].list[0].limit,
+			   z->pcp[c].batch);
 }
 
 static void show_one_zone(struct seq *s, const struct zone *z)
 {
 	seq_printf(s, "Node %u, zone %8s", z->nid, z->name);
-	seq_printf(s, "\n  pages free     %lu\n        boost    %lu\n        min      %lu", z->buddy.nr_free_pages,
-		   0UL, z->watermark[WMARK_MIN]);
+	seq_printf(s, "\n  pages free     %lu\n        boost    %lu\n        min      %lu",
+		   z->buddy.nr_free_pages, 0UL, z->watermark[WMARK_MIN]);
 	seq_printf(s, "\n        low      %lu\n        high     %lu", z->watermark[WMARK_LOW],
 		   z->watermark[WMARK_HIGH]);
-	seq_printf(s, "\n        spanned  %lu\n        present  %lu\n        managed  %lu\n        cma      %lu",
-		   z->end - z->start, z->present, z->managed, z->cma_pages);
+	seq_printf(
+		s,
+		"\n        spanned  %lu\n        present  %lu\n        managed  %lu\n        cma      %lu",
+		z->end - z->start, z->present, z->managed, z->cma_pages);
 	seq_printf(s, "\n        protection: (%lu", z->lowmem_reserve[0]);
 	for (unsigned t = 1; t < MAX_NR_ZONES; t++)
 		seq_printf(s, ", %lu", z->lowmem_reserve[t]);
@@ -123,8 +130,7 @@ void show_zoneinfo(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-		show_one_zone(s, z);
+	for_each_zone(pg, z) show_one_zone(s, z);
 }
 
 void show_numastat(struct seq *s, struct pgalloc *pg, unsigned nid)
@@ -132,20 +138,16 @@ void show_numastat(struct seq *s, struct pgalloc *pg, unsigned nid)
 	static const struct {
 		const char *name;
 		enum numa_event e;
-	} rows[] = { { "numa_hit", NUMA_HIT },
-		     { "numa_miss", NUMA_MISS },
-		     { "numa_foreign", NUMA_FOREIGN },
-		     { "interleave_hit", NR_NUMA_EVENTS },
-		     { "local_node", NUMA_LOCAL },
-		     { "other_node", NUMA_OTHER } };
+	} rows[] = { { "numa_hit", NUMA_HIT },	       { "numa_miss", NUMA_MISS },
+		     { "numa_foreign", NUMA_FOREIGN }, { "interleave_hit", NR_NUMA_EVENTS },
+		     { "local_node", NUMA_LOCAL },     { "other_node", NUMA_OTHER } };
 
 	for (unsigned r = 0; r < ARRAY_SIZE(rows); r++) {
 		struct zone *z;
 		u64 sum = 0;
 
-		for_each_zone(pg, z)
-			if (z->nid == nid && rows[r].e < NR_NUMA_EVENTS)
-				sum += numa_event(z, rows[r].e);
+		for_each_zone(pg, z) if (z->nid == nid && rows[r].e < NR_NUMA_EVENTS) sum +=
+			numa_event(z, rows[r].e);
 		seq_printf(s, "%s %lu\n", rows[r].name, sum);
 	}
 }
@@ -154,7 +156,8 @@ void show_unusable_index(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++) {
 			unsigned i = unusable_free_index(z, o);
@@ -169,7 +172,8 @@ void show_extfrag_index(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++) {
 			int i = fragmentation_index(z, o);

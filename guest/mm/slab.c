@@ -119,9 +119,9 @@ static struct page *new_slab(struct kmem_cache *c, gfp_t gfp, unsigned nid)
 /* A2. Node's lock held; was: inuse before, -1 for a new slab. */
 static void relist(struct kmem_cache *c, struct kmem_cache_node *n, struct page *page, int was)
 {
-	struct list_head *list = !page->inuse		      ? &n->free :
-				 page->inuse == c->objects ? &n->full :
-							      &n->partial;
+	struct list_head *list = !page->inuse		     ? &n->free
+				 : page->inuse == c->objects ? &n->full
+							     : &n->partial;
 
 	if (was >= 0)
 		list_unlink(&page->lru);
@@ -204,7 +204,7 @@ static void destroy_slabs(struct kmem_cache *c, struct list_head *gone)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, gone, lru) {
+	list_for_each_entry_safe (page, next, gone, lru) {
 		list_del(&page->lru);
 		destroy_slab(c, page);
 	}
@@ -258,7 +258,7 @@ static void slab_info(struct kmem_cache *c, struct slabinfo *info)
 		const struct page *page;
 		u64 flags = spin_lock_irqsave(&n->lock), free = n->nr_free_slabs * c->objects;
 
-		list_for_each_entry(page, &n->partial, lru)
+		list_for_each_entry (page, &n->partial, lru)
 			free += c->objects - page->inuse;
 		info->num_slabs += n->nr_slabs;
 		info->active_slabs += n->nr_slabs - n->nr_free_slabs;
@@ -285,7 +285,7 @@ static void slab_for_each_slot(struct kmem_cache *c,
 		for (unsigned l = 0; l < ARRAY_SIZE(lists); l++) {
 			const struct page *page;
 
-			list_for_each_entry(page, lists[l], lru)
+			list_for_each_entry (page, lists[l], lru)
 				for (u32 k = 0; k < c->objects; k++)
 					fn(c, slot_at(c, page, k), arg);
 		}
@@ -323,7 +323,7 @@ static const char *slab_check(struct kmem_cache *c)
 
 			if (broken)
 				return broken;
-			list_for_each_entry(page, lists[l], lru) {
+			list_for_each_entry (page, lists[l], lru) {
 				broken = check_slab(c, page, l == 0, l == 2);
 				if (broken)
 					return broken;

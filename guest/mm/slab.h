@@ -31,15 +31,17 @@
 #define SLAB_RECLAIM_ACCOUNT	0x00020000u
 #define SLAB_PANIC		0x00040000u
 #define SLAB_NO_MERGE		0x01000000u
-#define SLAB_DEBUG_FLAGS \
-	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+#define SLAB_LEAK_TRACE		0x02000000u /* tell sys->leak of each object: no per-CPU array */
+#define SLAB_NOLEAKTRACE	0x00800000u
+#define SLAB_DEBUG_FLAGS	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
-#define KMALLOC_MIN_SHIFT 3
-#define KMALLOC_MAX_SHIFT 13 /* larger ones are pages */
-#define KMALLOC_MAX_CACHE (1UL << KMALLOC_MAX_SHIFT)
-#define KMALLOC_MINALIGN  8
+#define KMALLOC_MIN_SHIFT	3
+#define KMALLOC_MAX_SHIFT	13 /* larger ones are pages */
+#define KMALLOC_MAX_CACHE	(1UL << KMALLOC_MAX_SHIFT)
+#define KMALLOC_MINALIGN	8
 
 struct slab_sys;
+struct kmemleak;
 struct slab_ops;
 struct kmem_cache_node;
 
@@ -58,18 +60,19 @@ struct kmem_cache {
 	u32 object_size; /* as asked for */
 	u32 size;	 /* from one object to the next */
 	u32 align;
-	u32 offset;	  /* slub: of the free pointer in the slot */
-	u32 red_left;	  /* debug: from the slot's start to the object */
-	u32 meta;	  /* debug: offset of struct obj_meta in the slot */
+	u32 offset;	    /* slub: of the free pointer in the slot */
+	u32 red_left;	    /* debug: from the slot's start to the object */
+	u32 meta;	    /* debug: offset of struct obj_meta in the slot */
 	u32 order, objects; /* pages and objects of a slab */
 	u32 array_cap;	    /* of each CPU */
 	u32 min_partial;    /* slub: empty slabs kept */
-	u32 colour, colour_next; /* slab: how many cache lines of shift there are; the next to use */
-	bool off_slab;		 /* slab: the index array is elsewhere */
-	bool check_node;	 /* an object goes back to its own node only */
-	u32 refcount;		 /* names that share it; sys->lock */
+	u32 colour,
+		colour_next; /* slab: how many cache lines of shift there are; the next to use */
+	bool off_slab;	     /* slab: the index array is elsewhere */
+	bool check_node;     /* an object goes back to its own node only */
+	u32 refcount;	     /* names that share it; sys->lock */
 	gfp_t page_gfp;
-	struct list_head list; /* sys->lock */
+	struct list_head list;	      /* sys->lock */
 	struct kmem_cache_node *node; /* [nr_nodes] */
 	struct slab_cpu *cpu[];	      /* [nr_cpus] */
 };
@@ -110,6 +113,7 @@ struct slab_sys {
 	struct slab_report last_report;
 	void (*on_report)(void *arg, const struct slab_report *r); /* may be NULL */
 	void *report_arg;
+	struct kmemleak *leak; /* SLAB_LEAK_TRACE; may be NULL */
 	spinlock_t slob_lock;
 	struct list_head slob_pages[3]; /* slob_lock: for small, medium, large blocks */
 };
@@ -127,7 +131,7 @@ int slab_sys_init(struct slab_sys *sys, struct pgalloc *pg, const struct slab_op
 int slab_sys_destroy(struct slab_sys *sys);
 
 struct kmem_cache_args {
-	const char *name; /* stays */
+	const char *name;   /* stays */
 	size_t size, align; /* align: a power of two, or 0 for 8 */
 	u32 flags;
 	/* Makes a fresh object; what is freed must be in that state again. No poison then. */

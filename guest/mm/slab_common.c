@@ -3,6 +3,7 @@
 #include "guest/mm/slab.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/minmax.h"
+#include "guest/mm/kmemleak.h"
 #include "guest/mm/slab_internal.h"
 
 const struct slab_ops *slab_ops_by_name(const char *name, size_t len)
@@ -24,15 +25,16 @@ const char *slab_sys_name(const struct slab_sys *sys)
 
 static atomic64_t *page_counter(const struct kmem_cache *c)
 {
-	return c->flags & SLAB_RECLAIM_ACCOUNT ? &c->sys->pages_reclaimable :
-						 &c->sys->pages_unreclaimable;
+	return c->flags & SLAB_RECLAIM_ACCOUNT ? &c->sys->pages_reclaimable
+					       : &c->sys->pages_unreclaimable;
 }
 
 struct page *slab_alloc_pages(struct kmem_cache *c, gfp_t gfp, unsigned nid)
 {
 	struct page *page;
 
-	gfp = (gfp & ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_HIGHMEM | __GFP_RECLAIMABLE)) | c->page_gfp;
+	gfp = (gfp & ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_HIGHMEM | __GFP_RECLAIMABLE)) |
+	      c->page_gfp;
 	page = alloc_pages_node(c->sys->pg, nid, gfp | __GFP_COMP, c->order);
 	if (!page)
 		return NULL;
@@ -83,6 +85,11 @@ static void stock(struct kmem_cache *c, void **objs, unsigned nr)
 		c->sys->ops->flush(c, objs, nr);
 }
 
+static bool leak_traced(const struct kmem_cache *c)
+{
+	return (c->flags & SLAB_LEAK_TRACE) && !(c->flags & SLAB_NOLEAKTRACE) && c->sys->leak;
+}
+
 static void *alloc_from(struct kmem_cache *c, gfp_t gfp, unsigned nid, bool fill)
 {
 	void *objs[SLAB_MAX_BATCH];
@@ -100,12 +107,14 @@ static void *alloc_from(struct kmem_cache *c, gfp_t gfp, unsigned nid, bool fill
 		p = slab_debug_alloc(c, p);
 	if (p && (gfp & __GFP_ZERO))
 		memset(p, 0, c->object_size);
+	if (p && leak_traced(c))
+		kmemleak_alloc(c->sys->leak, p, c->object_size, 1);
 	return p;
 }
 
 void *kmem_cache_alloc_slow(struct kmem_cache *c, gfp_t gfp, bool fill)
 {
-	unsigned nid = c->sys->pg->cpu[mm_cpu_enter()].nid;
+	unsigned nid = c->sys->pg->cpu[mm_cpu_enter()]->nid;
 
 	mm_cpu_exit();
 	return alloc_from(c, gfp, nid, fill);
@@ -128,7 +137,7 @@ static bool put_in_array(struct kmem_cache *c, void *p, void **out, unsigned *nr
 	*nr_out = 0;
 	if (!a->busy && a->cap &&
 	    (!c->check_node ||
-	     page_to_nid(virt_to_page(c->sys->pg, p)) == c->sys->pg->cpu[cpu].nid)) {
+	     page_to_nid(virt_to_page(c->sys->pg, p)) == c->sys->pg->cpu[cpu]->nid)) {
 		a->busy = 1;
 		barrier();
 		if (a->nr == a->cap) {
@@ -153,6 +162,8 @@ void kmem_cache_free_slow(struct kmem_cache *c, void *p)
 	void *out[SLAB_MAX_BATCH];
 	unsigned nr;
 
+	if (leak_traced(c))
+		kmemleak_free(c->sys->leak, p);
 	if (slab_debugged(c)) {
 		p = slab_debug_free(c, p);
 		if (!p)
@@ -236,7 +247,7 @@ static void free_cache(struct kmem_cache *c)
 /* More of the small ones: they are cheap to keep (as Linux enable_cpucache()). */
 static u32 array_cap(const struct kmem_cache *c)
 {
-	if (!c->sys->ops->cpu_arrays || slab_debugged(c))
+	if (!c->sys->ops->cpu_arrays || (c->flags & (SLAB_DEBUG_FLAGS | SLAB_LEAK_TRACE)))
 		return 0;
 	if (c->size > PAGE_SIZE)
 		return 8;
@@ -278,9 +289,9 @@ static struct kmem_cache *find_mergeable(struct slab_sys *sys, const struct kmem
 	size_t size = ALIGN_UP(args->size, sizeof(void *));
 
 	if (!sys->ops->cpu_arrays || args->ctor ||
-	    ((args->flags | sys->debug) & (SLAB_DEBUG_FLAGS | SLAB_NO_MERGE)))
+	    ((args->flags | sys->debug) & (SLAB_DEBUG_FLAGS | SLAB_LEAK_TRACE | SLAB_NO_MERGE)))
 		return NULL;
-	list_for_each_entry(c, &sys->caches, list) {
+	list_for_each_entry (c, &sys->caches, list) {
 		if (c->ctor || (c->flags & (SLAB_DEBUG_FLAGS | SLAB_NO_MERGE)) ||
 		    ((c->flags ^ args->flags) & MERGE_SAME))
 			continue;

@@ -11,12 +11,12 @@
 #include "guest/lib/printf.h"
 #include "guest/mm/slab_internal.h"
 
-#define RED_INACTIVE	0xbb
-#define RED_ACTIVE	0xcc
-#define POISON_FREE	0x6b
-#define POISON_END	0xa5
-#define OBJ_FREE_MAGIC	0xf4eef4eef4eef4eeULL
-#define OBJ_USED_MAGIC	0x05ed05ed05ed05edULL
+#define RED_INACTIVE   0xbb
+#define RED_ACTIVE     0xcc
+#define POISON_FREE    0x6b
+#define POISON_END     0xa5
+#define OBJ_FREE_MAGIC 0xf4eef4eef4eef4eeULL
+#define OBJ_USED_MAGIC 0x05ed05ed05ed05edULL
 
 struct obj_track {
 	u64 pc[SLAB_STACK];
@@ -181,7 +181,8 @@ static bool bytes_ok(struct kmem_cache *c, void *slot, bool in_use)
 	if (!ok)
 		set_red(c, slot, red);
 	if (!in_use && poisoned(c) &&
-	    (memchr_inv(p, POISON_FREE, c->object_size - 1) || p[c->object_size - 1] != POISON_END)) {
+	    (memchr_inv(p, POISON_FREE, c->object_size - 1) ||
+	     p[c->object_size - 1] != POISON_END)) {
 		report(c->sys, c, SLAB_USE_AFTER_FREE, p, m);
 		set_poison(c, slot);
 		ok = false;

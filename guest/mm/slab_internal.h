@@ -37,8 +37,8 @@ struct slab_ops {
 	bool (*is_slot)(const struct kmem_cache *c, const struct page *page, const void *p);
 
 	/* Calls fn for each slot that the allocator holds pages for. NULL: it does not know. */
-	void (*for_each_slot)(struct kmem_cache *c, void (*fn)(struct kmem_cache *c, void *slot, void *arg),
-			      void *arg);
+	void (*for_each_slot)(struct kmem_cache *c,
+			      void (*fn)(struct kmem_cache *c, void *slot, void *arg), void *arg);
 
 	const char *(*check)(struct kmem_cache *c);
 

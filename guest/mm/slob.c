@@ -103,11 +103,10 @@ static void *take_listed(struct slab_sys *sys, struct list_head *list, u32 units
 {
 	struct page *page;
 
-	list_for_each_entry(page, list, lru) {
+	list_for_each_entry (page, list, lru) {
 		void *p;
 
-		if (page->objects < units ||
-		    ((gfp & __GFP_DMA) && page_zonenum(page) != ZONE_DMA))
+		if (page->objects < units || ((gfp & __GFP_DMA) && page_zonenum(page) != ZONE_DMA))
 			continue;
 		p = page_take(sys, page, units, align, header);
 		if (!p)
@@ -296,7 +295,7 @@ static const char *slob_check(struct kmem_cache *c)
 	for (unsigned i = 0; i < ARRAY_SIZE(sys->slob_pages); i++) {
 		const struct page *page;
 
-		list_for_each_entry(page, &sys->slob_pages[i], lru) {
+		list_for_each_entry (page, &sys->slob_pages[i], lru) {
 			const char *broken = check_page(sys, page);
 
 			if (broken)
@@ -310,7 +309,7 @@ static const char *slob_check(struct kmem_cache *c)
 
 static void *slob_kmalloc(struct slab_sys *sys, size_t size, gfp_t gfp)
 {
-	unsigned nid = sys->pg->cpu[env_cpu()].nid;
+	unsigned nid = sys->pg->cpu[env_cpu()]->nid;
 	u64 *p;
 
 	if (size > PAGE_SIZE - UNIT)

@@ -182,7 +182,7 @@ static void discard(struct kmem_cache *c, struct list_head *gone)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, gone, lru) {
+	list_for_each_entry_safe (page, next, gone, lru) {
 		list_del(&page->lru);
 		slab_free_pages(c, page);
 	}
@@ -219,7 +219,7 @@ static u64 slub_shrink(struct kmem_cache *c)
 		LIST_HEAD(gone);
 		u64 flags = spin_lock_irqsave(&n->lock);
 
-		list_for_each_entry_safe(page, next, &n->partial, lru) {
+		list_for_each_entry_safe (page, next, &n->partial, lru) {
 			if (page->inuse) {
 				/* The fullest to the front: the others get a chance to drain. */
 				if (page->inuse > page->objects / 2)
@@ -246,7 +246,7 @@ static void slub_info(struct kmem_cache *c, struct slabinfo *info)
 		const struct page *page;
 		u64 flags = spin_lock_irqsave(&n->lock), free = 0;
 
-		list_for_each_entry(page, &n->partial, lru)
+		list_for_each_entry (page, &n->partial, lru)
 			free += page->objects - page->inuse;
 		info->num_slabs += n->nr_slabs;
 		info->active_slabs += n->nr_slabs - n->nr_free_slabs;
@@ -270,7 +270,7 @@ static void slub_for_each_slot(struct kmem_cache *c,
 	for (unsigned i = 0; i < c->sys->pg->nr_nodes; i++) {
 		const struct page *page;
 
-		list_for_each_entry(page, &c->node[i].partial, lru) {
+		list_for_each_entry (page, &c->node[i].partial, lru) {
 			u8 *base = page_address(c->sys->pg, page);
 
 			for (u32 k = 0; k < c->objects; k++)
@@ -306,7 +306,7 @@ static const char *slub_check(struct kmem_cache *c)
 
 		if (broken)
 			return broken;
-		list_for_each_entry(page, &n->partial, lru) {
+		list_for_each_entry (page, &n->partial, lru) {
 			broken = check_slab(c, page);
 			if (broken)
 				return broken;

@@ -14,7 +14,9 @@ int vmalloc_init(struct vmalloc_space *vs, struct pgalloc *pg, struct slab_sys *
 					.flags = SLAB_NO_MERGE };
 	struct vmap_area *all;
 
-	*vs = (struct vmalloc_space){ .pg = pg, .slab = slab, .pt = pt, .start = start, .end = end };
+	*vs = (struct vmalloc_space){
+		.pg = pg, .slab = slab, .pt = pt, .start = start, .end = end
+	};
 	spin_lock_init(&vs->lock);
 	spin_lock_init(&vs->map_lock);
 	INIT_LIST_HEAD(&vs->lazy);
@@ -258,7 +260,8 @@ void *vzalloc(struct vmalloc_space *vs, u64 size)
 
 static void bad_free(const char *what, const void *addr)
 {
-	env_log(ENV_ERR, "BUG: %s: %p is not the start of such an area; nothing is freed", what, addr);
+	env_log(ENV_ERR, "BUG: %s: %p is not the start of such an area; nothing is freed", what,
+		addr);
 }
 
 void vfree(struct vmalloc_space *vs, const void *addr)

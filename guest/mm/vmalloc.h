@@ -40,16 +40,16 @@ struct vm_struct {
 	u32 flags;
 	u64 nr_pages;
 	struct page_chunk *chunks; /* VM_ALLOC */
-	phys_t phys;	/* VM_IOREMAP */
-	u64 caller;	/* who asked */
+	phys_t phys;		   /* VM_IOREMAP */
+	u64 caller;		   /* who asked */
 };
 
 struct vmap_area {
 	u64 start, end;
-	struct rb_node rb;	/* in the free or in the busy tree */
-	struct list_head list;	/* waiting: the purge list */
-	u64 subtree_max;	/* free: the largest range at or below this node */
-	struct vm_struct *vm;	/* busy */
+	struct rb_node rb;     /* in the free or in the busy tree */
+	struct list_head list; /* waiting: the purge list */
+	u64 subtree_max;       /* free: the largest range at or below this node */
+	struct vm_struct *vm;  /* busy */
 };
 
 struct vmalloc_space {
@@ -57,11 +57,11 @@ struct vmalloc_space {
 	struct slab_sys *slab;
 	struct pgtable *pt;
 	u64 start, end;
-	spinlock_t lock;		  /* the trees and the purge list */
+	spinlock_t lock;		     /* the trees and the purge list */
 	struct rb_root free_root, busy_root; /* lock */
-	struct list_head lazy;		  /* lock; freed, not yet flushed */
-	u64 lazy_pages, lazy_max;	  /* lock; purge beyond */
-	spinlock_t map_lock;		  /* the page table */
+	struct list_head lazy;		     /* lock; freed, not yet flushed */
+	u64 lazy_pages, lazy_max;	     /* lock; purge beyond */
+	spinlock_t map_lock;		     /* the page table */
 	struct kmem_cache *area_cache;
 	u64 nr_pages; /* allocated by vmalloc(): VmallocUsed */
 	u64 nr_purges;

@@ -208,14 +208,14 @@ void vmalloc_purge(struct vmalloc_space *vs)
 	spin_unlock_irqrestore(&vs->lock, flags);
 	if (list_empty(&list))
 		return;
-	list_for_each_entry(va, &list, list) {
+	list_for_each_entry (va, &list, list) {
 		start = MIN(start, va->start);
 		end = MAX(end, va->end);
 	}
 	/* One flush for all of them, then the addresses may mean something else. */
 	mm_flush_tlb(&vs->pg->env, start, end - 1);
 	flags = spin_lock_irqsave(&vs->lock);
-	list_for_each_entry_safe(va, next, &list, list)
+	list_for_each_entry_safe (va, next, &list, list)
 		merge_free(vs, va);
 	vs->nr_purges++;
 	spin_unlock_irqrestore(&vs->lock, flags);
@@ -246,7 +246,7 @@ static u64 range_at(struct vmalloc_space *vs, u64 at, struct rb_node **free, str
 		*busy = rb_next(*busy);
 		return end;
 	}
-	list_for_each_entry(va, &vs->lazy, list)
+	list_for_each_entry (va, &vs->lazy, list)
 		if (va->start == at)
 			return va->end;
 	return 0;

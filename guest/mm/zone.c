@@ -11,7 +11,9 @@ const char *const zone_names[MAX_NR_ZONES] = {
 
 /* How much smaller than the zones above it the part of a zone is that they may not take. */
 static const unsigned lowmem_reserve_ratio[MAX_NR_ZONES] = {
-	[ZONE_DMA] = 256, [ZONE_DMA32] = 256, [ZONE_NORMAL] = 32,
+	[ZONE_DMA] = 256,
+	[ZONE_DMA32] = 256,
+	[ZONE_NORMAL] = 32,
 };
 
 u64 vm_event(const struct pgalloc *pg, enum vm_event e)
@@ -19,7 +21,7 @@ u64 vm_event(const struct pgalloc *pg, enum vm_event e)
 	u64 sum = 0;
 
 	for (unsigned c = 0; c < pg->nr_cpus; c++)
-		sum += READ_ONCE(pg->cpu[c].event[e]);
+		sum += READ_ONCE(pg->cpu[c]->event[e]);
 	return sum;
 }
 
@@ -56,9 +58,10 @@ bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone
 	}
 	if (free <= min + (s64)z->lowmem_reserve[highest])
 		return false;
-	return !order || buddy_has_block(&z->buddy, order, MIGRATE_MOVABLE,
-					 (flags & ALLOC_CMA ? BUDDY_CMA : 0u) |
-						 (flags & ALLOC_HIGHATOMIC ? BUDDY_HIGHATOMIC : 0u));
+	return !order ||
+	       buddy_has_block(&z->buddy, order, MIGRATE_MOVABLE,
+			       (flags & ALLOC_CMA ? BUDDY_CMA : 0u) |
+				       (flags & ALLOC_HIGHATOMIC ? BUDDY_HIGHATOMIC : 0u));
 }
 
 static bool is_highmem(const struct zone *z)
@@ -72,9 +75,7 @@ static u64 lowmem_pages(const struct pgalloc *pg)
 	const struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z)
-		if (!is_highmem(z) && z->type != ZONE_DEVICE)
-			sum += z->managed;
+	for_each_zone(pg, z) if (!is_highmem(z) && z->type != ZONE_DEVICE) sum += z->managed;
 	return sum;
 }
 
@@ -89,9 +90,9 @@ static void setup_lowmem_reserve(struct pgalloc *pg)
 
 			for (unsigned j = i + 1; j < MAX_NR_ZONES; j++) {
 				above += pg->node[n]->zone[j].managed;
-				z->lowmem_reserve[j] = lowmem_reserve_ratio[i] && z->managed ?
-							       above / lowmem_reserve_ratio[i] :
-							       0;
+				z->lowmem_reserve[j] = lowmem_reserve_ratio[i] && z->managed
+							       ? above / lowmem_reserve_ratio[i]
+							       : 0;
 			}
 		}
 	}
@@ -106,7 +107,8 @@ void setup_watermarks(struct pgalloc *pg)
 	if (!kb)
 		kb = clamp_t(u64, int_sqrt64(low * (PAGE_SIZE / 1024) * 16), 128, 262144);
 	min_pages = kb >> (PAGE_SHIFT - 10);
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		u64 share = low ? min_pages * z->managed / low : 0, gap;
 
 		if (z->type == ZONE_DEVICE)
@@ -159,48 +161,58 @@ static void build_zonelist(struct pgalloc *pg, struct pglist_data *pgdat)
 
 void build_zonelists(struct pgalloc *pg)
 {
+	pg->no_pcp.busy = 1;
 	for (unsigned n = 0; n < pg->nr_nodes; n++)
 		if (pg->node[n])
 			build_zonelist(pg, pg->node[n]);
 	for (unsigned c = 0; c < pg->nr_cpus; c++) {
-		struct pg_cpu *pc = &pg->cpu[c];
+		struct pg_cpu *pc = pg->cpu[c];
 
 		for (gfp_t bits = 0; bits <= GFP_ZONEMASK; bits++) {
 			struct zone **z = pg->node[pc->nid]->zonelist;
 
 			while (*z && (*z)->type > gfp_zone(bits))
 				z++;
-			pc->pref[bits] = *z ? &(*z)->pcp[c] : NULL;
+			pc->pref[bits] = *z ? &(*z)->pcp[c] : &pg->no_pcp;
 		}
+		for (unsigned i = 0; i <= PAGE_ZONEID_MASK; i++)
+			pc->pcp[i] = pg->zone_table[i] ? &pg->zone_table[i]->pcp[c] : NULL;
 	}
+}
+
+static const char *check_chain(const struct zone *z, const struct page *page, u32 nr)
+{
+	for (; page; page = (const struct page *)page->lru.next) {
+		if (!nr--)
+			return "Z3: a per-CPU list is longer than its count";
+		if (page_zone(z->pg, page) != z)
+			return "Z1: a per-CPU list holds another zone's page";
+		if (page_ref_count(page) || PageBuddy(page))
+			return "Z2: a page on a per-CPU list is in use";
+	}
+	return nr ? "Z3: a per-CPU list is shorter than its count" : NULL;
 }
 
 static const char *check_pcp(const struct zone *z, const struct per_cpu_pages *pcp)
 {
-	u64 n = 0;
+	const char *broken = NULL;
 
-	for (unsigned i = 0; i < NR_PCP_LISTS; i++) {
-		const char *broken = list_check(&pcp->lists[i], pcp->count);
-		const struct page *page;
+	for (unsigned i = 0; !broken && i < NR_PCP_LISTS; i++) {
+		const struct pcp_list *l = &pcp->list[i];
 
-		if (broken)
-			return broken;
-		list_for_each_entry(page, &pcp->lists[i], lru) {
-			if (page_zone(z->pg, page) != z)
-				return "Z1: a per-CPU list holds another zone's page";
-			if (page_ref_count(page) || PageBuddy(page))
-				return "Z2: a page on a per-CPU list is in use";
-			n += 1UL << i / MIGRATE_PCPTYPES;
-		}
+		broken = check_chain(z, l->hot, l->nr_hot);
+		if (!broken)
+			broken = check_chain(z, l->cold, l->nr_cold);
 	}
-	return n == pcp->count ? NULL : "Z3: a per-CPU count differs from the lists";
+	return broken;
 }
 
 const char *pgalloc_check(struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) {
+	for_each_zone(pg, z)
+	{
 		const char *broken = buddy_check(&z->buddy, z->start, z->end);
 
 		for (unsigned c = 0; !broken && z->pcp && c < pg->nr_cpus; c++)

@@ -40,14 +40,23 @@ enum numa_event {
 #define PCP_MAX_ORDER 3 /* larger blocks go to the buddy directly */
 #define NR_PCP_LISTS  (MIGRATE_PCPTYPES * (PCP_MAX_ORDER + 1))
 
-/* One CPU's stock of one zone: hot pages at the head of a list, cold ones at the tail. */
+/* Free blocks of one order and type, chained through lru.next. Those freed last, and still in the
+ * CPU's cache, are hot; those that were hot before them are cold. */
+struct pcp_list {
+	struct page *hot, *cold;
+	u32 nr_hot, nr_cold; /* blocks */
+	u32 limit;	     /* blocks that are hot at most */
+	u32 unused;
+};
+
+/* One CPU's stock of one zone. */
 struct per_cpu_pages {
-	u8 busy;     /* in use by what an interrupt has interrupted */
-	u32 count;   /* pages */
-	u32 high;    /* above: `batch` of them go back */
-	u32 batch;   /* pages fetched at once */
-	u64 nr_fast, nr_free; /* blocks handed out on the fast path / taken back, ever */
-	struct list_head lists[NR_PCP_LISTS]; /* [order * MIGRATE_PCPTYPES + type] */
+	u8 busy;   /* in use by what an interrupt has interrupted */
+	u32 batch; /* pages fetched at once */
+	struct zone *zone;
+	u64 nr_pop, nr_slow;		    /* blocks handed out, ever; of them by the slow path */
+	u64 nr_in, nr_out;		    /* blocks from and to the buddy, ever */
+	struct pcp_list list[NR_PCP_LISTS]; /* [order * MIGRATE_PCPTYPES + type] */
 } __attribute__((aligned(64)));
 
 struct zone {
@@ -64,11 +73,11 @@ struct zone {
 	const char *name;
 	enum zone_type type;
 	unsigned nid;
-	pfn_t start, end;	/* spanned */
-	u64 present, managed;	/* frames of RAM; those of them that the buddy has been given */
-	pfn_t init_next;	/* frames from here to the end wait for deferred initialisation */
-	u64 nr_deferred;	/* free frames among them */
-	unsigned growing;	/* lock; the CPU (+ 1) that initialises more */
+	pfn_t start, end;     /* spanned */
+	u64 present, managed; /* frames of RAM; those of them that the buddy has been given */
+	pfn_t init_next;      /* frames from here to the end wait for deferred initialisation */
+	u64 nr_deferred;      /* free frames among them */
+	unsigned growing;     /* lock; the CPU (+ 1) that initialises more */
 
 	/* Compaction: where the scanners stopped, and how long not to try again (compaction.c). */
 	pfn_t compact_migrate_pfn, compact_free_pfn;
@@ -82,11 +91,14 @@ struct pglist_data {
 	pfn_t start, end;
 	u64 present;
 	struct zone *zonelist[MAX_NUMNODES * MAX_NR_ZONES + 1]; /* ends with NULL */
-	unsigned nr_local; /* zonelist entries that are this node's own: all that THISNODE may use */
+	unsigned
+		nr_local; /* zonelist entries that are this node's own: all that THISNODE may use */
 };
 
 struct pg_cpu {
-	struct per_cpu_pages *pref[GFP_ZONEMASK + 1]; /* the first choice for the zone bits of a gfp */
+	struct per_cpu_pages
+		*pref[GFP_ZONEMASK + 1]; /* the first choice for the zone bits of a gfp */
+	struct per_cpu_pages *pcp[PAGE_ZONEID_MASK + 1]; /* by page_zone_id() */
 	u64 event[NR_VM_EVENTS];
 	unsigned nid;
 } __attribute__((aligned(64)));
@@ -113,9 +125,10 @@ struct pgalloc {
 	struct memmodel model;
 	struct mm_env env;
 	struct pgalloc_hooks hooks;
-	u8 *pageblock; /* [max_pfn >> PAGEBLOCK_ORDER] */
-	pfn_t max_pfn; /* frames beyond never exist */
-	struct pg_cpu *cpu;
+	u8 *pageblock;		     /* [max_pfn >> PAGEBLOCK_ORDER] */
+	pfn_t max_pfn;		     /* frames beyond never exist */
+	struct pg_cpu **cpu;	     /* [nr_cpus] */
+	struct per_cpu_pages no_pcp; /* always busy: where no zone would do */
 	unsigned nr_cpus, nr_nodes;
 	struct zone *zone_table[PAGE_ZONEID_MASK + 1];
 	struct pglist_data *node[MAX_NUMNODES];
@@ -125,8 +138,8 @@ struct pgalloc {
 	struct cma *cma[MAX_CMA_AREAS];
 	unsigned nr_cma;
 	u64 min_free_kbytes;
-	u64 highmem_pfn; /* frames from here have no linear address; max_pfn: none */
-	u64 reserved_bytes; /* taken from memblock by the set-up itself */
+	u64 highmem_pfn;     /* frames from here have no linear address; max_pfn: none */
+	u64 reserved_bytes;  /* taken from memblock by the set-up itself */
 	unsigned fail_after; /* tests: the n-th allocation off the fast path fails; 0: none */
 };
 
@@ -137,7 +150,7 @@ static inline struct zone *page_zone(const struct pgalloc *pg, const struct page
 
 static inline void count_vm_events(struct pgalloc *pg, enum vm_event e, u64 n)
 {
-	pg->cpu[env_cpu()].event[e] += n;
+	pg->cpu[env_cpu()]->event[e] += n;
 }
 
 /* Over all CPUs. */

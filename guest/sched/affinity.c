@@ -11,7 +11,7 @@
 
 struct migration_work {
 	struct cpu_stop_work stop;
-	struct task_struct *p;
+	struct task_struct *p; /* held: it may exit before the stop task comes to it */
 };
 
 /* An online CPU that p may use; nr_cpus: none. */
@@ -71,6 +71,7 @@ static void migrate_stopped(struct rq *rq, struct cpu_stop_work *work)
 		}
 	}
 	task_rq_unlock(rq, p, flags);
+	sched_env_task_drop(p);
 }
 
 static void set_mask(struct task_struct *p, u64 *own)
@@ -117,11 +118,13 @@ int set_cpus_allowed(struct task_struct *p, const u64 *mask)
 		p->in_pending_move = true;
 		work->p = p;
 		work->stop.fn = migrate_stopped;
+		sched_env_task_hold(p);
 		task_rq_unlock(rq, p, flags);
 		env_free(old, bytes);
 		if (!cpu_stop_queue(rq, &work->stop)) {
 			p->in_pending_move = false;
 			env_free(work, sizeof(*work));
+			sched_env_task_drop(p);
 		}
 		return 0;
 	}

@@ -14,7 +14,7 @@ def run_program(program):
         log = ctx.tmp / "tap"
         name = "unit/" + program.name.removeprefix("test_")
         # Sockets and files of a test go to its own folder.
-        done = ctx.run([program], env={"CK_TAP_LOG_FILE_NAME": str(log), "TMPDIR": str(ctx.tmp)})
+        done = ctx.run([program], cwd=ROOT, env={"CK_TAP_LOG_FILE_NAME": str(log), "TMPDIR": str(ctx.tmp)})
         tap = log.read_text(errors="replace") if log.exists() else ""
         plan = re.search(r"^1\.\.(\d+)$", tap, re.M)
         checks = LINE.findall(tap)

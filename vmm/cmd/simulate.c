@@ -42,8 +42,7 @@ static int set_path(void *ctx, const char *word, struct error *e)
 }
 
 static const struct option_def defs[] = {
-	{ "policy", 'p', "NAME", "instead of the file's: eevdf, cfs, o1, bfs, or all in turn",
-	  set_policy },
+	{ "policy", 'p', "NAME", "instead of the file's: eevdf, cfs, o1, bfs or all", set_policy },
 	{ "seed", 0, "N", "instead of the file's", set_seed },
 	{ "json", 0, NULL, "print JSON instead of tables", set_json },
 };
@@ -59,8 +58,9 @@ int cmd_simulate(int argc, char **argv)
 
 	if (err == 1) {
 		printf("usage: parallax simulate [options] FILE\n\n"
-		       "Runs the tasks that FILE describes on the tiny kernel's own scheduler, in virtual\n"
-		       "time, on as many CPUs as it says. The same file and seed give the same run.\n"
+		       "Runs the tasks that FILE describes on the tiny kernel's own scheduler, in\n"
+		       "virtual time, on as many CPUs as it says. The same file and seed give the\n"
+		       "same run. "
 		       "docs/guide/sched-simulator.md describes the format.\n\n");
 		options_help(&set, stdout);
 		return 0;

@@ -75,7 +75,7 @@ static __attribute__((noinline)) void *our_page(size_t size)
 
 static __attribute__((noinline)) void our_page_free(void *p)
 {
-	free_pages(&pg, p, 0);
+	__free_page(&pg, p);
 }
 
 struct plan {
@@ -110,7 +110,8 @@ static void draw(bool mixed, size_t fixed)
 		u64 shift = rand_below(&r, 9); /* 8 .. 2048, each doubling as often */
 
 		drawn_slot[i] = (u16)rand_below(&r, LIVE);
-		drawn_size[i] = (u16)(mixed ? rand_range(&r, 8UL << shift >> 1, 8UL << shift) : fixed);
+		drawn_size[i] =
+			(u16)(mixed ? rand_range(&r, 8UL << shift >> 1, 8UL << shift) : fixed);
 	}
 }
 
@@ -238,8 +239,9 @@ static void print_space(const struct plan *p, bool ours)
 		o[i] = p->alloc(drawn_size[i]);
 		asked += drawn_size[i];
 	}
-	printf("%.4f\n", ours ? (double)((free_before - nr_free_pages(&pg)) * PAGE_SIZE) / (double)asked :
-				0.0);
+	printf("%.4f\n",
+	       ours ? (double)((free_before - nr_free_pages(&pg)) * PAGE_SIZE) / (double)asked
+		    : 0.0);
 }
 
 int main(int argc, char **argv)
@@ -248,8 +250,9 @@ int main(int argc, char **argv)
 	bool ours, page;
 
 	if (argc != 5) {
-		fprintf(stderr, "usage: bench slub|slab|slob|malloc pair|batch|random|mixed|page|onepage "
-				"THREADS OPERATIONS|space\n");
+		fprintf(stderr,
+			"usage: bench slub|slab|slob|malloc pair|batch|random|mixed|page|onepage "
+			"THREADS OPERATIONS|space\n");
 		return 2;
 	}
 	ours = strcmp(argv[1], "malloc") != 0;
@@ -263,7 +266,9 @@ int main(int argc, char **argv)
 	if (ours) {
 		make_ours(argv[1], p.threads);
 		p.alloc = page ? our_page : !strcmp(p.trace, "mixed") ? our_any : our_fixed;
-		p.free = page ? our_page_free : !strcmp(p.trace, "mixed") ? our_any_free : our_fixed_free;
+		p.free = page			     ? our_page_free
+			 : !strcmp(p.trace, "mixed") ? our_any_free
+						     : our_fixed_free;
 	}
 	if (!strcmp(argv[4], "space"))
 		print_space(&p, ours);

@@ -114,8 +114,8 @@ START_TEST(test_random)
 		bool grow = rand_below(&r, 100) < ((n >> 14) & 1 ? 70u : 40u);
 
 		if (grow) {
-			unsigned order = rand_one_in(&r, 8) ? (unsigned)rand_below(&r, 11) :
-							      (unsigned)rand_below(&r, 3);
+			unsigned order = rand_one_in(&r, 8) ? (unsigned)rand_below(&r, 11)
+							    : (unsigned)rand_below(&r, 3);
 			enum migratetype mt = rand_below(&r, MIGRATE_PCPTYPES);
 			bool got = take(m, order, mt, 0);
 

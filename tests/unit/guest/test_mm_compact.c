@@ -92,9 +92,8 @@ static u64 large_blocks(struct world *w)
 	u64 n = 0;
 
 	drain_all_pages(&w->pg);
-	for_each_zone(&w->pg, z)
-		n += buddy_nr_free(&z->buddy, PAGEBLOCK_ORDER) +
-		     2 * buddy_nr_free(&z->buddy, MAX_ORDER);
+	for_each_zone(&w->pg, z) n +=
+		buddy_nr_free(&z->buddy, PAGEBLOCK_ORDER) + 2 * buddy_nr_free(&z->buddy, MAX_ORDER);
 	return n;
 }
 
@@ -231,8 +230,8 @@ START_TEST(test_contig_range)
 	/* One page in the range that cannot move. */
 	do
 		pin = alloc_page(&w.pg, MOVABLE);
-	while (pin && page_to_pfn(&w.pg.model, pin) / MAX_ORDER_PAGES !=
-			      (start + nr) / MAX_ORDER_PAGES);
+	while (pin &&
+	       page_to_pfn(&w.pg.model, pin) / MAX_ORDER_PAGES != (start + nr) / MAX_ORDER_PAGES);
 	CHECK(pin != NULL);
 	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE), -EBUSY);
 	owner_check(&w);
@@ -374,7 +373,8 @@ START_TEST(test_random)
 	before = free_state(&w);
 	rand_init(&r, (u64)_i);
 	for (unsigned i = 0; i < 300000; i++) {
-		unsigned slot = (unsigned)rand_below(&r, 12000), what = (unsigned)rand_below(&r, 1000);
+		unsigned slot = (unsigned)rand_below(&r, 12000),
+			 what = (unsigned)rand_below(&r, 1000);
 
 		if (what < 960) {
 			if (owner.page[slot])

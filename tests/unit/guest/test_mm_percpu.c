@@ -64,8 +64,8 @@ START_TEST(test_random)
 	rand_init(&r, (u64)_i);
 	for (unsigned n = 0; n < 300000; n++) {
 		if (nr < 3000 && rand_below(&r, 100) < ((n >> 14) & 1 ? 40u : 56u)) {
-			struct obj o = { .size = rand_one_in(&r, 30) ? rand_range(&r, 1, 4000) :
-								       rand_range(&r, 1, 64),
+			struct obj o = { .size = rand_one_in(&r, 30) ? rand_range(&r, 1, 4000)
+								     : rand_range(&r, 1, 64),
 					 .mark = (u8)n };
 			size_t align = 1UL << rand_below(&r, 8);
 

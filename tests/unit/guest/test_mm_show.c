@@ -67,18 +67,22 @@ START_TEST(test_buddyinfo)
 	show_pagetypeinfo(start(), &w.pg);
 	ck_assert_str_eq(line("Page block order"), "Page block order: 9");
 	ck_assert_str_eq(line("Pages per block"), "Pages per block:  512");
-	ck_assert_str_eq(line("Free pages count"),
-			 "Free pages count per migrate type at order       0      1      2      3   "
-			 "   4      5      6      7      8      9     10 ");
-	ck_assert_str_eq(line("Node    0, zone      DMA, type      Movable "),
-			 "Node    0, zone      DMA, type      Movable      1      1      1      1   "
-			 "   1      1      1      1      1      1      0 ");
-	ck_assert_str_eq(line("Number of blocks type "),
-			 "Number of blocks type     Unmovable      Movable  Reclaimable   HighAtomic "
-			 "         CMA      Isolate ");
-	ck_assert_str_eq(line("Node 0, zone      DMA "),
-			 "Node 0, zone      DMA            0            2            0            0 "
-			 "           0            0 ");
+	ck_assert_str_eq(
+		line("Free pages count"),
+		"Free pages count per migrate type at order       0      1      2      3   "
+		"   4      5      6      7      8      9     10 ");
+	ck_assert_str_eq(
+		line("Node    0, zone      DMA, type      Movable "),
+		"Node    0, zone      DMA, type      Movable      1      1      1      1   "
+		"   1      1      1      1      1      1      0 ");
+	ck_assert_str_eq(
+		line("Number of blocks type "),
+		"Number of blocks type     Unmovable      Movable  Reclaimable   HighAtomic "
+		"         CMA      Isolate ");
+	ck_assert_str_eq(
+		line("Node 0, zone      DMA "),
+		"Node 0, zone      DMA            0            2            0            0 "
+		"           0            0 ");
 	show_unusable_index(start(), &w.pg);
 	ck_assert_str_eq(line("Node 0, zone      DMA "),
 			 "Node 0, zone      DMA 0.000 0.000 0.002 0.006 0.014 0.030 0.061 0.124 "
@@ -106,7 +110,8 @@ START_TEST(test_zoneinfo)
 	snprintf(want, sizeof(want), "        low      %lu", z->watermark[WMARK_LOW]);
 	ck_assert_ptr_nonnull(strstr(text, want));
 	ck_assert_ptr_nonnull(strstr(text, "        protection: ("));
-	ck_assert_ptr_nonnull(strstr(text, "\n  pagesets\n    cpu: 0\n              count:    0\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "\n  pagesets\n    cpu: 0\n              count:    0\n"));
 	snprintf(want, sizeof(want), "  start_pfn:           %lu\n", z->start);
 	ck_assert_ptr_nonnull(strstr(text, want));
 	world_end(&w);
@@ -174,9 +179,10 @@ START_TEST(test_slabinfo)
 			 "# name            <active_objs> <num_objs> <objsize> <objperslab> "
 			 "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata "
 			 "<active_slabs> <num_slabs> <sharedavail>");
-	ck_assert_str_eq(line("task_struct"),
-			 "task_struct           30     33    704   11    2 : tunables   54   27    0 "
-			 ": slabdata      3      3      0");
+	ck_assert_str_eq(
+		line("task_struct"),
+		"task_struct           30     33    704   11    2 : tunables   54   27    0 "
+		": slabdata      3      3      0");
 	for (unsigned i = 0; i < 30; i++)
 		kmem_cache_free(c, p[i]);
 	CHECK_EQ(slab_sys_destroy(&s), 0);
@@ -303,13 +309,14 @@ START_TEST(test_virtual)
 	CHECK_EQ(pgtable_map(&pt, 0xffff888000000000UL, 0, 4 * MiB, PAGE_KERNEL), 0);
 	CHECK_EQ(pgtable_map(&pt, 0xffff888000400000UL, 4 * MiB, PAGE_SIZE, PAGE_KERNEL_ROX), 0);
 	show_pagetable(start(), &pt, 0, ~0UL, markers);
-	ck_assert_str_eq(text,
-			 "---[ Low Kernel Mapping ]---\n"
-			 "0xffff888000000000-0xffff888000400000           4M     RW         PSE GLB NX pmd\n"
-			 "0xffff888000400000-0xffff888000401000           4K     ro             GLB x  pte\n"
-			 "---[ vmalloc() Area ]---\n"
-			 "0xffffc90000000000-0xffffc90000003000          12K     RW             GLB NX pte\n"
-			 "0xffffc90000004000-0xffffc90000005000           4K     RW PWT PCD     GLB NX pte\n");
+	ck_assert_str_eq(
+		text,
+		"---[ Low Kernel Mapping ]---\n"
+		"0xffff888000000000-0xffff888000400000           4M     RW         PSE GLB NX pmd\n"
+		"0xffff888000400000-0xffff888000401000           4K     ro             GLB x  pte\n"
+		"---[ vmalloc() Area ]---\n"
+		"0xffffc90000000000-0xffffc90000003000          12K     RW             GLB NX pte\n"
+		"0xffffc90000004000-0xffffc90000005000           4K     RW PWT PCD     GLB NX pte\n");
 	vfree(&vs, p);
 	iounmap(&vs, io);
 	CHECK_EQ(vmalloc_destroy(&vs), 0);

@@ -9,70 +9,9 @@
 #include <string.h>
 
 #include "guest/lib/rand.h"
-#include "guest/mm/mempool.h"
-#include "guest/mm/slab.h"
-#include "tests/unit/guest/mm_env_host.h"
+#include "tests/unit/guest/slab_lab.h"
 
-#define MiB	 (1UL << 20)
-#define NR_CPUS	 3
 #define MAX_HELD 6000
-
-static const struct slab_ops *const all_ops[] = { &slub_ops, &slab_ops, &slob_ops };
-
-struct lab {
-	struct world w;
-	struct slab_sys s;
-	struct free_state boot;
-	size_t env_allocs;
-};
-
-/* i: allocator * 2 + debug */
-static void lab_make(struct lab *l, int i)
-{
-	static const u8 cpu_nid[NR_CPUS] = { 0, 1, 0 };
-	struct pgalloc_opts o = { .dma_end = 8 * MiB,
-				  .dma32_end = 16 * MiB,
-				  .nr_cpus = NR_CPUS,
-				  .cpu_nid = cpu_nid };
-
-	env_host_log_to_stderr(0);
-	world_arena(&l->w, 96 * MiB);
-	memblock_add(&l->w.mb, 0, 64 * MiB, 0);
-	memblock_add(&l->w.mb, 64 * MiB, 32 * MiB, 1);
-	memblock_reserve(&l->w.mb, 0, PAGE_SIZE);
-	CHECK_EQ(world_start(&l->w, &o), 0);
-	l->boot = free_state(&l->w);
-	l->env_allocs = env_host_live_allocs();
-	CHECK_EQ(slab_sys_init(&l->s, &l->w.pg, all_ops[i / 2], i % 2 ? SLAB_DEBUG_FLAGS : 0), 0);
-}
-
-static void check_caches(struct lab *l)
-{
-	struct kmem_cache *c;
-
-	list_for_each_entry(c, &l->s.caches, list) {
-		const char *broken = kmem_cache_check(c);
-
-		if (broken)
-			ck_abort_msg("%s: %s", c->name, broken);
-	}
-}
-
-static void lab_end(struct lab *l)
-{
-	struct free_state now;
-
-	check_caches(l);
-	CHECK_EQ(slab_sys_destroy(&l->s), 0);
-	CHECK_EQ(atomic64_read(&l->s.pages_unreclaimable), 0);
-	CHECK_EQ(atomic64_read(&l->s.pages_reclaimable), 0);
-	CHECK_EQ(atomic64_read(&l->s.pages_large), 0);
-	now = free_state(&l->w);
-	CHECK(same_state(&l->boot, &now));
-	CHECK_EQ(env_host_live_allocs(), l->env_allocs);
-	world_check(&l->w);
-	world_end(&l->w);
-}
 
 /* ---- the model ------------------------------------------------------------------------------------- */
 
@@ -135,8 +74,8 @@ static void random_alloc(struct lab *l, struct kmem_cache **caches, unsigned nr,
 		c = caches[rand_below(r, nr)];
 		size = c->object_size;
 		gfp &= GFP_NOWAIT | __GFP_ZERO;
-		p = rand_one_in(r, 50) ? kmem_cache_alloc_node(c, gfp, (unsigned)rand_below(r, 2)) :
-					 kmem_cache_alloc(c, gfp);
+		p = rand_one_in(r, 50) ? kmem_cache_alloc_node(c, gfp, (unsigned)rand_below(r, 2))
+				       : kmem_cache_alloc(c, gfp);
 	} else {
 		size = random_size(r);
 		p = kmalloc(&l->s, size, gfp);
@@ -233,9 +172,7 @@ START_TEST(test_every_failure)
 
 	lab_make(&l, _i);
 	/* Every page comes the way that can fail. */
-	for_each_zone(&l.w.pg, z)
-		for (unsigned c = 0; c < NR_CPUS; c++)
-			z->pcp[c].busy = 1;
+	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 1;
 	for (unsigned site = 0; site < 2; site++) {
 		bool failed = true;
 
@@ -253,8 +190,8 @@ START_TEST(test_every_failure)
 			c = kmem_cache_create(&l.s, &a);
 			for (unsigned i = 0; c && i < 40; i++) {
 				from[got] = i % 4 ? c : NULL;
-				p[got] = i % 4 ? kmem_cache_alloc(c, GFP_NOWAIT) :
-						 kmalloc(&l.s, 600 * (i + 1), GFP_NOWAIT);
+				p[got] = i % 4 ? kmem_cache_alloc(c, GFP_NOWAIT)
+					       : kmalloc(&l.s, 600 * (i + 1), GFP_NOWAIT);
 				got += p[got] != NULL;
 			}
 			failed = site ? !l.w.pg.fail_after : env_host_fail_after(0);
@@ -273,9 +210,7 @@ START_TEST(test_every_failure)
 		}
 	}
 	CHECK(failures > 3);
-	for_each_zone(&l.w.pg, z)
-		for (unsigned c = 0; c < NR_CPUS; c++)
-			z->pcp[c].busy = 0;
+	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 0;
 	lab_end(&l);
 }
 END_TEST
@@ -342,8 +277,8 @@ END_TEST
 START_TEST(test_merge_and_destroy)
 {
 	struct lab l;
-	struct kmem_cache_args a = { .name = "first", .size = 328 }, b = { .name = "second",
-									  .size = 324 };
+	struct kmem_cache_args a = { .name = "first", .size = 328 },
+			       b = { .name = "second", .size = 324 };
 	struct kmem_cache *c, *d, *e;
 	void *p;
 
@@ -487,160 +422,6 @@ START_TEST(test_remote_free)
 }
 END_TEST
 
-/* ---- misuse --------------------------------------------------------------------------------------- */
-
-static void expect(struct lab *l, enum slab_fault fault, const void *p, bool both_stacks)
-{
-	const struct slab_report *r = &l->s.last_report;
-
-	CHECK_EQ(l->s.nr_reports, 1);
-	CHECK_EQ(r->fault, fault);
-	CHECK(!p || r->object == p);
-	CHECK(r->now_pc[0] != 0);
-	if (both_stacks)
-		CHECK(r->alloc_pc[0] != 0 && r->free_pc[0] != 0 && r->alloc_pc[0] != r->free_pc[0]);
-	l->s.nr_reports = 0;
-}
-
-START_TEST(test_misuse)
-{
-	struct lab l;
-	struct kmem_cache_args a = { .name = "mine", .size = 60, .flags = SLAB_NO_MERGE };
-	struct kmem_cache *c, *other;
-	u8 *p, *q, saved;
-
-	lab_make(&l, _i * 2 + 1);
-	c = kmem_cache_create(&l.s, &a);
-	a.name = "other";
-	other = kmem_cache_create(&l.s, &a);
-	p = kmem_cache_alloc(c, GFP_KERNEL);
-	q = kmem_cache_alloc(c, GFP_KERNEL);
-
-	kmem_cache_free(other, p);
-	expect(&l, SLAB_WRONG_CACHE, p, false);
-	CHECK(l.s.last_report.alloc_pc[0] != 0);
-	kmem_cache_free(c, p + 8);
-	l.s.nr_reports = MIN(l.s.nr_reports, 1UL);
-	CHECK(l.s.last_report.fault == SLAB_BAD_POINTER);
-	l.s.nr_reports = 0;
-	kmem_cache_free(c, (void *)0x1234);
-	expect(&l, SLAB_WILD_POINTER, (void *)0x1234, false);
-	kmem_cache_free(c, l.w.arena + 90 * MiB);
-	expect(&l, SLAB_WILD_POINTER, l.w.arena + 90 * MiB, false);
-	kfree(&l.s, (void *)0x1234);
-	expect(&l, SLAB_WILD_POINTER, (void *)0x1234, false);
-
-	saved = p[60];
-	p[60] = 1;
-	kmem_cache_free(c, p);
-	expect(&l, SLAB_OVERFLOW, p, false);
-	CHECK(saved != 1);
-	kmem_cache_free(c, p);
-	expect(&l, SLAB_DOUBLE_FREE, p, true);
-	q[-1] = 0;
-	kmem_cache_free(c, q);
-	expect(&l, SLAB_UNDERFLOW, q, false);
-	lab_end(&l);
-}
-END_TEST
-
-START_TEST(test_use_after_free)
-{
-	struct lab l;
-	struct kmem_cache_args a = { .name = "uaf", .size = 100, .flags = SLAB_NO_MERGE };
-	struct kmem_cache *c;
-	u8 *p;
-
-	lab_make(&l, _i * 2 + 1);
-	c = kmem_cache_create(&l.s, &a);
-	p = kmem_cache_alloc(c, GFP_KERNEL);
-	CHECK_EQ(p[0], 0x6b);
-	kmem_cache_free(c, p);
-	p[50] = 0;
-	CHECK_EQ(kmem_cache_validate(c), 1);
-	expect(&l, SLAB_USE_AFTER_FREE, p, true);
-	CHECK_EQ(kmem_cache_validate(c), 0);
-	p[99] = 0;
-	CHECK(kmem_cache_alloc(c, GFP_KERNEL) == p);
-	expect(&l, SLAB_USE_AFTER_FREE, p, true);
-	kmem_cache_free(c, p);
-	lab_end(&l);
-}
-END_TEST
-
-/* Without debug flags too: what kfree() can see by the page alone. */
-START_TEST(test_kfree_misuse)
-{
-	struct lab l;
-	u8 *p;
-
-	lab_make(&l, _i * 2);
-	kfree(&l.s, (void *)0xdead000000000000UL);
-	expect(&l, SLAB_WILD_POINTER, NULL, false);
-	kfree(&l.s, l.w.arena);
-	expect(&l, SLAB_WILD_POINTER, NULL, false);
-	p = kmalloc(&l.s, 100000, GFP_KERNEL);
-	kfree(&l.s, p + 4096);
-	expect(&l, SLAB_WILD_POINTER, NULL, false);
-	kfree(&l.s, p);
-	kfree(&l.s, p);
-	expect(&l, SLAB_DOUBLE_FREE, NULL, false);
-	lab_end(&l);
-}
-END_TEST
-
-/* ---- mempool --------------------------------------------------------------------------------------- */
-
-static bool refuse;
-
-static void *pool_get(gfp_t gfp, void *data)
-{
-	return refuse ? NULL : mempool_alloc_slab(gfp, data);
-}
-
-static void *waited_for;
-static struct mempool *waiting_pool;
-
-static void give_back(void *arg)
-{
-	(void)arg;
-	mempool_free(waiting_pool, waited_for);
-}
-
-START_TEST(test_mempool)
-{
-	struct lab l;
-	struct kmem_cache_args a = { .name = "pool", .size = 128 };
-	struct kmem_cache *c;
-	struct mempool pool;
-	void *p[4];
-
-	lab_make(&l, 0);
-	c = kmem_cache_create(&l.s, &a);
-	refuse = true;
-	CHECK_EQ(mempool_init(&pool, 3, pool_get, mempool_free_slab, c), -ENOMEM);
-	refuse = false;
-	CHECK_EQ(mempool_init(&pool, 3, pool_get, mempool_free_slab, c), 0);
-	p[3] = mempool_alloc(&pool, GFP_ATOMIC);
-	refuse = true;
-	for (unsigned i = 0; i < 3; i++)
-		CHECK((p[i] = mempool_alloc(&pool, GFP_ATOMIC)) != NULL);
-	CHECK(!mempool_alloc(&pool, GFP_ATOMIC));
-	/* One that may sleep waits until somebody frees. */
-	waited_for = p[0];
-	waiting_pool = &pool;
-	env_host_on_relax(give_back, NULL);
-	CHECK(mempool_alloc(&pool, GFP_KERNEL) == waited_for);
-	env_host_on_relax(NULL, NULL);
-	for (unsigned i = 0; i < 4; i++)
-		mempool_free(&pool, p[i]);
-	CHECK_EQ(pool.nr, 3);
-	refuse = false;
-	mempool_exit(&pool);
-	lab_end(&l);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("mm/slab");
@@ -659,10 +440,6 @@ int main(void)
 	tcase_add_loop_test(tc, test_kmalloc, 0, 6);
 	tcase_add_loop_test(tc, test_interrupted_array, 0, 6);
 	tcase_add_loop_test(tc, test_remote_free, 0, 4);
-	tcase_add_loop_test(tc, test_misuse, 0, 3);
-	tcase_add_loop_test(tc, test_use_after_free, 0, 2);
-	tcase_add_loop_test(tc, test_kfree_misuse, 0, 3);
-	tcase_add_test(tc, test_mempool);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

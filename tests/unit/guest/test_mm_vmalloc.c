@@ -197,8 +197,7 @@ START_TEST(test_small_space)
 			vfree(&l.vs, p[i]);
 	}
 	CHECK(!get_vm_area(&l.vs, 16 * PAGE_SIZE, PAGE_SIZE, VM_MAP, 0));
-	free_vm_area(&l.vs,
-		     get_vm_area(&l.vs, 16 * PAGE_SIZE, PAGE_SIZE, VM_MAP | VM_NO_GUARD, 0));
+	free_vm_area(&l.vs, get_vm_area(&l.vs, 16 * PAGE_SIZE, PAGE_SIZE, VM_MAP | VM_NO_GUARD, 0));
 	end(&l);
 }
 END_TEST
@@ -288,9 +287,10 @@ START_TEST(test_random_areas)
 	nr_areas = 0;
 	for (unsigned n = 0; n < 250000; n++) {
 		if (nr_areas < MAX_AREAS && rand_below(&r, 100) < ((n >> 12) & 1 ? 40u : 58u)) {
-			u64 pages = rand_one_in(&r, 20) ? rand_range(&r, 1, 200) :
-							  rand_range(&r, 1, 6);
-			u64 align = rand_one_in(&r, 10) ? PAGE_SIZE << rand_below(&r, 5) : PAGE_SIZE;
+			u64 pages =
+				rand_one_in(&r, 20) ? rand_range(&r, 1, 200) : rand_range(&r, 1, 6);
+			u64 align =
+				rand_one_in(&r, 10) ? PAGE_SIZE << rand_below(&r, 5) : PAGE_SIZE;
 			u64 want = align == PAGE_SIZE ? model_place(pages * PAGE_SIZE, align) : 0;
 			struct vm_struct *vm = get_vm_area(&l.vs, pages * PAGE_SIZE, align,
 							   VM_MAP | VM_NO_GUARD, 0);
@@ -333,8 +333,8 @@ START_TEST(test_random_memory)
 	rand_init(&r, 3);
 	for (unsigned n = 0; n < 40000; n++) {
 		if (nr < 200 && rand_one_in(&r, 2)) {
-			u64 pages = rand_one_in(&r, 50) ? rand_range(&r, 500, 1500) :
-							  rand_range(&r, 1, 20);
+			u64 pages = rand_one_in(&r, 50) ? rand_range(&r, 500, 1500)
+							: rand_range(&r, 1, 20);
 
 			held[nr].p = vmalloc(&l.vs, pages * PAGE_SIZE);
 			if (!held[nr].p)
@@ -372,11 +372,10 @@ START_TEST(test_every_failure)
 	void *p;
 
 	make(&l, 64 * MiB);
-	for_each_zone(&l.w.pg, z)
-		for (unsigned c = 0; c < 2; c++)
-			z->pcp[c].busy = 1;
+	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < 2; c++) z->pcp[c].busy = 1;
 	for (unsigned n = 1; failed; n++) {
-		struct page *pages[3] = { pfn_to_page(&l.w.pg.model, 5), pfn_to_page(&l.w.pg.model, 9),
+		struct page *pages[3] = { pfn_to_page(&l.w.pg.model, 5),
+					  pfn_to_page(&l.w.pg.model, 9),
 					  pfn_to_page(&l.w.pg.model, 7) };
 		void *m, *io;
 
@@ -396,9 +395,7 @@ START_TEST(test_every_failure)
 		CHECK_EQ(l.pt.leaves[1], 0);
 	}
 	CHECK(failures > 900);
-	for_each_zone(&l.w.pg, z)
-		for (unsigned c = 0; c < 2; c++)
-			z->pcp[c].busy = 0;
+	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < 2; c++) z->pcp[c].busy = 0;
 	end(&l);
 }
 END_TEST
@@ -408,10 +405,9 @@ END_TEST
 START_TEST(test_kmap)
 {
 	struct lab l;
-	struct pgalloc_opts o = { .dma_end = 4 * MiB,
-				  .dma32_end = 8 * MiB,
-				  .highmem_start = 32 * MiB,
-				  .nr_cpus = 2 };
+	struct pgalloc_opts o = {
+		.dma_end = 4 * MiB, .dma32_end = 8 * MiB, .highmem_start = 32 * MiB, .nr_cpus = 2
+	};
 	struct kmap km;
 	struct page *high[40], *low;
 	void *a[40], *b;
@@ -440,8 +436,8 @@ START_TEST(test_kmap)
 		a[i] = kmap(&km, high[i]);
 		CHECK(a[i] && kmap(&km, high[i]) == a[i]);
 		CHECK(page_address(&l.w.pg, high[i]) == a[i]);
-		CHECK(behind(&l, a[i]) == (u8 *)l.w.arena +
-						 PFN_PHYS(page_to_pfn(&l.w.pg.model, high[i])));
+		CHECK(behind(&l, a[i]) ==
+		      (u8 *)l.w.arena + PFN_PHYS(page_to_pfn(&l.w.pg.model, high[i])));
 	}
 	CHECK(!kmap(&km, high[KMAP_SLOTS]));
 	flushes = 0;
@@ -461,8 +457,8 @@ START_TEST(test_kmap)
 	env_host_set_cpu(1);
 	a[0] = kmap_local_page(&km, high[0]);
 	a[1] = kmap_local_page(&km, high[1]);
-	CHECK(a[0] != a[1] && behind(&l, a[1]) == (u8 *)l.w.arena +
-						PFN_PHYS(page_to_pfn(&l.w.pg.model, high[1])));
+	CHECK(a[0] != a[1] &&
+	      behind(&l, a[1]) == (u8 *)l.w.arena + PFN_PHYS(page_to_pfn(&l.w.pg.model, high[1])));
 	kunmap_local(&km, a[1]);
 	CHECK(!behind(&l, a[1]));
 	kunmap_local(&km, a[0]);

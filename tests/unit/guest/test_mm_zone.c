@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Zones, nodes, watermarks, per-CPU lists and the memory models, as alloc_pages() sees them. */
+/* Zones, nodes, watermarks and per-CPU lists, as alloc_pages() sees them. */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -57,7 +57,7 @@ START_TEST(test_all_comes_back)
 	}
 	CHECK_EQ(n, managed);
 	CHECK_EQ(nr_free_pages(&w.pg), 0);
-	list_for_each_entry_safe(page, next, &all, lru)
+	list_for_each_entry_safe (page, next, &all, lru)
 		free_pages(&w.pg, page, 0);
 	after = free_state(&w);
 	CHECK(same_state(&before, &after));
@@ -76,7 +76,8 @@ START_TEST(test_watermarks)
 	const gfp_t gfps[] = { GFP_NOWAIT, GFP_ATOMIC | __GFP_NOWARN | __GFP_NOMEMALLOC,
 			       GFP_ATOMIC | __GFP_NOWARN, __GFP_MEMALLOC | __GFP_NOWARN };
 
-	world_make(&w, 64 * MiB, &(struct pgalloc_opts){ .dma32_end = 64 * MiB, .dma_end = 4 * MiB });
+	world_make(&w, 64 * MiB,
+		   &(struct pgalloc_opts){ .dma32_end = 64 * MiB, .dma_end = 4 * MiB });
 	z = zone(&w, 0, ZONE_DMA32);
 	CHECK(z->watermark[WMARK_MIN] > 100);
 	CHECK(z->watermark[WMARK_LOW] > z->watermark[WMARK_MIN]);
@@ -103,7 +104,8 @@ START_TEST(test_lowmem_reserve)
 	struct world w;
 	struct zone *dma;
 
-	world_make(&w, 512 * MiB, &(struct pgalloc_opts){ .dma_end = 8 * MiB, .dma32_end = 16 * MiB });
+	world_make(&w, 512 * MiB,
+		   &(struct pgalloc_opts){ .dma_end = 8 * MiB, .dma32_end = 16 * MiB });
 	dma = zone(&w, 0, ZONE_DMA);
 	CHECK_EQ(dma->lowmem_reserve[ZONE_NORMAL],
 		 (zone(&w, 0, ZONE_DMA32)->managed + zone(&w, 0, ZONE_NORMAL)->managed) / 256);
@@ -214,8 +216,8 @@ START_TEST(test_movable_and_highmem)
 	page = alloc_page(&w.pg, GFP_KERNEL | __GFP_MOVABLE);
 	CHECK_EQ(page_zonenum(page), ZONE_NORMAL);
 	CHECK(page_address(&w.pg, page) != NULL);
-	CHECK_EQ((u64)page_address(&w.pg, page) - (u64)w.arena,
-		 page_to_pfn(&w.pg.model, page) << PAGE_SHIFT);
+	CHECK_EQ((u64)page_address(&w.pg, page) - (u64)w.arena, page_to_pfn(&w.pg.model, page)
+									<< PAGE_SHIFT);
 	world_check(&w);
 	world_end(&w);
 }
@@ -295,16 +297,30 @@ END_TEST
 START_TEST(test_hot_and_cold)
 {
 	struct world w;
-	struct page *a, *b;
+	struct page *p[64];
+	u32 limit;
 
 	world_make(&w, 512 * MiB, &small_zones);
-	a = alloc_page(&w.pg, GFP_KERNEL);
-	b = alloc_page(&w.pg, GFP_KERNEL);
-	free_pages(&w.pg, b, 0);
-	free_pages(&w.pg, a, 0);
-	CHECK(alloc_page(&w.pg, GFP_KERNEL | __GFP_COLD) != a);
-	CHECK(alloc_page(&w.pg, GFP_KERNEL) == a);
-	CHECK(alloc_page(&w.pg, GFP_KERNEL) == b);
+	limit = w.pg.cpu[0]->pref[0]->list[0].limit;
+	CHECK(limit > 3 && limit + 2 <= 64 * 4);
+	w.pg.cpu[0]->pref[0]->list[0].limit = 40;
+	for (unsigned i = 0; i < 42; i++)
+		p[i] = alloc_page(&w.pg, GFP_KERNEL);
+	drain_all_pages(&w.pg);
+	/* The first 40 that are freed have become cold when the last two are. */
+	for (unsigned i = 0; i < 42; i++)
+		free_pages(&w.pg, p[i], 0);
+	CHECK_EQ(pcp_count(w.pg.cpu[0]->pref[0]), 42);
+	CHECK(alloc_page(&w.pg, GFP_KERNEL) == p[41]);
+	CHECK(alloc_page(&w.pg, GFP_KERNEL | __GFP_COLD) == p[39]);
+	CHECK(alloc_page(&w.pg, GFP_KERNEL) == p[40]);
+	/* No hot one is left: the cold ones do. */
+	CHECK(alloc_page(&w.pg, GFP_KERNEL) == p[38]);
+	/* One limit more, and the coldest go back. */
+	free_pages(&w.pg, p[38], 0);
+	free_pages(&w.pg, p[40], 0);
+	CHECK_EQ(pcp_count(w.pg.cpu[0]->pref[0]), 40);
+	world_check(&w);
 	world_end(&w);
 }
 END_TEST
@@ -315,18 +331,18 @@ START_TEST(test_interrupted_list)
 	struct world w;
 	struct per_cpu_pages *pcp;
 	struct page *page;
-	u32 count;
+	u64 count;
 
 	world_make(&w, 64 * MiB, &small_zones);
 	free_pages(&w.pg, alloc_page(&w.pg, GFP_KERNEL), 0);
-	pcp = w.pg.cpu[0].pref[0];
-	count = pcp->count;
+	pcp = w.pg.cpu[0]->pref[0];
+	count = pcp_count(pcp);
 	CHECK(count > 0);
 	pcp->busy = 1;
 	page = alloc_page(&w.pg, GFP_ATOMIC);
 	CHECK(page != NULL);
 	free_pages(&w.pg, page, 0);
-	CHECK_EQ(pcp->count, count);
+	CHECK_EQ(pcp_count(pcp), count);
 	pcp->busy = 0;
 	world_check(&w);
 	world_end(&w);
@@ -339,7 +355,8 @@ START_TEST(test_highatomic)
 	struct zone *z;
 	struct page *page;
 
-	world_make(&w, 32 * MiB, &(struct pgalloc_opts){ .dma_end = 4 * MiB, .dma32_end = 8 * MiB });
+	world_make(&w, 32 * MiB,
+		   &(struct pgalloc_opts){ .dma_end = 4 * MiB, .dma32_end = 8 * MiB });
 	z = zone(&w, 0, ZONE_NORMAL);
 	while (alloc_page(&w.pg, GFP_NOWAIT))
 		;
@@ -428,165 +445,6 @@ START_TEST(test_deferred)
 }
 END_TEST
 
-/* ---- the memory models ------------------------------------------------------------------------------ */
-
-static int populate(void *arg, u64 va, u64 size, unsigned nid)
-{
-	(void)nid;
-	(void)va;
-	*(u64 *)arg += size;
-	return 0;
-}
-
-/* RAM with a hole, two nodes of odd sizes, reserved ranges inside. */
-static void odd_world(struct world *w, enum memmodel_type model)
-{
-	static u64 populated;
-	struct pgalloc_opts o = small_zones;
-
-	world_arena(w, 1024 * MiB);
-	memblock_add(&w->mb, 0, 640 << 10, 0);
-	memblock_add(&w->mb, MiB, 100 * MiB + 3 * PAGE_SIZE, 0);
-	memblock_add(&w->mb, 300 * MiB - 5 * PAGE_SIZE, 50 * MiB, 0);
-	memblock_add(&w->mb, 350 * MiB - 5 * PAGE_SIZE, 70 * MiB + 123, 1);
-	memblock_reserve(&w->mb, 0, PAGE_SIZE);
-	memblock_reserve(&w->mb, 20 * MiB + 5, 7 * MiB);
-	o.model = model;
-	o.max_phys = 1024 * MiB;
-	o.vmemmap_base = (u64)mmap(NULL, 32 * MiB, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	o.vmemmap_populate = populate;
-	o.vmemmap_arg = &populated;
-	CHECK_EQ(world_start(w, &o), 0);
-	w->pg.map_alloc.vmemmap_base = o.vmemmap_base;
-}
-
-START_TEST(test_models)
-{
-	struct world w;
-	struct free_state before, after;
-	struct page *held[3000];
-	unsigned orders[3000], n = 0;
-	struct rand r;
-
-	odd_world(&w, (enum memmodel_type)_i);
-	world_check(&w);
-	rand_init(&r, 5);
-	for (pfn_t pfn = 0; pfn < w.pg.max_pfn; pfn++) {
-		const struct page *page;
-
-		if (!pfn_online(&w.pg, pfn) || !pfn_valid(&w.pg.model, pfn))
-			continue;
-		page = pfn_to_page(&w.pg.model, pfn);
-		CHECK_EQ(page_to_pfn(&w.pg.model, page), pfn);
-		if (!memblock_is_memory(&w.mb, pfn << PAGE_SHIFT, PAGE_SIZE))
-			CHECK(PageReserved(page));
-		if (memblock_is_reserved(&w.mb, pfn << PAGE_SHIFT, PAGE_SIZE))
-			CHECK(PageReserved(page));
-	}
-	before = free_state(&w);
-	for (unsigned i = 0; i < 200000; i++) {
-		if (n < 3000 && rand_below(&r, 100) < 52) {
-			orders[n] = rand_one_in(&r, 10) ? (unsigned)rand_below(&r, 11) : 0;
-			held[n] = alloc_pages(&w.pg, rand_one_in(&r, 2) ? GFP_NOWAIT : GFP_NOWAIT |
-						__GFP_MOVABLE, orders[n]);
-			if (held[n]) {
-				pfn_t pfn = page_to_pfn(&w.pg.model, held[n]);
-
-				CHECK(memblock_is_memory(&w.mb, pfn << PAGE_SHIFT,
-							 PAGE_SIZE << orders[n]));
-				CHECK(!memblock_is_reserved(&w.mb, pfn << PAGE_SHIFT,
-							    PAGE_SIZE << orders[n]));
-				n++;
-			}
-		} else if (n) {
-			unsigned k = (unsigned)rand_below(&r, n);
-
-			free_pages(&w.pg, held[k], orders[k]);
-			held[k] = held[--n];
-			orders[k] = orders[n];
-		}
-	}
-	while (n--)
-		free_pages(&w.pg, held[n], orders[n]);
-	after = free_state(&w);
-	CHECK(same_state(&before, &after));
-	world_check(&w);
-	world_end(&w);
-}
-END_TEST
-
-START_TEST(test_hot_add)
-{
-	struct world w;
-	u64 managed, present;
-
-	odd_world(&w, (enum memmodel_type)_i);
-	managed = nr_managed_pages(&w.pg);
-	if (_i < MEMMODEL_SPARSE) {
-		CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_NORMAL, 512 * MiB, 128 * MiB),
-			 -EOPNOTSUPP);
-		world_end(&w);
-		return;
-	}
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_NORMAL, 512 * MiB, MiB), -EINVAL);
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 7, ZONE_NORMAL, 512 * MiB, 128 * MiB), -EINVAL);
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_NORMAL, 1024 * MiB, 128 * MiB), -EINVAL);
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_NORMAL, 256 * MiB, 128 * MiB), -EEXIST);
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_NORMAL, 512 * MiB, 256 * MiB), 0);
-	CHECK_EQ(nr_managed_pages(&w.pg), managed + 65536);
-	world_check(&w);
-	present = zone(&w, 1, ZONE_DEVICE)->present;
-	CHECK_EQ(present, 0);
-	CHECK_EQ(pgalloc_add_memory(&w.pg, 1, ZONE_DEVICE, 768 * MiB, 128 * MiB), 0);
-	CHECK_EQ(nr_managed_pages(&w.pg), managed + 65536);
-	CHECK_EQ(page_zonenum(pfn_to_page(&w.pg.model, 768 * MiB / PAGE_SIZE)), ZONE_DEVICE);
-	/* The new memory is used. */
-	for (unsigned i = 0, high = 0; high < 1000; i++) {
-		struct page *page = alloc_pages(&w.pg, GFP_NOWAIT, 5);
-
-		CHECK(page != NULL);
-		high += page_to_pfn(&w.pg.model, page) >= 512 * MiB / PAGE_SIZE;
-	}
-	world_check(&w);
-	world_end(&w);
-}
-END_TEST
-
-/* Every boot-time allocation fails in turn: an error, never a crash. */
-START_TEST(test_no_memory_at_boot)
-{
-	struct world w;
-	struct pgalloc_opts o = small_zones;
-	struct mm_env env;
-	bool worked = false;
-
-	env_host_log_to_stderr(0);
-	o.model = (enum memmodel_type)_i;
-	for (u64 kb = 8; !worked && kb < 4096; kb += 8) {
-		world_arena(&w, 64 * MiB);
-		memblock_add(&w.mb, 0, 64 * MiB, 0);
-		memblock_reserve(&w.mb, 0, 64 * MiB - (kb << 10));
-		env = world_env(&w);
-		worked = pgalloc_init(&w.pg, &env, &w.mb, &o) == 0;
-		if (worked)
-			world_check(&w);
-		world_end(&w);
-	}
-	CHECK(worked);
-	world_arena(&w, 64 * MiB);
-	memblock_add(&w.mb, 0, 64 * MiB, 0);
-	env = world_env(&w);
-	env_host_fail_after(1);
-	CHECK_EQ(pgalloc_init(&w.pg, &env, &w.mb, &o), -ENOMEM);
-	env_host_fail_after(0);
-	memblock_init(&w.mb);
-	CHECK_EQ(pgalloc_init(&w.pg, &env, &w.mb, &o), -EINVAL);
-	world_end(&w);
-	CHECK_EQ(env_host_live_allocs(), 0);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("mm/zone");
@@ -609,9 +467,6 @@ int main(void)
 	tcase_add_test(tc, test_highatomic);
 	tcase_add_test(tc, test_hooks);
 	tcase_add_test(tc, test_deferred);
-	tcase_add_loop_test(tc, test_models, 0, 4);
-	tcase_add_loop_test(tc, test_hot_add, 0, 4);
-	tcase_add_loop_test(tc, test_no_memory_at_boot, 0, 3);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
