@@ -31,6 +31,18 @@ enum stats_mode { STATS_OFF, STATS_TABLE, STATS_JSON };
 #define CONFIG_MAX_SERIALS 4
 #define CONFIG_MAX_CPUS	   255 /* xAPIC ids 0..254 */
 
+#define CONFIG_MAX_QMP	   4
+
+/* How the outside reaches the running machine; all zero: not at all. */
+struct control_config {
+	/*
+	 * A directory of its own, NAME, below the user's runtime directory, with the socket that the
+	 * verbs use; removed at the end. A name that a live guest has is refused.
+	 */
+	bool registered;
+	const char *qmp[CONFIG_MAX_QMP]; /* more sockets: unix:PATH, or fd:N inherited */
+};
+
 struct machine_config {
 	const char *name; /* "guest" unless given */
 	const char *kvm_path;
@@ -43,12 +55,17 @@ struct machine_config {
 	enum irqchip_mode irqchip;
 	struct mem_config mem;
 	unsigned cpus;
-	const char *serial[CONFIG_MAX_SERIALS]; /* stdio, null, none, pty, file:PATH */
-	unsigned timeout_s;			/* 0: none */
+	const char *serial[CONFIG_MAX_SERIALS];	      /* stdio, null, none, pty, file:PATH */
+	const char *serial_label[CONFIG_MAX_SERIALS]; /* in query-chardev; NULL: "serialN" */
+	unsigned timeout_s;			      /* 0: none */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */
 	bool paused;	      /* the CPUs stand still until the debugger lets them go */
+	bool hold;	      /* as paused, but it is the control plane that lets them go */
+	bool no_reboot;	      /* a reset ends the machine */
+	bool no_shutdown;     /* a power-off or crash leaves it standing, to be reset or quit */
+	struct control_config control;
 };
 
 /* The defaults: 256 MiB, one CPU, para, thp, the first serial port on stdio. */
