@@ -48,8 +48,10 @@ int cmd_run(int argc, char **argv)
 	status = config_finish(&b, &e);
 	if (status)
 		return cmd_fail("run", &e, status == -ENOENT ? EXIT_NO_START : EXIT_BAD_USAGE);
-	if (b.dry_run)
+	if (b.dry_run) {
 		b.cfg.serial[0] = b.nr_serials ? b.cfg.serial[0] : "null";
+		b.cfg.control = (struct control_config){ 0 };
+	}
 	if (machine_create(&b.cfg, &m, &e))
 		return cmd_fail("run", &e, EXIT_NO_START);
 	if (b.dry_run) {
