@@ -229,6 +229,11 @@ void console_hub_bind(struct console_hub *h, struct chardev *cd)
 	h->port = cd;
 }
 
+size_t console_hub_recent(const struct console_hub *h)
+{
+	return MIN((size_t)h->total, (size_t)CONSOLE_HISTORY);
+}
+
 bool console_hub_full(const struct console_hub *h)
 {
 	return h->nr >= CONSOLE_MAX_WATCHERS;

@@ -27,6 +27,8 @@ void console_hub_destroy(struct console_hub *h, int ms); /* NULL is fine */
 void console_hub_hook(struct console_hub *h, struct chardev_config *cfg);
 void console_hub_bind(struct console_hub *h, struct chardev *cd);
 
+/* Bytes of output that are kept for whoever attaches. */
+size_t console_hub_recent(const struct console_hub *h);
 bool console_hub_full(const struct console_hub *h);
 
 /* Takes over a connected, non-blocking stream; early are its first bytes. */

@@ -28,16 +28,20 @@ static int x_console(struct qmp_call *call)
 	if (console_hub_full(hub))
 		return qmp_fail(call, QMP_GENERIC, "serial port %ld has %d watchers already",
 				(long)port, CONSOLE_MAX_WATCHERS);
+	call->ret = json_pack("{s:i}", "recent", (int)console_hub_recent(hub));
 	qmp_take_over(call, attach, hub);
 	return 0;
 }
 
 static const struct qmp_member console_args[] = { { "port", "int", true }, { 0 } };
 
+static const struct qmp_member console_members[] = { { "recent", "int", false }, { 0 } };
+
 static const struct qmp_table console_table = {
 	.commands =
 		(const struct qmp_command[]){
-			{ "x-console", console_args, NULL, x_console, QMP_MACHINE }, { 0 } },
+			{ "x-console", console_args, "XConsole", x_console, QMP_MACHINE }, { 0 } },
+	.types = (const struct qmp_type[]){ { "XConsole", console_members, NULL }, { 0 } },
 };
 
 static int listen_registered(struct machine *m, struct error *e)
@@ -54,7 +58,7 @@ static int listen_registered(struct machine *m, struct error *e)
 	}
 	if (!err)
 		return 0;
-	if (!cfg->any_name)
+	if (!cfg->any_name || cfg->required)
 		return error_set(e, err, "%s", why.text);
 	/* Nobody asked for it: the guest runs without. */
 	fprintf(stderr, "parallax: %s; `parallax ps` will not see this guest\n", why.text);

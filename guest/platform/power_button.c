@@ -34,8 +34,8 @@ void power_button_init(void)
 		return;
 	}
 	irq_set_handler(vector, "ACPI", handle_sci, NULL, IRQ_ACK_LAPIC);
-	outw(port + ACPI_PM1_STS, ACPI_PM1_PWRBTN);
-	outw(port + ACPI_PM1_EN, ACPI_PM1_PWRBTN);
 	ioapic_route_edge(boot_info.sci_gsi, vector, lapic_id());
+	/* Last: a press during the boot is still in the status, and becomes an edge now. */
+	outw(port + ACPI_PM1_EN, ACPI_PM1_PWRBTN);
 	pr_info("  ACPI power button, by interrupt %u\n", boot_info.sci_gsi);
 }

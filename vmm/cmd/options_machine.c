@@ -207,6 +207,14 @@ static int set_qmp(void *ctx, const char *v, struct error *e)
 	return qmp_address_check(v, e);
 }
 
+static int set_detach(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	((struct config_builder *)ctx)->detach = true;
+	return 0;
+}
+
 static int set_no_reboot(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -254,6 +262,7 @@ static const struct option_def defs[] = {
 	{ "timeout", 0, "SECONDS", "end the guest after that time, with status 124", set_timeout },
 	{ "stats", 0, "[=json]", "print exits by reason, port and address at the end", set_stats },
 	{ "name", 'n', "NAME", "a name for the guest", set_name },
+	{ "detach", 'd', NULL, "go to the background once the guest runs", set_detach },
 	{ "qmp", 0, "WHERE", "one more control socket: unix:PATH or fd:N; none: not any", set_qmp },
 	{ "no-reboot", 0, NULL, "a reset ends the guest instead of booting it again",
 	  set_no_reboot },
