@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, hostile, refusals
 from harness import fuzz, proc, tree, unit
@@ -32,6 +33,8 @@ SUITES = (
     ("console", console),
     ("hostile", hostile),
     ("gdb", debugging),
+    ("control", lifecycle),
+    ("clients", hostile_clients),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )
