@@ -73,19 +73,21 @@ static void reap(struct console_hub *h)
 
 /* --- to the watchers ----------------------------------------------------------------------------- */
 
-/* One that fell behind goes on with what there is. */
-static void catch_up(struct watcher *w)
+/* One that fell behind is told, and goes on with what there is. False: there is no room to tell it. */
+static bool catch_up(struct watcher *w)
 {
 	u64 oldest = w->hub->total > CONSOLE_HISTORY ? w->hub->total - CONSOLE_HISTORY : 0;
 	char text[64];
 	int n;
 
 	if (w->seen >= oldest)
-		return;
+		return true;
 	n = snprintf(text, sizeof(text), "\r\n[%lu bytes were not read in time]\r\n",
 		     oldest - w->seen);
+	if (send(w->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return false;
 	w->seen = oldest;
-	(void)!send(w->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return true;
 }
 
 /* False when it takes no more for now, or is gone. */
@@ -98,7 +100,8 @@ static bool show(struct watcher *w)
 		size_t n;
 		ssize_t sent;
 
-		catch_up(w);
+		if (!catch_up(w))
+			return false;
 		at = (u32)w->seen & RING_MASK;
 		n = MIN((size_t)(h->total - w->seen), (size_t)(CONSOLE_HISTORY - at));
 		sent = send(w->fd, h->ring + at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
