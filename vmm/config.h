@@ -55,6 +55,8 @@ struct machine_config {
 	enum irqchip_mode irqchip;
 	struct mem_config mem;
 	unsigned cpus;
+	unsigned cores; /* of a socket; 0: all CPUs are in one. Several sockets: a power of two */
+	bool no_acpi;	/* no ACPI tables */
 	const char *serial[CONFIG_MAX_SERIALS];	      /* stdio, null, none, pty, file:PATH */
 	const char *serial_label[CONFIG_MAX_SERIALS]; /* in query-chardev; NULL: "serialN" */
 	unsigned timeout_s;			      /* 0: none */

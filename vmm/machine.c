@@ -172,7 +172,7 @@ static int create_vcpus(struct machine *m, struct error *e)
 {
 	struct cpuid_request req = {
 		.virt = m->cfg->virt,
-		.cpus = m->cfg->cpus,
+		.cpus = m->cfg->cores ? m->cfg->cores : m->cfg->cpus,
 		.quirks = &m->quirks,
 		.lapic_khz = KVM_LAPIC_KHZ,
 		.tsc_deadline = kvm_check(m->kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
@@ -277,7 +277,7 @@ static int load_images(struct machine *m, struct error *e)
 		bm.initrd_size = m->initrd.size;
 	}
 	err = boot_fdt_build(&bm, &m->fdt, &m->fdt_size, e);
-	if (!err)
+	if (!err && !cfg->no_acpi)
 		err = boot_acpi_build(&bm, m->mem, &m->rsdp, e);
 	if (!err && cfg->dump_dtb)
 		err = write_dtb(m, e);

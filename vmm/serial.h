@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* serial.h - what stands at the host end of a serial port: --serial stdio|null|none|pty|file:PATH. */
+/*
+ * serial.h - what stands at the host end of a serial port: --serial stdio|null|none|pty|file:PATH,
+ * append:PATH, and fd:N for front ends that inherited an open file (it is closed in the end).
+ */
 #ifndef VMM_SERIAL_H
 #define VMM_SERIAL_H
 
