@@ -18,6 +18,7 @@ static const struct verb {
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
 	{ "simulate", cmd_simulate,
 	  "the tiny kernel's scheduler in virtual time: a scenario in, tables out" },
+	{ "qemu", cmd_qemu, "a guest from a QEMU command line, as libvirt writes it" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to do about the rest" },
 };
 
@@ -32,8 +33,10 @@ static void usage(FILE *out)
 
 int main(int argc, char **argv)
 {
-	const char *names[ARRAY_SIZE(verbs)], *near;
+	const char *names[ARRAY_SIZE(verbs)], *near, *self = strrchr(argv[0], '/');
 
+	if (!strcmp(self ? self + 1 : argv[0], "parallax-qemu"))
+		return cmd_qemu(argc, argv);
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_BAD_USAGE;

@@ -4,6 +4,7 @@
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         demo=switch            the default
+ *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
@@ -43,6 +44,8 @@ int init_main(void *unused)
 		for (;;)
 			halt();
 	}
+	if (boot_option("prompt"))
+		prompt_run();
 	v = option_value("selftest", buf, sizeof(buf));
 	if (v)
 		machine_exit(selftest_run(v) ? 0 : 1);

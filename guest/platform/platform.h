@@ -54,4 +54,7 @@ void platform_lapic_tick_start(u64 lapic_hz, unsigned hz);
 struct console;
 const struct console *uart16550_console_init(void);
 
+/* A byte that came in at the serial console, or -1 when there is none. Any context. */
+int uart16550_console_getc(void);
+
 #endif

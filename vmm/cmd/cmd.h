@@ -14,6 +14,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_contrast(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
+int cmd_qemu(int argc, char **argv);
 
 /* Prints "parallax VERB: text" on stderr and returns status. */
 int cmd_fail(const char *verb, const struct error *e, int status);
