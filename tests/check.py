@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from gdb import debugging
 from guest import boots, console, hostile, refusals
+from libvirt import domains
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
@@ -32,6 +33,7 @@ SUITES = (
     ("console", console),
     ("hostile", hostile),
     ("gdb", debugging),
+    ("libvirt", domains),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )

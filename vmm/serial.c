@@ -13,9 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/serial_socket.h"
+
 #define FILE_PREFIX   "file:"
 #define APPEND_PREFIX "append:"
 #define FD_PREFIX     "fd:"
+#define LISTEN_PREFIX "listen:"
 
 int serial_check(const char *spec, struct error *e)
 {
@@ -100,8 +103,19 @@ int serial_open(struct serial_backend *s, const char *spec, struct error *e)
 		return open_file(s, spec, spec + strlen(APPEND_PREFIX), O_APPEND, e);
 	} else if (!strncmp(spec, FD_PREFIX, strlen(FD_PREFIX))) {
 		return adopt_fd(s, spec, atoi(spec + strlen(FD_PREFIX)), e);
+	} else if (!strncmp(spec, LISTEN_PREFIX, strlen(LISTEN_PREFIX))) {
+		int err = serial_socket_open(atoi(spec + strlen(LISTEN_PREFIX)), &s->socket,
+					     &s->in_fd, e);
+
+		s->out_fd = s->in_fd;
+		return err;
 	}
 	return 0;
+}
+
+int serial_start(struct serial_backend *s, struct loop *loop)
+{
+	return s->socket ? serial_socket_start(s->socket, loop) : 0;
 }
 
 void serial_drain(const struct serial_backend *s)
@@ -109,6 +123,8 @@ void serial_drain(const struct serial_backend *s)
 	const struct timespec step = { .tv_nsec = 5000000 };
 	int unread = 0, before = 0;
 
+	if (s->socket)
+		serial_socket_drain(s->socket, SERIAL_DRAIN_MS);
 	if (s->slave_fd < 0)
 		return;
 	for (int idle_ms = 0; idle_ms < SERIAL_DRAIN_MS; idle_ms += 5) {
@@ -130,6 +146,8 @@ void serial_close(struct serial_backend *s)
 		close(s->slave_fd);
 	if (s->owned && s->out_fd >= 0)
 		close(s->out_fd);
+	serial_socket_close(s->socket);
+	s->socket = NULL;
 	s->owned = false;
 	s->in_fd = s->out_fd = s->slave_fd = -1;
 }

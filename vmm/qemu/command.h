@@ -69,7 +69,7 @@ struct qemu_command {
 	struct machine_config cfg;
 	struct text_pool pool;
 
-	const char *machine, *irqchip, *cpu;
+	const char *machine, *irqchip;
 	const char *name, *process, *uuid, *pidfile;
 	const char *qmp, *monitor, *serial, *gdb; /* as given; NULL: not */
 	const char *memory_backend;
@@ -137,6 +137,9 @@ int qemu_take_device(struct qemu_command *c, const char *value, struct error *e)
 int qemu_take_object(struct qemu_command *c, const char *value, struct error *e);
 int qemu_take_blockdev(struct qemu_command *c, const char *value, struct error *e);
 int qemu_take_netdev(struct qemu_command *c, const char *value, struct error *e);
+
+/* cpu.c */
+int qemu_take_cpu(struct qemu_command *c, const char *value, struct error *e);
 
 /* The kinds of "-device" and so on, for help and docs; NULL for any other option. */
 const struct qemu_kind *qemu_kinds(const char *option, size_t *n);

@@ -268,7 +268,7 @@ const struct qemu_option qemu_options[] = {
 	SETTINGS("M", "NAME", "-machine", "type", machine_keys),
 	SETTINGS("accel", "kvm", "", "accel", accel_keys),
 	ALWAYS("enable-kvm", "-accel kvm"),
-	PLAIN("cpu", "MODEL", "host, with features taken away (host,vmx=off)", cpu),
+	CALL("cpu", "MODEL", "host, with features taken away (host,vmx=off)", qemu_take_cpu),
 	SETTINGS("m", "SIZE", "memory; MiB without a suffix", "size", memory_keys),
 	SETTINGS("overcommit", "WORDS", "mem-lock=on locks memory", NULL, overcommit_keys),
 	SETTINGS("smp", "N", "CPUs; sockets= and cores= arrange them", "cpus", smp_keys),

@@ -170,15 +170,13 @@ static const char *serial_words(struct qemu_command *c, const struct qemu_charde
 	    !strcmp(d->backend, "stdio"))
 		return d->backend;
 	if (!strcmp(d->backend, "socket")) {
-		if (!d->server || d->wait || (d->fd < 0) == !d->path) {
+		if (!d->server || d->wait || d->fd < 0 || d->path) {
 			error_set(e, -EINVAL,
-				  "-chardev socket: a serial port takes fd= or path=, with "
-				  "server=on,wait=off");
+				  "-chardev socket: a serial port takes fd=N,server=on,wait=off, "
+				  "a socket that listens already");
 			return NULL;
 		}
-		if (d->path)
-			return keep_format(&c->pool, "unix:%s", d->path);
-		return keep_format(&c->pool, "unix-fd:%ld", d->fd);
+		return keep_format(&c->pool, "listen:%d", (int)MIN(d->fd, (s64)INT32_MAX));
 	}
 	if (!d->path) {
 		error_set(e, -EINVAL, "-chardev file: it needs a path");

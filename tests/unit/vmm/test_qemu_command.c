@@ -155,10 +155,7 @@ static const char *const ports[][2] = {
 	{ "-add-fd set=3,fd=27,opaque=o -chardev file,id=n,path=/dev/fdset/3,append=on "
 	  "-device isa-serial,chardev=n,index=0",
 	  "fd:27" },
-	{ "-chardev socket,id=n,fd=9,server=on,wait=off -device isa-serial,chardev=n",
-	  "unix-fd:9" },
-	{ "-chardev socket,id=n,path=/x,server=on,wait=off -device isa-serial,chardev=n",
-	  "unix:/x" },
+	{ "-chardev socket,id=n,fd=9,server=on,wait=off -device isa-serial,chardev=n", "listen:9" },
 };
 
 START_TEST(first_ports)
@@ -225,6 +222,26 @@ START_TEST(machines)
 }
 END_TEST
 
+START_TEST(cpu_features)
+{
+	struct line *l = good("-kernel k -cpu host,vmx=off,+avx2,-svm,migratable=on,kvmclock");
+	const struct machine_config *cfg = &l->c.cfg;
+
+	ck_assert_uint_eq(cfg->nr_cpu_wishes, 5);
+	ck_assert_str_eq(cfg->cpu_wish[0].feature, "vmx");
+	ck_assert(!cfg->cpu_wish[0].on);
+	ck_assert_str_eq(cfg->cpu_wish[1].feature, "avx2");
+	ck_assert(cfg->cpu_wish[1].on);
+	ck_assert_str_eq(cfg->cpu_wish[2].feature, "svm");
+	ck_assert(!cfg->cpu_wish[2].on);
+	ck_assert_str_eq(cfg->cpu_wish[3].feature, "invtsc"); /* what migratable=on means */
+	ck_assert(!cfg->cpu_wish[3].on);
+	ck_assert_str_eq(cfg->cpu_wish[4].feature, "kvmclock");
+	ck_assert(cfg->cpu_wish[4].on);
+	done(l);
+}
+END_TEST
+
 /* What is given after "-kernel k", and the words that the refusal must have. */
 static const char *const refusals[][2] = {
 	/* the words themselves */
@@ -277,6 +294,10 @@ static const char *const refusals[][2] = {
 	{ "-m 1x", "size=1x is no size" },
 	{ "-m 128,maxmem=1G,slots=2", "not supported; memory cannot be plugged in" },
 	{ "-m 1K", "" },
+	{ "-cpu qemu64", "-cpu qemu64: not supported, only host" },
+	{ "-cpu host,frob=on", "frob: not a CPU feature" },
+	{ "-cpu host,+avx22", "did you mean avx2?" },
+	{ "-cpu host,phys-bits=40", "phys-bits=40 is not supported" },
 	{ "-overcommit cpu-pm=on", "cpu-pm=on is not supported" },
 	{ "-object memory-backend-ram,id=a,size=128M", "nothing refers to it" },
 	{ "-machine microvm,memory-backend=a -object memory-backend-ram,id=a,size=1G",
@@ -307,6 +328,8 @@ static const char *const refusals[][2] = {
 	{ "-chardev file,id=a -device isa-serial,chardev=a", "needs a path" },
 	{ "-chardev file,id=a,path=/dev/fdset/1 -device isa-serial,chardev=a", "no -add-fd set=1" },
 	{ "-chardev socket,id=a,path=/x -device isa-serial,chardev=a", "server=on,wait=off" },
+	{ "-chardev socket,id=a,path=/x,server=on,wait=off -device isa-serial,chardev=a",
+	  "a socket that listens already" },
 	{ "-add-fd set=1", "set and fd are both needed" },
 	{ "-serial tcp::1", "-serial tcp::1: not supported" },
 	{ "-serial chardev:x", "no such -chardev" },
@@ -401,6 +424,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, topologies, 0, ARRAY_SIZE(smps));
 	tcase_add_test(t, memory_backends);
 	tcase_add_test(t, machines);
+	tcase_add_test(t, cpu_features);
 	tcase_add_loop_test(t, refused, 0, ARRAY_SIZE(refusals));
 	tcase_add_test(t, no_kernel);
 	tcase_add_test(t, too_many);
