@@ -11,6 +11,7 @@
 
 #include "vmm/machine_control.h"
 
+#define MAX_DISKS    16
 #define NO_MIGRATION "a guest of Parallax can be neither migrated nor saved; shut it down instead"
 
 static const struct qemu_command *command_of(const struct qmp_call *call)
@@ -157,6 +158,22 @@ static int qom_list(struct qmp_call *call)
 	return qmp_fail(call, QMP_DEVICE_NOT_FOUND, "Device '%.100s' not found", path);
 }
 
+static int query_named_block_nodes(struct qmp_call *call)
+{
+	struct machine_disk disk[MAX_DISKS];
+	size_t n = call->machine ? machine_disks(call->machine, disk, ARRAY_SIZE(disk)) : 0;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(disk)); i++)
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s, s:I}}", "node-name",
+					disk[i].node ? disk[i].node : disk[i].id, "drv",
+					disk[i].format, "ro", disk[i].read_only, "file",
+					disk[i].path, "image", "filename", disk[i].path, "format",
+					disk[i].format, "virtual-size", (json_int_t)disk[i].size));
+	return give(call, list);
+}
+
 static int query_name(struct qmp_call *call)
 {
 	const char *name = command_of(call)->name;
@@ -228,6 +245,7 @@ static const struct qmp_command commands[] = {
 	{ "qom-list", path_arg, "[any]", qom_list, 0 },
 	{ "query-name", NULL, "any", query_name, 0 },
 	{ "query-uuid", NULL, "any", query_uuid, 0 },
+	{ "query-named-block-nodes", NULL, "[any]", query_named_block_nodes, QMP_FREE_FORM },
 	{ "query-jobs", NULL, "[any]", give_nothing, 0 },
 	{ "query-iothreads", NULL, "[any]", give_nothing, QMP_HIDDEN },
 	{ "migrate", NULL, NULL, migrate, QMP_FREE_FORM | QMP_HIDDEN },
