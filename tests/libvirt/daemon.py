@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -37,6 +38,32 @@ auth_unix_rw = "none"
 """
 
 
+EMULATORS = ("parallax-qemu", "qemu-system-x86")  # as the kernel cuts the names
+
+
+class Reaper(threading.Thread):
+    """Guests are nobody's children, and so become check.py's, which adopts orphans. libvirt waits for their
+    process ids to be free, which a zombie's is not."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.done = threading.Event()
+
+    def run(self):
+        while not self.done.wait(0.02):
+            for task in os.listdir("/proc/self/task"):
+                with contextlib.suppress(OSError):
+                    for pid in Path(f"/proc/self/task/{task}/children").read_text().split():
+                        self.reap(int(pid))
+
+    @staticmethod
+    def reap(pid):
+        with contextlib.suppress(OSError):
+            head, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")
+            if rest.startswith("Z") and head.partition("(")[2] in EMULATORS:
+                os.waitpid(pid, os.WNOHANG)
+
+
 class Done:
     def __init__(self, argv, status, out, err):
         self.argv, self.status, self.out, self.err = argv, status, out, err
@@ -49,6 +76,8 @@ class Daemon:
         self.ctx = ctx
         self.root = Path(tempfile.mkdtemp(prefix="plx-", dir="/tmp"))  # socket paths are short
         self.process = None
+        self.reaper = Reaper()
+        self.reaper.start()
         self.as_root = os.geteuid() == 0
         for name in ("run", "cfg/libvirt", "cache", "data", "home", "bin"):
             (self.root / name).mkdir(parents=True)
@@ -143,6 +172,7 @@ class Daemon:
         for pid in self.guests():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.reaper.done.set()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def __enter__(self):

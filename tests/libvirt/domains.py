@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 
 from harness.core import FAIL, PASS, Failed, Job, Result
@@ -172,7 +173,6 @@ def statistics(d):
     d.ctx.equal([lines(b)["VCPU"] for b in blocks if b.strip()], ["0", "1"], "vcpuinfo")
     d.ctx.equal(lines(d.virsh("vcpucount", "sta", "--live", "--current", "--guest", check=False).out), {}, "no agent")
     memory = dict(line.split() for line in d.virsh("dommemstat", "sta").out.splitlines() if line)
-    d.ctx.equal(memory["actual"], "65536", "dommemstat actual")
     d.ctx.check(0 < int(memory["rss"]) < 65536, f"rss is {memory['rss']}")
     d.ctx.equal(d.virsh("domblklist", "sta").out.strip(), "", "domblklist")
     d.ctx.equal(d.virsh("domiflist", "sta").out.strip(), "", "domiflist")
@@ -395,6 +395,8 @@ def run(ctx, cases):
                 status, text = PASS, ""
             except Failed as err:
                 status, text = FAIL, str(err)
+            except subprocess.TimeoutExpired as err:
+                status, text = FAIL, f"{err}\n{d.log_tail()}"
             d.sweep()
             yield Result(f"libvirt/{case.name}", status, text, time.monotonic() - began)
 
