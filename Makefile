@@ -44,7 +44,7 @@ devices_DEPS := devices mm base
 boot_DEPS    := boot devices mm base
 vmm_DEPS     := vmm boot devices mm base
 guest_DEPS   := guest
-# libfdt is small: loading it as a shared library costs more than what is used of it.
+# libfdt and jansson are small: loading them as shared libraries costs more than what is used of them.
 HOST_LIBS    := -l:libfdt.a -l:libjansson.a -lpthread
 TEST_LIBS    := -lcheck -lsubunit -lm -lrt
 

@@ -51,8 +51,9 @@ int config_check(const struct machine_config *cfg, struct error *e)
 		return error_set(e, -EINVAL,
 				 "--serial stdio: given %d times, but there is one terminal",
 				 stdio_users);
-	if (cfg->paused && !cfg->gdb)
-		return error_set(e, -EINVAL,
-				 "--paused: nothing could let the guest go; add --gdb PORT");
+	if (cfg->hold && !cfg->control.registered && !cfg->control.qmp[0])
+		return error_set(
+			e, -EINVAL,
+			"--paused: nothing could let the guest go; add --gdb PORT or --qmp");
 	return mem_config_check(&cfg->mem, e);
 }

@@ -42,6 +42,8 @@ struct control_config {
 	 * verbs use; removed at the end. A name that a live guest has is refused.
 	 */
 	bool registered;
+	bool required; /* otherwise, and with any_name, the guest runs without when it cannot be had */
+	bool any_name; /* the name was not chosen: a number is added when it is taken */
 	const char *qmp[CONFIG_MAX_QMP]; /* more sockets: unix:PATH, or fd:N inherited */
 };
 

@@ -97,6 +97,9 @@ int machine_inject_nmi(struct machine *m, struct error *e);
 
 /* --- what may be seen ---------------------------------------------------------------------------- */
 
+/* The name it is known by: config.name, or that with a number when it was taken. */
+const char *machine_name(const struct machine *m);
+
 struct machine_config;
 const struct machine_config *machine_config_of(const struct machine *m);
 struct loop *machine_loop(struct machine *m);
@@ -104,6 +107,23 @@ unsigned machine_cpus(const struct machine *m);
 
 /* The vCPU's host thread id; 0 before it started. */
 int machine_cpu_tid(const struct machine *m, unsigned cpu);
+
+/* Registers of a vCPU, for people; it stands still for the moment. "" when there is no such CPU. */
+void machine_cpu_registers(struct machine *m, unsigned cpu, char *buf, size_t size);
+
+/* KVM's statistics of a vCPU, or of the VM (cpu < 0). 0, or -ENOTSUP when this KVM has none. */
+struct kvm_stats_desc;
+int machine_kvm_stats(struct machine *m, int cpu,
+		      void (*fn)(void *arg, const struct kvm_stats_desc *d, u64 value), void *arg);
+
+/* What it has cost so far; counts by KVM exit reason are summed over the vCPUs. */
+struct machine_usage {
+	u64 wall_ns, cpu_user_ns, cpu_sys_ns;
+	u64 rss; /* bytes of this process */
+	u64 serial_bytes;
+	u64 exits[48]; /* by STATS_MAX_REASON of stats.h */
+};
+void machine_usage(struct machine *m, struct machine_usage *u);
 
 /* The host end of a serial port: NULL when the machine has none; "pty:/dev/pts/3", "stdio", ... */
 const char *machine_serial_filename(const struct machine *m, unsigned port, char buf[96]);

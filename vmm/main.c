@@ -14,6 +14,16 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "run", cmd_run, "boot a guest: the tiny kernel, Linux, multiboot or a flat image" },
+	{ "ps", cmd_ps, "list the guests that run" },
+	{ "console", cmd_console, "attach to a running guest's serial port" },
+	{ "stop", cmd_stop, "power a guest off, or end it by force" },
+	{ "pause", cmd_pause, "make a guest's CPUs stand still" },
+	{ "resume", cmd_resume, "let a paused guest go on" },
+	{ "reset", cmd_reset, "reset a guest: it boots again" },
+	{ "stat", cmd_stat, "counters of a running guest" },
+	{ "events", cmd_events, "what happens to a guest, as it happens" },
+	{ "balloon", cmd_balloon, "a guest's memory: show it, or ask for less or more" },
+	{ "qmp", cmd_qmp, "raw control commands (QMP)" },
 	{ "debug", cmd_debug, "boot a guest under gdb, from its first instruction" },
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
 	{ "simulate", cmd_simulate,

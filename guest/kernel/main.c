@@ -160,6 +160,7 @@ static const struct boot_step steps[] = {
 	{ "sched", "there can be more than one thread", boot_sched },
 	{ "tick", "no thread can keep a CPU for itself", boot_tick },
 	{ "smp", "the other CPUs work, too", boot_smp },
+	{ "button", "pressing it powers off in good order", power_button_init },
 };
 
 _Noreturn void kernel_main(u32 start_info)

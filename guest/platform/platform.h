@@ -44,6 +44,9 @@ void platform_detect(void);
 /* Asks for S5 in the way this machine has; returns only if nothing answered. */
 void platform_power_off(void);
 
+/* Listens for the ACPI power button, and asks for S5 when it is pressed. Boot CPU, IRQs on. */
+void power_button_init(void);
+
 /* Makes `vector` the tick's, and gives it its name for people. Boot CPU. */
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack);
 

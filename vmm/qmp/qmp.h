@@ -6,10 +6,11 @@
  * ended by CR LF. Commands come from tables; dispatch, the check of arguments, query-commands and
  * query-qmp-schema are made from the same rows.
  *
- * Everything runs on the loop's thread. A client costs nothing but its own bounded buffers: a line
- * of QMP_MAX_LINE bytes at most, QMP_MAX_DEPTH levels, QMP_MAX_BACKLOG bytes of unread answers,
- * QMP_MAX_CLIENTS clients. Whoever goes beyond is told (an error reply) or closed, and nobody else
- * notices. jansson is first used when the first client connects.
+ * Everything runs on the loop's thread. A client costs nothing but its own bounded buffers: a
+ * command of QMP_MAX_COMMAND bytes at most, QMP_MAX_DEPTH levels, QMP_MAX_BACKLOG bytes of unread
+ * answers (who does not read is not read from), QMP_MAX_CLIENTS clients (one that never said a word
+ * makes room for the next). Whoever goes beyond is told, or closed, and nobody else notices. jansson
+ * is first used when the first client connects.
  */
 #ifndef VMM_QMP_QMP_H
 #define VMM_QMP_QMP_H
@@ -24,9 +25,9 @@ struct machine;
 struct qmp_server;
 struct qmp_session;
 
-#define QMP_MAX_LINE	(1 * MiB)
+#define QMP_MAX_COMMAND (256 * KiB)
 #define QMP_MAX_DEPTH	64
-#define QMP_MAX_BACKLOG (4 * MiB)
+#define QMP_MAX_BACKLOG (1 * MiB)
 #define QMP_MAX_CLIENTS 64
 
 /* --- tables ------------------------------------------------------------------------------------- */
@@ -79,6 +80,14 @@ struct qmp_table {
 	const struct qmp_event_def *events;
 };
 
+enum qmp_error_class {
+	QMP_GENERIC,	       /* GenericError */
+	QMP_COMMAND_NOT_FOUND, /* CommandNotFound */
+	QMP_DEVICE_NOT_ACTIVE, /* DeviceNotActive */
+	QMP_DEVICE_NOT_FOUND,  /* DeviceNotFound */
+	QMP_KVM_MISSING_CAP,   /* KVMMissingCap */
+};
+
 struct qmp_call {
 	struct qmp_server *server;
 	struct qmp_session *session;
@@ -87,14 +96,10 @@ struct qmp_call {
 	const struct qmp_command *command;
 	json_t *args; /* borrowed; an object, never NULL */
 	json_t *ret;
-};
 
-enum qmp_error_class {
-	QMP_GENERIC,	       /* GenericError */
-	QMP_COMMAND_NOT_FOUND, /* CommandNotFound */
-	QMP_DEVICE_NOT_ACTIVE, /* DeviceNotActive */
-	QMP_DEVICE_NOT_FOUND,  /* DeviceNotFound */
-	QMP_KVM_MISSING_CAP,   /* KVMMissingCap */
+	bool failed; /* qmp_fail()'s */
+	enum qmp_error_class class;
+	char desc[512];
 };
 
 /* Sets the error reply; returns -1. The first error stays. */
