@@ -41,11 +41,21 @@ static void usage(FILE *out)
 		"\n`parallax VERB --help` tells more; `parallax run` boots the tiny kernel.\n");
 }
 
+/* Called by one of these names, the program is the verb. A link of the second one, in a path without
+ * QEMU, makes libvirt find an emulator for domains that name none. */
+static bool is_qemu(const char *program)
+{
+	const char *self = strrchr(program, '/');
+
+	self = self ? self + 1 : program;
+	return !strcmp(self, "parallax-qemu") || !strcmp(self, "qemu-system-x86_64");
+}
+
 int main(int argc, char **argv)
 {
-	const char *names[ARRAY_SIZE(verbs)], *near, *self = strrchr(argv[0], '/');
+	const char *names[ARRAY_SIZE(verbs)], *near;
 
-	if (!strcmp(self ? self + 1 : argv[0], "parallax-qemu"))
+	if (argc > 0 && is_qemu(argv[0]))
 		return cmd_qemu(argc, argv);
 	if (argc < 2) {
 		usage(stderr);

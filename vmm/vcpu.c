@@ -3,7 +3,6 @@
 #include "vmm/vcpu.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -285,7 +284,6 @@ static __attribute__((hot)) void *vcpu_main(void *arg)
 int vcpu_start(struct vcpu *v, struct error *e)
 {
 	pthread_attr_t attr;
-	char name[16];
 	int err;
 
 	pthread_attr_init(&attr);
@@ -294,8 +292,6 @@ int vcpu_start(struct vcpu *v, struct error *e)
 	pthread_attr_destroy(&attr);
 	if (err)
 		return error_sys(e, -err, "CPU %u: starting its thread", v->id);
-	snprintf(name, sizeof(name), "CPU %u/KVM", v->id);
-	pthread_setname_np(v->thread, name);
 	v->started = true;
 	return 0;
 }

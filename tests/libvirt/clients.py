@@ -54,14 +54,14 @@ def virt_install(d):
     """Creates a domain and boots it."""
     if not shutil.which("virt-install"):
         raise Failed("virt-install is not installed (package virtinst; `make deps`)")
-    d.run("virt-install", "--name", "inst", "--memory", "64", "--vcpus", "2", "--virt-type", "kvm",
+    d.run("virt-install", "--connect", d.uri, "--name", "inst", "--memory", "64", "--vcpus", "2", "--virt-type", "kvm",
           "--machine", "microvm", "--boot", f"emulator={d.emulator},kernel={d.kernel},kernel_args='quiet prompt'",
           "--osinfo", "detect=off,require=off", "--disk", "none", "--network", "none", "--graphics", "none",
-          "--memballoon", "none", "--controller", "usb,model=none", "--rng", "none", "--noautoconsole",
+          "--memballoon", "none", "--controller", "usb,model=none", "--rng", "none", "--import", "--noautoconsole",
           timeout=120)
     d.ctx.equal(d.state("inst"), "running (booted)", "state")
     with d.console("inst") as c:
-        c.type("\ruptime\r")
+        c.type("uptime\r")
         c.read_until("2 CPUs")
     d.virsh("destroy", "inst")
     d.virsh("undefine", "inst")
@@ -77,7 +77,7 @@ def both_emulators(d):
         d.define(domain(d, "both", emulator=emulator))
         d.virsh("start", "both", timeout=120)
         with d.console("both") as c:
-            c.type("\recho same words\r")
+            c.type("echo same words\r")
             c.read_until("same words")
             c.read_until("same words")
         text = d.virsh("domstats", "both").out
@@ -86,7 +86,7 @@ def both_emulators(d):
         d.ctx.equal(d.state("both"), "paused (user)", f"state under {who}")
         d.virsh("resume", "both")
         d.virsh("destroy", "both")
-    d.virsh("undefine", "both")
+        d.virsh("undefine", "both")
     want = {k for k in shown["qemu"] if k.split(".")[0] in ("state", "cpu", "balloon", "vcpu", "vm")}
     missing = sorted(k for k in want - shown["parallax"] if not k.startswith("dirtyrate"))
     d.ctx.equal(missing, [], "figures that only QEMU's domain has")

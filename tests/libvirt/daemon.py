@@ -24,6 +24,7 @@ from harness.core import Failed
 NOBODY = 65534
 KVM_MAJOR_MINOR = "10 232"
 URI = "qemu:///session"
+PROMPT = "parallax> "
 
 ENTER = """set -e
 mknod -m 666 "$1/kvm" c {numbers}
@@ -86,6 +87,7 @@ class Daemon:
         (self.root / "cfg/libvirt/libvirtd.conf").write_text(LIBVIRTD_CONF.format(root=self.root))
         shutil.copy(ctx.env.parallax, self.root / "bin/parallax")
         (self.root / "bin/parallax-qemu").symlink_to("parallax")
+        (self.root / "bin/qemu-system-x86_64").symlink_to("parallax")  # the default emulator
         shutil.copy(ctx.env.kernel, self.root / "bin/parallax.elf")
         self.emulator = self.root / "bin/parallax-qemu"
         self.kernel = self.root / "bin/parallax.elf"
@@ -109,7 +111,11 @@ class Daemon:
     # ---- the daemon -----------------------------------------------------------------------------------
 
     def start(self):
-        daemon = ["libvirtd", "--timeout", "600", "-p", str(self.root / "run/libvirtd.pid")]
+        # No other emulator in its path, which libvirtd would examine first.
+        env = {**self.env, "PATH": str(self.root / "bin")}
+        program = shutil.which("libvirtd") or "/usr/sbin/libvirtd"
+        daemon = ["env", "-i", *(f"{k}={v}" for k, v in env.items()), program, "--timeout", "600",
+                  "-p", str(self.root / "run/libvirtd.pid")]
         if self.as_root:
             script = ENTER.format(numbers=KVM_MAJOR_MINOR, user=NOBODY)
             daemon = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", str(self.root), *daemon]
@@ -118,8 +124,8 @@ class Daemon:
         with open(self.root / "libvirtd.out", "ab") as out:
             self.process = subprocess.Popen(daemon, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             cwd="/", start_new_session=True)
-        socket = self.root / "run/libvirt/libvirt-sock"
-        self.wait(lambda: socket.exists() and self.virsh("list", check=False).status == 0, "libvirtd to answer")
+        at = self.root / "run/libvirt/libvirt-sock"
+        self.wait(lambda: at.exists() and self.virsh("list", check=False).status == 0, "libvirtd to answer")
         return self
 
     def stop(self):
@@ -132,6 +138,8 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+    uri = URI
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -150,6 +158,11 @@ class Daemon:
             text = (self.root / "libvirtd.log").read_text(errors="replace")
             lines = [re.sub(r"^\S+ \S+ ", "", line)[:300] for line in text.splitlines() if " : " in line]
             return "\n".join(lines[-12:])
+        return ""
+
+    def guest_log(self, name):
+        with contextlib.suppress(OSError):
+            return (self.root / f"cache/libvirt/qemu/log/{name}.log").read_text(errors="replace")[-600:]
         return ""
 
     def guests(self):
@@ -183,15 +196,16 @@ class Daemon:
 
     # ---- its clients -------------------------------------------------------------------------------------
 
-    def run(self, *argv, check=True, timeout=60, stdin=subprocess.DEVNULL):
+    def run(self, *argv, check=True, timeout=60, stdin=subprocess.DEVNULL, quiet=False):
         argv = [str(a) for a in argv]
-        self.ctx.log.append("$ " + " ".join(argv))
+        log = [] if quiet else self.ctx.log
+        log.append("$ " + " ".join(argv))
         p = subprocess.run(self.command(*argv), env=self.env, stdin=stdin, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, timeout=timeout, cwd="/", check=False)
+                           stderr=subprocess.PIPE, timeout=min(timeout, self.ctx.left()), cwd="/", check=False)
         done = Done(argv, p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace"))
         for text in (done.out, done.err):
             if text.strip():
-                self.ctx.log.append(text.rstrip())
+                log.append(text.rstrip())
         if check and done.status:
             raise Failed(f"{' '.join(argv)}: status {done.status}: {done.err.strip()}\n{self.log_tail()}")
         return done
@@ -208,12 +222,13 @@ class Daemon:
 
         def reached():
             nonlocal last
-            last = self.state(name)
-            return last == want
+            last = self.virsh("domstate", "--reason", name, quiet=True).out.strip()
+            return last == want or last.startswith("shut off") and not want.startswith("shut off") or time.sleep(0.1)
         try:
             self.wait(reached, want, timeout)
+            self.ctx.equal(last, want, f"state of {name}")
         except Failed as err:
-            raise Failed(f"{name} is {last!r}, not {want!r}: {err}") from None
+            raise Failed(f"{name} is {last!r}, not {want!r}: {err}\n{self.guest_log(name)}") from None
 
     def define(self, xml):
         path = self.root / "domain.xml"
@@ -272,12 +287,26 @@ class Daemon:
             if not self.alive():
                 self.process = None
                 self.start()
-            for name in self.virsh("list", "--all", "--name", check=False).out.split():
-                self.virsh("destroy", name, check=False)
-                self.virsh("undefine", name, check=False)
+            for name in self.virsh("list", "--name", check=False, quiet=True).out.split():
+                self.virsh("destroy", name, check=False, quiet=True)
+            for name in self.virsh("list", "--all", "--name", check=False, quiet=True).out.split():
+                self.virsh("undefine", name, check=False, quiet=True)
 
-    def console(self, name, *words):
-        return Console(self, "virsh", "-q", "console", name, *words)
+    def console(self, name, prompt=PROMPT):
+        """Connected, and at the guest's prompt if it is to have one. virsh throws away what is typed too early,
+        and does not say when it is ready."""
+        c = Console(self, "virsh", "console", name)
+        c.read_until("Escape character is ^]")
+        end = time.monotonic() + 30
+        while prompt and prompt.encode() not in c.seen:
+            if time.monotonic() > end:
+                raise Failed(f"no {prompt!r} on the console; it shows {c.seen!r}\n{self.guest_log(name)}")
+            c.type("\r")
+            c.look(0.3)
+        if not prompt:
+            c.look(0.3)
+        c.seen = b""
+        return c
 
 
 class Console:
@@ -311,6 +340,15 @@ class Console:
             self.seen += data
         before, _, self.seen = self.seen.partition(want)
         return before.decode(errors="replace")
+
+    def look(self, seconds):
+        """Takes in what comes within that time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and select.select([self.fd], [], [], left)[0]:
+            try:
+                self.seen += os.read(self.fd, 65536)
+            except OSError:
+                return
 
     def type(self, text):
         os.write(self.fd, text.encode())

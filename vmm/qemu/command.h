@@ -72,7 +72,7 @@ struct qemu_command {
 	const char *machine, *irqchip;
 	const char *name, *process, *uuid, *pidfile;
 	const char *qmp, *monitor, *serial, *gdb; /* as given; NULL: not */
-	const char *memory_backend;
+	const char *memory_backend, *driftfix;
 	u64 mem_size;
 	bool acpi, dump_guest_core, mem_lock, nodefaults, nographic, daemonize, timestamps;
 	bool guest_name; /* -msg: each message says whose it is */

@@ -75,7 +75,7 @@ static const struct key_rule nothing_keys[] = { KEY_ONLY("type", "none", NULL) }
 static const struct key_rule rtc_keys[] = {
 	KEY_ONLY("base", "utc", "the clock is the host's; <clock offset='utc'/>"),
 	KEY_ONLY("clock", "host", "the clock is the host's"),
-	KEY_ONLY("driftfix", "none", NULL),
+	KEY_TEXT(qemu_command, "driftfix", driftfix),
 };
 
 static const struct key_rule boot_keys[] = {
@@ -91,6 +91,12 @@ static const struct key_rule message_keys[] = {
 };
 static const struct key_rule sandbox_keys[] = {
 	KEY_ONLY("enable", "off", "it is for QEMU's system calls"),
+};
+
+#define NO_SLEEP "the ACPI tables offer no sleep states"
+static const struct key_rule global_keys[] = {
+	KEY_ONLY("PIIX4_PM.disable_s3", "1", NO_SLEEP),
+	KEY_ONLY("PIIX4_PM.disable_s4", "1", NO_SLEEP),
 };
 
 static const struct key_rule fdset_keys[] = {
@@ -297,6 +303,7 @@ const struct qemu_option qemu_options[] = {
 	SETTINGS("display", "none", "", "type", display_keys),
 	SETTINGS("vga", "none", "", "type", vga_keys),
 	SETTINGS("audiodev", "none", "", "driver", audio_keys),
+	SETTINGS("global", "SETTING", "", NULL, global_keys),
 	SETTINGS("nic", "none", "", "type", nothing_keys),
 	SETTINGS("net", "none", "", "type", nothing_keys),
 	CALL("monitor", "none", "", take_monitor),
@@ -322,7 +329,6 @@ const struct qemu_option qemu_options[] = {
 	REFUSED("spice", "WORDS", "there is no display; use the serial console"),
 	REFUSED("usb", NULL, "there is no USB"),
 	REFUSED("usbdevice", "NAME", "there is no USB"),
-	REFUSED("global", "WORDS", "devices have no such settings"),
 	REFUSED("set", "WORDS", "devices have no such settings"),
 	REFUSED("fw_cfg", "WORDS", "there is no fw_cfg device"),
 	REFUSED("smbios", "WORDS", "there are no SMBIOS tables; leave out <sysinfo>"),

@@ -11,6 +11,8 @@
 
 #include "vmm/machine_control.h"
 
+/* The CPU of -cpu max; libvirt asks it for the properties of -cpu host. */
+#define CPU_TYPE     "max-x86_64-cpu"
 #define MAX_DISKS    16
 #define NO_MIGRATION "a guest of Parallax can be neither migrated nor saved; shut it down instead"
 
@@ -70,6 +72,7 @@ static int qom_list_types(struct qmp_call *call)
 	/* The bus: libvirt lets a disk or a network card have an address on it. */
 	if (has_type("device", "virtio-blk-device"))
 		json_array_append_new(list, named("virtio-mmio"));
+	json_array_append_new(list, named(CPU_TYPE));
 	return give(call, list);
 }
 
@@ -80,6 +83,11 @@ static int device_list_properties(struct qmp_call *call)
 	const struct qemu_kind *k = qemu_kinds("device", &n);
 	json_t *list;
 
+	/* Not to be had as a -device, but -global takes these, which virt-install writes. */
+	if (!strcmp(type, "PIIX4_PM"))
+		return give(call,
+			    json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "disable_s3", "type",
+				      "uint8", "name", "disable_s4", "type", "uint8"));
 	while (n && (k->refuse || strcmp(k->name, type) != 0))
 		k++, n--;
 	if (!n)
@@ -95,7 +103,9 @@ static int device_list_properties(struct qmp_call *call)
 /* libvirt 9.0 does not survive an error here: a type without properties, or no type at all, is []. */
 static int qom_list_properties(struct qmp_call *call)
 {
-	return give_nothing(call);
+	if (strcmp(qmp_arg_str(call, "typename"), CPU_TYPE) != 0)
+		return give_nothing(call);
+	return give(call, json_pack("[{s:s, s:s}]", "name", "migratable", "type", "bool"));
 }
 
 static json_t *machine_info(const char *name, const char *alias)

@@ -337,6 +337,10 @@ int qemu_command_resolve(struct qemu_command *c, struct error *e)
 	if (c->name)
 		c->cfg.name = c->name;
 	c->cfg.no_acpi = !c->acpi;
+	c->cfg.rtc_catch_up = c->driftfix && !strcmp(c->driftfix, "slew");
+	if (c->driftfix && !c->cfg.rtc_catch_up && strcmp(c->driftfix, "none") != 0)
+		return error_set(e, -EINVAL, "-rtc: driftfix=%.60s: only none or slew",
+				 c->driftfix);
 	err = resolve_machine(c, e);
 	if (!err)
 		err = resolve_smp(c, e);

@@ -26,14 +26,14 @@ static void add(struct line *l, const char *word)
 	l->argv[l->argc++] = strdup(word);
 }
 
-/* Words are parted by blanks; `_` stands for a blank inside one. */
+/* Words are parted by blanks; `~` stands for a blank inside one. */
 static void add_words(struct line *l, const char *text)
 {
 	char *copy = strdup(text), *save = NULL;
 
 	for (char *w = strtok_r(copy, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
 		for (char *p = w; *p; p++)
-			if (*p == '_')
+			if (*p == '~')
 				*p = ' ';
 		add(l, w);
 	}
@@ -78,7 +78,7 @@ static struct line *good(const char *text)
 	"-chardev socket,id=charmonitor,fd=25,server=on,wait=off "                                   \
 	"-mon chardev=charmonitor,id=monitor,mode=control "                                          \
 	"-rtc base=utc -no-shutdown -no-acpi -boot strict=on -kernel /p/vmlinuz -initrd /p/initrd "  \
-	"-append console=ttyS0_-quiet -chardev pty,id=charserial0 "                                  \
+	"-append console=ttyS0~-quiet -chardev pty,id=charserial0 "                                  \
 	"-device isa-serial,chardev=charserial0,id=serial0,index=0 "                                 \
 	"-audiodev {\"id\":\"audio1\",\"driver\":\"none\"} -msg timestamp=on"
 
@@ -278,6 +278,7 @@ static const char *const refusals[][2] = {
 	{ "-boot c", "order is not supported" },
 	{ "-boot menu=on", "menu=on is not supported" },
 	{ "-rtc base=localtime", "base=localtime is not supported" },
+	{ "-rtc base=utc,driftfix=fast", "driftfix=fast: only none or slew" },
 	{ "-sandbox on", "enable=on is not supported" },
 	{ "-uuid 12", "not a UUID" },
 	{ "-name guest=", "-name: it is empty" },
@@ -346,7 +347,8 @@ static const char *const refusals[][2] = {
 	{ "-device isa-serial", "which chardev?" },
 	{ "-device isa-debug-exit,iobase=0x501", "iobase=0x501 is not supported" },
 	{ "-drive file=x", "-drive: not supported" },
-	{ "-global x.y=z", "-global: not supported" },
+	{ "-global x.y=z", "x.y=z is not supported" },
+	{ "-global PIIX4_PM.disable_s3=0", "PIIX4_PM.disable_s3=0 is not supported" },
 };
 
 START_TEST(refused)
