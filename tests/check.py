@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, hostile, refusals
 from libvirt import domains
@@ -33,6 +34,8 @@ SUITES = (
     ("console", console),
     ("hostile", hostile),
     ("gdb", debugging),
+    ("control", lifecycle),
+    ("clients", hostile_clients),
     ("libvirt", domains),
     ("testbed", testbed),
     ("fuzz", fuzz),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -64,7 +65,7 @@ bool qmp_socket_is_dead(const char *path)
 
 	if (fd < 0)
 		return false;
-	strncpy(sa.sun_path, path, sizeof(sa.sun_path) - 1);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	dead = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) && errno == ECONNREFUSED;
 	close(fd);
 	return dead;
@@ -75,7 +76,7 @@ static int bind_path(int fd, const char *path)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
 
-	strncpy(sa.sun_path, path, sizeof(sa.sun_path) - 1);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	/* Linux makes the file with the mode of the socket: it is never open to others. */
 	fchmod(fd, 0600);
 	if (!bind(fd, (struct sockaddr *)&sa, sizeof(sa)))
@@ -104,7 +105,7 @@ static int listen_path(struct qmp_listener *l, const char *path, struct error *e
 					   "--qmp unix:%s: in use by somebody, or no socket", path)
 			       : error_sys(e, err, "--qmp unix:%s", path);
 	}
-	strncpy(l->path, path, sizeof(l->path) - 1);
+	snprintf(l->path, sizeof(l->path), "%s", path);
 	l->inode = lstat(path, &st) ? 0 : st.st_ino;
 	return 0;
 }

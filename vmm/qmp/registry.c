@@ -2,13 +2,13 @@
 /* registry.c - see registry.h. */
 #include "vmm/qmp/registry.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,7 +32,7 @@ int registry_check_name(const char *name, struct error *e)
 		return error_set(e, -EINVAL, "--name '%s': a name does not start with '%c'", name,
 				 name[0]);
 	for (const char *p = name; *p; p++)
-		if (*p == '/' || isspace((unsigned char)*p) || iscntrl((unsigned char)*p))
+		if (*p == '/' || (unsigned char)*p <= ' ' || *p == 0x7f)
 			return error_set(e, -EINVAL, "--name '%s': a name has no '/' and no blanks",
 					 name);
 	return 0;
@@ -40,11 +40,17 @@ int registry_check_name(const char *name, struct error *e)
 
 /* --- the runtime directory ------------------------------------------------------------------------ */
 
+/* As the kernel told at exec: geteuid() lies alone on pages of libc that nothing else would touch. */
+static uid_t own_uid(void)
+{
+	return (uid_t)getauxval(AT_EUID);
+}
+
 static bool is_own_dir(const char *path)
 {
 	struct stat st;
 
-	return !lstat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+	return !lstat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == own_uid();
 }
 
 /* Its path. The same for whoever starts a guest and whoever looks for it. */
@@ -54,13 +60,13 @@ static int base_path(char *buf, size_t size, struct error *e)
 	char run[64];
 	int n;
 
-	snprintf(run, sizeof(run), "/run/user/%u", geteuid());
+	snprintf(run, sizeof(run), "/run/user/%u", own_uid());
 	if (xdg && xdg[0] == '/' && is_own_dir(xdg))
 		n = snprintf(buf, size, "%s/parallax", xdg);
 	else if (is_own_dir(run))
 		n = snprintf(buf, size, "%s/parallax", run);
 	else
-		n = snprintf(buf, size, "/tmp/parallax-%u", geteuid());
+		n = snprintf(buf, size, "/tmp/parallax-%u", own_uid());
 	if ((size_t)n >= size)
 		return error_set(e, -ENAMETOOLONG,
 				 "XDG_RUNTIME_DIR=%s is too long for a socket below it", xdg);
@@ -80,7 +86,7 @@ static int base_lock(char *base, size_t size, bool create, struct error *e)
 	fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT && !create ? -ENOENT : error_sys(e, -errno, "%s", base);
-	if (fstat(fd, &st) || st.st_uid != geteuid() || st.st_mode & 077) {
+	if (fstat(fd, &st) || st.st_uid != own_uid() || st.st_mode & 077) {
 		close(fd);
 		return error_set(e, -EPERM,
 				 "%s: has to be your own and closed to others (mode 0700); "
