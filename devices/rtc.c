@@ -3,8 +3,8 @@
  * rtc.c - MC146818A. Rule R1: while the clock runs, the time registers are computed from the wall
  * clock and the offset; while it is halted (B.SET, or the divider in reset) they are bytes of RAM.
  * Rule R2: UF and AF are correct up to second synced_sec, PF up to 32 kHz tick synced_tick.
- * Rule R3: with catch-up, `owed` counts periodic interrupts that came due while the last one waited
- * to be read; each read of register C pays one.
+ * Rule R3: with catch-up, `owed` counts periodic interrupts that came due while one waited; each
+ * read of register C pays one.
  */
 #include "devices/rtc.h"
 
@@ -407,8 +407,6 @@ static struct rtc *to_rtc(struct device *dev)
 /* One of the interrupts that are owed, as an edge of its own. */
 static void pay(struct rtc *r)
 {
-	if (!r->catch_up)
-		return;
 	dev_lock(&r->lock);
 	if (r->s.owed && !(r->s.ram[RTC_REG_C] & RTC_C_PF)) {
 		r->s.owed--;

@@ -61,7 +61,7 @@ struct machine_config {
 	unsigned cpus;
 	unsigned cores; /* of a socket; 0: all CPUs are in one. Several sockets: a power of two */
 	bool rtc_catch_up; /* late RTC interrupts are made up for */
-	bool no_acpi;	/* no ACPI tables */
+	bool no_acpi;	   /* no ACPI tables */
 	struct cpu_wish
 		cpu_wish[CONFIG_MAX_CPU_WISHES]; /* CPU features taken away or insisted on */
 	size_t nr_cpu_wishes;

@@ -9,7 +9,7 @@ from harness.core import Failed
 
 from libvirt.xml import domain
 
-CYCLES = 20
+CYCLES = 100
 
 CYCLE = '''
 import json, os, sys, libvirt

@@ -56,7 +56,7 @@ void qemu_command_help(FILE *out)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		put_kinds(out, kinds[i]);
-	fputs("\nTaken with the one value that holds anyway:\n ", out);
+	fputs("\nTaken, where it says what holds anyway:\n ", out);
 	for (size_t i = 0; i < qemu_nr_options; i++) {
 		char word[32];
 
@@ -65,5 +65,7 @@ void qemu_command_help(FILE *out)
 		snprintf(word, sizeof(word), "-%s", qemu_options[i].name);
 		put_word(out, word, &column);
 	}
-	fputs("\nAnything else is refused by name.  --help, --version: this, the version\n", out);
+	fputs("\nAnything else is refused by name.\n\n"
+	      "  --help                 this text; --version: the version\n",
+	      out);
 }
