@@ -101,6 +101,12 @@ def suspend(d):
         c.read_until("echo later")
         c.read_until("later")
     d.virsh("destroy", "sus")
+    d.virsh("start", "sus", "--paused")
+    d.ctx.equal(d.state("sus").split()[0], "paused", "state")
+    d.virsh("resume", "sus")
+    with d.console("sus"):
+        pass
+    d.virsh("destroy", "sus")
 
 
 def reset(d):
@@ -197,6 +203,14 @@ def power_off(d):
         c.type("poweroff\r")
         d.wait_state("poff", "shut off (shutdown)")
     d.ctx.equal(d.guests(), {}, "processes")
+    started(d, "pagain", off="restart")
+    pid = guest_pid(d, "pagain")
+    with d.console("pagain") as c:
+        c.type("poweroff\r")
+        c.read_until("help lists them")
+    d.ctx.equal(guest_pid(d, "pagain"), pid, "process")
+    d.virsh("destroy", "pagain", "--graceful")
+    d.ctx.equal(d.state("pagain"), "shut off (destroyed)", "state")
 
 
 def guest_reboot(d):
@@ -220,6 +234,11 @@ def crash(d):
         with d.console(name) as c:
             c.type(word + "\r")
             d.wait_state(name, "shut off (crashed)")
+    # No -no-shutdown then: the process ends, and has said why.
+    started(d, "nore", reboot="destroy")
+    with d.console("nore") as c:
+        c.type("panic\r")
+        d.wait_state("nore", "shut off (crashed)")
     started(d, "kept", crash="preserve")
     with d.console("kept") as c:
         c.type("panic\r")
