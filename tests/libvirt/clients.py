@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 
-from harness.core import Failed
+from harness.core import ROOT, Failed
 
 from libvirt.xml import domain
 
@@ -92,4 +92,31 @@ def both_emulators(d):
     d.ctx.equal(missing, [], "figures that only QEMU's domain has")
 
 
-CASES = (("python cycles", python_cycles), ("virt-install", virt_install), ("both emulators", both_emulators))
+def by_hand(d):
+    """Without libvirt: QEMU's words, under both names; a mistake is one line and status 125."""
+    words = ("-m", "64", "-nographic", "-no-reboot", "-kernel", d.kernel, "-append")
+    for program in ((d.ctx.env.parallax, "qemu"), (d.emulator,)):
+        done = d.ctx.run([*program, *words, "quiet exit=3"])
+        d.ctx.equal((done.status, done.err), (3, b""), "status and stderr")
+        done = d.ctx.run([*program, *words, "demo=switch"])
+        d.ctx.equal(done.status, 0, "status")
+        d.ctx.contains(done.out, "Parallax tiny kernel", "context switches")
+        done = d.ctx.run([*program, *words, "loop", "-device", "e1000"])
+        d.ctx.equal(done.status, 125, "status")
+        d.ctx.equal(done.errors, "parallax-qemu: -device e1000: this machine has no such thing\n", "stderr")
+    d.ctx.contains(d.ctx.run([d.emulator, "-version"]).out, "parallax-qemu ")
+
+
+def installed(d):
+    """`make install` puts everything where images/domains/ looks for it."""
+    done = d.ctx.run(["make", "-s", "-C", ROOT, "install", f"B={d.ctx.env.build}", f"DESTDIR={d.ctx.tmp}/at"])
+    d.ctx.equal(done.status, 0, "status")
+    for name in ("bin/parallax-qemu", "lib/parallax/parallax.elf"):
+        path = d.ctx.tmp / "at/usr/local" / name
+        d.ctx.check(path.exists(), f"{path} is not there")
+        d.ctx.contains((ROOT / "images/domains/tiny.xml").read_text(), f">/usr/local/{name}<")
+    done = d.ctx.run([d.ctx.tmp / "at/usr/local/bin/parallax-qemu", "-version"])
+    d.ctx.equal(done.status, 0, "status")
+
+
+CASES = (("by hand", by_hand), ("installed", installed), ("python cycles", python_cycles), ("virt-install", virt_install), ("both emulators", both_emulators))
