@@ -3,6 +3,11 @@
 
 from libvirt.xml import SERIAL, domain
 
+
+def arguments(*words):
+    return "<qemu:commandline>" + "".join(f"<qemu:arg value='{w}'/>" for w in words) + "</qemu:commandline>"
+
+
 REFUSED = (
     # name, what it asks for, what virsh must say
     ("kernel", {"kernel": "/nonexistent"}, "/nonexistent"),
@@ -11,20 +16,20 @@ REFUSED = (
     ("many", {"cpus": 256}, "255"),
     ("threads", {"cpus": 2, "more": "<cpu><topology sockets='1' cores='1' threads='2'/></cpu>"},
      "threads=2 is not supported"),
-    ("huge", {"more": "<memoryBacking><locked/></memoryBacking>", "mib": 64}, None),
     ("clock", {"more": "<clock offset='localtime'/>"}, "base=localtime is not supported"),
     ("tcp", {"serial": "<serial type='tcp'><source mode='bind' host='127.0.0.1' service='4555'/></serial>"},
      "no network service"),
-    ("display", {"devices": "<graphics type='vnc' port='-1'/>"}, None),
-    ("extra", {"devices": "", "more": ""}, None),
+    ("display", {"devices": "<graphics type='vnc' port='-1'/>"}, "No PCI buses"),
+    ("sleep", {"more": "<pm><suspend-to-mem enabled='yes'/></pm>"}, "disable_s3=0 is not supported"),
+    ("words", {"more": arguments("-frobnicate")}, "-frobnicate: unknown option"),
+    ("device", {"more": arguments("-device", "e1000")}, "-device e1000: this machine has no such thing"),
+    ("pci", {"devices": "<interface type='user'><model type='e1000'/></interface>"}, "PCI"),
 )
 
 
 def refused(d):
     """Each with its words; none leaves a process, all leave libvirtd alive."""
     for name, kw, want in REFUSED:
-        if want is None:
-            continue
         done = d.define_or_refuse(domain(d, name, **kw))
         if done.status == 0:
             done = d.virsh("start", name, check=False)

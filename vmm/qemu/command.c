@@ -77,33 +77,41 @@ static void set_defaults(struct qemu_command *c)
 	c->smp = (struct qemu_smp){ -1, -1, -1, -1 };
 }
 
+/* The option at argv[*i], and its value; *i is then the last word of the two. */
+static int take_word(struct qemu_command *c, int argc, char **argv, int *i, struct error *e)
+{
+	const char *word = argv[*i], *name = word, *value = NULL;
+	const struct qemu_option *o;
+
+	if (word[0] != '-' || !word[1])
+		return error_set(e, -EINVAL,
+				 "%.100s: a disk image alone is not taken; see -blockdev", word);
+	name += word[1] == '-' ? 2 : 1;
+	o = find(name);
+	if (!o)
+		return unknown(word, name, e);
+	if (o->arg) {
+		if (*i + 1 == argc)
+			return error_set(e, -EINVAL, "-%s: needs a value (%s)", o->name, o->arg);
+		value = argv[++*i];
+	}
+	return take(c, o, value, e);
+}
+
 int qemu_command_parse(struct qemu_command *c, int argc, char **argv, struct error *e)
 {
+	struct error later;
+	int first = 0;
+
 	set_defaults(c);
 	for (int i = 1; i < argc; i++) {
-		const char *word = argv[i], *name = word, *value = NULL;
-		const struct qemu_option *o;
-		int err;
+		int err = take_word(c, argc, argv, &i, first ? &later : e);
 
-		if (word[0] != '-' || !word[1])
-			return error_set(e, -EINVAL,
-					 "%.100s: a disk image alone is not taken; see -blockdev",
-					 word);
-		name += word[1] == '-' ? 2 : 1;
-		o = find(name);
-		if (!o)
-			return unknown(word, name, e);
-		if (o->arg) {
-			if (i + 1 == argc)
-				return error_set(e, -EINVAL, "-%s: needs a value (%s)", o->name,
-						 o->arg);
-			value = argv[++i];
-		}
-		err = take(c, o, value, e);
-		if (err)
-			return err;
+		/* The rest may still say where the manager waits for an answer. */
+		if (!first)
+			first = err;
 	}
-	return 0;
+	return first;
 }
 
 void qemu_command_free(struct qemu_command *c)

@@ -26,14 +26,12 @@ struct qemu_chardev {
 
 struct qemu_device {
 	const char *driver, *id;
-	const char *chardev, *drive, *netdev, *rng, *mac, *bus, *name, *serial;
-	s64 index, bootindex, nr; /* -1: not said */
-	bool write_cache;
+	const char *chardev, *drive, *netdev, *rng, *mac, *serial;
+	s64 index; /* -1: not said */
 };
 
 struct qemu_object {
 	const char *type, *id;
-	const char *file, *filename; /* secret; rng-random */
 	u64 size;
 	s64 hugetlbsize;
 	bool hugetlb, prealloc;
@@ -41,14 +39,13 @@ struct qemu_object {
 
 struct qemu_blockdev {
 	const char *driver, *node;
-	const char *filename, *file, *aio, *discard;
-	bool read_only, direct, no_flush;
+	const char *filename, *file;
+	bool read_only, direct;
 };
 
 struct qemu_netdev {
 	const char *backend, *id;
-	s64 fd, vhostfd; /* -1: none */
-	bool vhost;
+	s64 fd; /* -1: none */
 };
 
 struct qemu_fdset {
@@ -71,10 +68,10 @@ struct qemu_command {
 
 	const char *machine, *irqchip;
 	const char *name, *process, *uuid, *pidfile;
-	const char *qmp, *monitor, *serial, *gdb; /* as given; NULL: not */
+	const char *serial; /* as given; NULL: not */
 	const char *memory_backend, *driftfix;
 	u64 mem_size;
-	bool acpi, dump_guest_core, mem_lock, nodefaults, nographic, daemonize, timestamps;
+	bool acpi, dump_guest_core, mem_lock, nodefaults, daemonize, timestamps;
 	bool guest_name; /* -msg: each message says whose it is */
 	struct qemu_smp smp;
 
@@ -89,7 +86,10 @@ struct qemu_command {
 		nr_monitors;
 };
 
-/* Reads argv[1..]. 0, or -EINVAL/-ENOMEM with e filled. qemu_command_free() in every case. */
+/*
+ * Reads argv[1..], all of it; the first error is told, and what could be read is there. 0, or
+ * -EINVAL/-ENOMEM with e filled. qemu_command_free() in every case.
+ */
 int qemu_command_parse(struct qemu_command *c, int argc, char **argv, struct error *e) must_check;
 void qemu_command_free(struct qemu_command *c);
 
@@ -98,6 +98,10 @@ bool qemu_command_is_probe(const struct qemu_command *c);
 
 /* Fills c->cfg from the parts. Opens nothing. 0, or -EINVAL with e filled. */
 int qemu_command_resolve(struct qemu_command *c, struct error *e) must_check;
+
+/* resolve.c: the words that --serial and --console take for a character device; NULL with e filled. */
+const char *qemu_chardev_words(struct qemu_command *c, const struct qemu_chardev *d,
+			       struct error *e);
 
 /* The character device of that id, or NULL. */
 const struct qemu_chardev *qemu_chardev_find(const struct qemu_command *c, const char *id);

@@ -40,7 +40,7 @@ static bool has_line(const struct qemu_option *o)
 
 void qemu_command_help(FILE *out)
 {
-	static const char *const kinds[] = { "chardev", "device", "object" };
+	static const char *const kinds[] = { "chardev", "device", "object", "blockdev", "netdev" };
 	size_t column = 0;
 
 	fprintf(out, "usage: parallax qemu OPTIONS      (or parallax-qemu OPTIONS)\n\n"

@@ -129,9 +129,11 @@ static int flatten_one(struct keyvals *k, const char *key, const json_t *v, unsi
 	case JSON_FALSE:
 		value = "off";
 		break;
+	case JSON_NULL:
+		value = "null";
+		break;
 	case JSON_REAL:
 	case JSON_ARRAY:
-	case JSON_NULL:
 		return error_set(e, -EINVAL, "%s: %s is neither text, a whole number nor a boolean",
 				 k->option, key);
 	}

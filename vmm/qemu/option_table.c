@@ -271,7 +271,7 @@ const struct qemu_option qemu_options[] = {
 	PLAIN("uuid", "UUID", "query-uuid says it", uuid),
 	SETTINGS("machine", "NAME", "microvm, parallax (the same), parallax-full, none", "type",
 		 machine_keys),
-	SETTINGS("M", "NAME", "-machine", "type", machine_keys),
+	SETTINGS("M", "NAME", "", "type", machine_keys),
 	SETTINGS("accel", "kvm", "", "accel", accel_keys),
 	ALWAYS("enable-kvm", ""),
 	CALL("cpu", "MODEL", "host, with features taken away (host,vmx=off)", qemu_take_cpu),
@@ -308,7 +308,7 @@ const struct qemu_option qemu_options[] = {
 	SETTINGS("net", "none", "", "type", nothing_keys),
 	CALL("monitor", "none", "", take_monitor),
 	CALL("parallel", "none", "", take_parallel),
-	FLAG("nographic", "COM1 on the terminal", nographic),
+	ALWAYS("nographic", "COM1 on the terminal"), /* where it is in any case */
 	ALWAYS("no-user-config", ""),
 	FLAG("nodefaults", "no COM1 unless asked for", nodefaults),
 	FLAG("daemonize", "with -machine none: answer in the background", daemonize),

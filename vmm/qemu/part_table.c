@@ -11,7 +11,9 @@
 #include "vmm/qemu/command.h"
 
 #define KEYS(table) table, ARRAY_SIZE(table)
+#define NO_BALLOON  "<memballoon model='none'/>"
 #define NO_VIRTIO   "the machine has no virtio devices"
+#define ONE_THREAD  "I/O has a thread of its own already"
 #define NO_TCP	    "a guest's serial port is no network service; use type 'unix' or 'pty'"
 
 /* ---- -chardev --------------------------------------------------------------------------------- */
@@ -74,23 +76,24 @@ static const struct key_rule debug_exit[] = {
 	KEY_ONLY("iobase", "0xf4|244", "it is always at 0xf4"),
 	KEY_ONLY("iosize", "0x4|0x04|4", "it is always four bytes"),
 };
+/* Which of the host's ways is taken, the machine decides: io_uring where it is permitted. */
+#define ANY_AIO KEY_ONLY("aio", "threads|native|io_uring", NULL)
+
 static const struct key_rule virtio_blk[] = {
-	DEVICE_TEXT("drive", drive),   DEVICE_NUMBER("bootindex", bootindex),
-	DEVICE_TEXT("serial", serial), KEY_BOOL(qemu_device, "write-cache", write_cache),
-	KEY_ONLY("scsi", "off", NULL), KEY_ONLY("share-rw", "off", NULL),
+	DEVICE_TEXT("drive", drive),
+	KEY_LABEL("bootindex"),
+	DEVICE_TEXT("serial", serial),
+	KEY_ONLY("write-cache", "on|auto", "a disk has a cache, and a flush"),
+	KEY_ONLY("scsi", "off", NULL),
+	KEY_ONLY("share-rw", "off", NULL),
 };
 static const struct key_rule virtio_net[] = {
 	DEVICE_TEXT("netdev", netdev),
 	DEVICE_TEXT("mac", mac),
-	DEVICE_NUMBER("bootindex", bootindex),
+	KEY_LABEL("bootindex"),
 };
 static const struct key_rule virtio_rng[] = { DEVICE_TEXT("rng", rng) };
-static const struct key_rule virtio_port[] = {
-	DEVICE_TEXT("chardev", chardev),
-	DEVICE_TEXT("bus", bus),
-	DEVICE_TEXT("name", name),
-	DEVICE_NUMBER("nr", nr),
-};
+static const struct key_rule virtio_port[] = { DEVICE_TEXT("chardev", chardev) };
 static const struct key_rule virtio_serial[] = { KEY_LABEL("max_ports") };
 
 static const struct qemu_kind device_kinds[] = {
@@ -101,14 +104,14 @@ static const struct qemu_kind device_kinds[] = {
 	{ "virtio-rng-device", KEYS(virtio_rng), NO_VIRTIO },
 	{ "virtio-serial-device", KEYS(virtio_serial), NO_VIRTIO },
 	{ "virtconsole", KEYS(virtio_port), NO_VIRTIO },
-	{ "virtserialport", KEYS(virtio_port), NO_VIRTIO },
-	{ "virtio-balloon-device", NULL, 0, NO_VIRTIO },
+	{ "virtserialport", NULL, 0, "there is no guest agent channel" },
+	{ "virtio-balloon-device", NULL, 0, NO_BALLOON },
 };
 
 /* ---- -object ---------------------------------------------------------------------------------- */
 
 static const struct key_rule object_secret[] = {
-	KEY_TEXT(qemu_object, "file", file),
+	KEY_LABEL("file"), /* nothing is encrypted that it could open */
 	KEY_ONLY("format", "raw|base64", NULL),
 };
 static const struct key_rule object_ram[] = {
@@ -128,7 +131,9 @@ static const struct key_rule object_memfd[] = {
 	KEY_ONLY("share", "off", "guest memory is private"),
 	KEY_ONLY("seal", "on|off", NULL),
 };
-static const struct key_rule object_rng[] = { KEY_TEXT(qemu_object, "filename", filename) };
+static const struct key_rule object_rng[] = {
+	KEY_ONLY("filename", "/dev/urandom|/dev/random", "entropy is the host kernel's"),
+};
 
 static const struct qemu_kind object_kinds[] = {
 	/* libvirt's master key: it encrypts the secrets of disks, and no kind here has one. */
@@ -137,7 +142,7 @@ static const struct qemu_kind object_kinds[] = {
 	{ "memory-backend-memfd", KEYS(object_memfd), NULL },
 	{ "memory-backend-file", NULL, 0, "guest memory is anonymous or a memfd" },
 	{ "rng-random", KEYS(object_rng), NO_VIRTIO },
-	{ "iothread", NULL, 0, NO_VIRTIO },
+	{ "iothread", NULL, 0, ONE_THREAD },
 };
 
 /* ---- -blockdev, -netdev ------------------------------------------------------------------------- */
@@ -145,34 +150,33 @@ static const struct qemu_kind object_kinds[] = {
 static const struct key_rule block_file[] = {
 	KEY_TEXT(qemu_blockdev, "node-name", node),
 	KEY_TEXT(qemu_blockdev, "filename", filename),
-	KEY_TEXT(qemu_blockdev, "aio", aio),
-	KEY_TEXT(qemu_blockdev, "discard", discard),
+	ANY_AIO,
+	KEY_ONLY("discard", "unmap", "what a guest discards is freed"),
 	KEY_BOOL(qemu_blockdev, "read-only", read_only),
 	KEY_BOOL(qemu_blockdev, "cache.direct", direct),
-	KEY_BOOL(qemu_blockdev, "cache.no-flush", no_flush),
+	KEY_ONLY("cache.no-flush", "off", "a flush is never left out"),
 	KEY_ONLY("auto-read-only", "on|off", NULL),
 };
 static const struct key_rule block_raw[] = {
 	KEY_TEXT(qemu_blockdev, "node-name", node),
 	KEY_TEXT(qemu_blockdev, "file", file),
-	KEY_TEXT(qemu_blockdev, "discard", discard),
+	KEY_ONLY("discard", "unmap", "what a guest discards is freed"),
 	KEY_BOOL(qemu_blockdev, "read-only", read_only),
 	KEY_BOOL(qemu_blockdev, "cache.direct", direct),
-	KEY_BOOL(qemu_blockdev, "cache.no-flush", no_flush),
+	KEY_ONLY("cache.no-flush", "off", "a flush is never left out"),
 	KEY_ONLY("auto-read-only", "on|off", NULL),
 };
 static const struct key_rule net_user[] = { KEY_ONLY("restrict", "off", NULL) };
 static const struct key_rule net_tap[] = {
 	KEY_NUMBER(qemu_netdev, "fd", fd),
-	KEY_BOOL(qemu_netdev, "vhost", vhost),
-	KEY_NUMBER(qemu_netdev, "vhostfd", vhostfd),
+	KEY_ONLY("vhost", "off", "<driver name='qemu'/>"),
 };
 
 static const struct qemu_kind blockdev_kinds[] = {
 	{ "file", KEYS(block_file), NO_VIRTIO },
 	{ "raw", KEYS(block_raw), NO_VIRTIO },
 	{ "qcow2", NULL, 0, "disks are raw images; `qemu-img convert -O raw` makes one" },
-	{ "host_device", NULL, 0, NO_VIRTIO },
+	{ "host_device", KEYS(block_file), NO_VIRTIO },
 };
 static const struct qemu_kind netdev_kinds[] = {
 	{ "user", KEYS(net_user), NO_VIRTIO },
@@ -293,7 +297,7 @@ int qemu_take_device(struct qemu_command *c, const char *value, struct error *e)
 
 	if (err)
 		return err;
-	*d = (struct qemu_device){ .index = -1, .bootindex = -1, .nr = -1, .write_cache = true };
+	*d = (struct qemu_device){ .index = -1 };
 	err = take_part(c, &parts[1], value, d, &d->driver, &d->id, e);
 	if (!err)
 		c->nr_devices++;
@@ -336,7 +340,7 @@ int qemu_take_netdev(struct qemu_command *c, const char *value, struct error *e)
 
 	if (err)
 		return err;
-	*n = (struct qemu_netdev){ .fd = -1, .vhostfd = -1 };
+	*n = (struct qemu_netdev){ .fd = -1 };
 	err = take_part(c, &parts[4], value, n, &n->backend, &n->id, e);
 	if (!err)
 		c->nr_netdevs++;

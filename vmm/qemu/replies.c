@@ -39,11 +39,6 @@ static json_t *named(const char *name)
 
 /* ---- about the program ------------------------------------------------------------------------ */
 
-static int query_target(struct qmp_call *call)
-{
-	return give(call, json_pack("{s:s}", "arch", "x86_64"));
-}
-
 /* Drivers and types of the tables that are not refused; "-device" and "-object" share the space. */
 static bool has_type(const char *option, const char *name)
 {
@@ -184,13 +179,6 @@ static int query_named_block_nodes(struct qmp_call *call)
 	return give(call, list);
 }
 
-static int query_name(struct qmp_call *call)
-{
-	const char *name = command_of(call)->name;
-
-	return give(call, name ? json_pack("{s:s}", "name", name) : json_object());
-}
-
 static int query_uuid(struct qmp_call *call)
 {
 	const char *uuid = command_of(call)->uuid;
@@ -243,7 +231,6 @@ static const struct qmp_type types[] = {
 };
 
 static const struct qmp_command commands[] = {
-	{ "query-target", NULL, "any", query_target, 0 },
 	{ "qom-list-types", NULL, "[any]", qom_list_types, QMP_FREE_FORM },
 	{ "device-list-properties", typename_arg, "[any]", device_list_properties, 0 },
 	{ "qom-list-properties", typename_arg, "[any]", qom_list_properties, 0 },
@@ -253,7 +240,6 @@ static const struct qmp_command commands[] = {
 	{ "query-migrate-capabilities", NULL, "[MigrationCapabilityStatus]", give_nothing, 0 },
 	{ "migrate-set-capabilities", capabilities_arg, NULL, migrate_set_capabilities, 0 },
 	{ "qom-list", path_arg, "[any]", qom_list, 0 },
-	{ "query-name", NULL, "any", query_name, 0 },
 	{ "query-uuid", NULL, "any", query_uuid, 0 },
 	{ "query-named-block-nodes", NULL, "[any]", query_named_block_nodes, QMP_FREE_FORM },
 	{ "query-jobs", NULL, "[any]", give_nothing, 0 },

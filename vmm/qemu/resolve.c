@@ -4,26 +4,12 @@
  * memory backends, and who is at the other end of which character device.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/size.h"
 #include "vmm/qemu/command.h"
 
 #define FDSET_PREFIX "/dev/fdset/"
-
-static const char *keep_format(struct text_pool *pool, const char *fmt, ...) printf_like(2, 3);
-
-static const char *keep_format(struct text_pool *pool, const char *fmt, ...)
-{
-	char text[4200];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return text_keep(pool, text);
-}
 
 /* ---- machine, CPUs, memory ---------------------------------------------------------------------- */
 
@@ -160,9 +146,8 @@ static int fdset_fd(const struct qemu_command *c, const char *path, struct error
 	return error_set(e, -EINVAL, "-chardev file: %.100s: no -add-fd set=%.20s", path, text);
 }
 
-/* The words that `parallax run --serial` takes. */
-static const char *serial_words(struct qemu_command *c, const struct qemu_chardev *d,
-				struct error *e)
+const char *qemu_chardev_words(struct qemu_command *c, const struct qemu_chardev *d,
+			       struct error *e)
 {
 	int fd;
 
@@ -176,16 +161,16 @@ static const char *serial_words(struct qemu_command *c, const struct qemu_charde
 				  "a socket that listens already");
 			return NULL;
 		}
-		return keep_format(&c->pool, "listen:%d", (int)MIN(d->fd, (s64)INT32_MAX));
+		return text_format(&c->pool, "listen:%d", (int)MIN(d->fd, (s64)INT32_MAX));
 	}
 	if (!d->path) {
 		error_set(e, -EINVAL, "-chardev file: it needs a path");
 		return NULL;
 	}
 	if (strncmp(d->path, FDSET_PREFIX, strlen(FDSET_PREFIX)) != 0)
-		return keep_format(&c->pool, "%s:%s", d->append ? "append" : "file", d->path);
+		return text_format(&c->pool, "%s:%s", d->append ? "append" : "file", d->path);
 	fd = fdset_fd(c, d->path, e);
-	return fd < 0 ? NULL : keep_format(&c->pool, "fd:%d", fd);
+	return fd < 0 ? NULL : text_format(&c->pool, "fd:%d", fd);
 }
 
 static int resolve_port(struct qemu_command *c, const struct qemu_device *d, struct error *e)
@@ -208,7 +193,7 @@ static int resolve_port(struct qemu_command *c, const struct qemu_device *d, str
 		return error_set(e, -EINVAL, "-device isa-serial: chardev=%.100s: no such -chardev",
 				 d->chardev);
 	c->cfg.serial_label[index] = cd->id;
-	c->cfg.serial[index] = serial_words(c, cd, e);
+	c->cfg.serial[index] = qemu_chardev_words(c, cd, e);
 	return c->cfg.serial[index] ? 0 : -EINVAL;
 }
 
@@ -276,8 +261,8 @@ static int resolve_monitors(struct qemu_command *c, struct error *e)
 						 "-mon: chardev=%.100s: a monitor takes a socket, "
 						 "fd= or path=, with server=on,wait=off",
 						 m->chardev);
-			address = d->path ? keep_format(&c->pool, "unix:%s", d->path)
-					  : keep_format(&c->pool, "fd:%ld", d->fd);
+			address = d->path ? text_format(&c->pool, "unix:%s", d->path)
+					  : text_format(&c->pool, "fd:%ld", d->fd);
 		}
 		if (!address)
 			return error_sys(e, -ENOMEM, "-mon");

@@ -3,6 +3,8 @@
 #include "vmm/qemu/rules.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,17 @@ const char *text_keep(struct text_pool *pool, const char *s)
 	n->next = pool->first;
 	pool->first = n;
 	return n->text;
+}
+
+const char *text_format(struct text_pool *pool, const char *fmt, ...)
+{
+	char text[TEXT_FORMAT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return text_keep(pool, text);
 }
 
 void text_pool_free(struct text_pool *pool)

@@ -63,6 +63,9 @@ struct text_pool {
 
 /* A copy of s that lives until text_pool_free(); NULL without memory. */
 const char *text_keep(struct text_pool *pool, const char *s);
+/* The same of a formatted text; too long a one is cut at TEXT_FORMAT_MAX. */
+#define TEXT_FORMAT_MAX 8192
+const char *text_format(struct text_pool *pool, const char *fmt, ...) printf_like(2, 3);
 void text_pool_free(struct text_pool *pool);
 
 /*
