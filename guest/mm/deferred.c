@@ -3,15 +3,13 @@
  * deferred.c - struct pages, made ready by the block, and later rather than sooner.
  *
  * Initialising a struct page writes a cache line, a gigabyte of memory has a quarter million of
- * them. At boot only the first part of each zone is made ready; the rest follows when the zone runs
- * below its watermark. All struct pages of a MAX_ORDER block begin the same, so one is written and
- * copied.
+ * them. At boot only the first part of each zone is made ready, or nothing; the rest follows one
+ * block at a time when the free lists have not what is asked for. Until then it counts as free. All
+ * struct pages of a MAX_ORDER block begin the same, so one is written and copied.
  */
 #include "guest/mm/deferred.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page_alloc.h"
-
-#define GROW_FRAMES (8 * MAX_ORDER_PAGES) /* 32 MiB at once */
 
 static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z)
 {
@@ -103,7 +101,7 @@ static bool claim_stretch(struct zone *z, pfn_t *from, pfn_t *to)
 	}
 	z->growing = env_cpu() + 1;
 	*from = z->init_next;
-	*to = MIN(ALIGN_UP(*from + 1, GROW_FRAMES), z->end);
+	*to = MIN(ALIGN_UP(*from + 1, MAX_ORDER_PAGES), z->end);
 	spin_unlock_irqrestore(&z->lock, flags);
 	return true;
 }

@@ -314,7 +314,11 @@ static void free_all(struct setup *s)
 		u64 limit = PFN_DOWN(s->opts->defer_after);
 
 		z->init_next = z->end;
-		if (limit && z->end - z->start > limit)
+		if (!s->opts->defer_after)
+			continue;
+		if (!limit)
+			z->init_next = z->start;
+		else if (z->end - z->start > limit)
 			z->init_next = ALIGN_UP(z->start + limit, MAX_ORDER_PAGES);
 	}
 	for_each_piece(s, init_piece);
@@ -356,7 +360,7 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 {
 	static const phys_t dma = 16UL << 20, dma32 = 4UL << 30;
 	const char *bad = bad_opts(opts);
-	struct setup *s;
+	struct setup s = { .pg = pg, .mb = mb, .opts = opts };
 	struct zone *z;
 	int err;
 
@@ -364,25 +368,15 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 		env_log(ENV_ERR, "memory: %s", bad);
 		return -EINVAL;
 	}
-	/* Some 4 KiB, too much for a stack. */
-	s = env_alloc(sizeof(*s));
-	if (!s)
-		return -ENOMEM;
 	memset(pg, 0, sizeof(*pg));
 	pg->env = *env;
 	pg->memblock = mb;
 	pg->nr_cpus = opts->nr_cpus ? opts->nr_cpus : 1;
 	pg->min_free_kbytes = opts->min_free_kbytes;
-	*s = (struct setup){
-		.pg = pg,
-		.mb = mb,
-		.opts = opts,
-		.dma_end = PFN_DOWN(opts->dma_end ? opts->dma_end : dma),
-		.dma32_end = PFN_DOWN(opts->dma32_end ? opts->dma32_end : dma32),
-		.highmem = opts->highmem_start ? PFN_DOWN(opts->highmem_start) : ~0UL,
-	};
-	err = setup(s);
-	env_free(s, sizeof(*s));
+	s.dma_end = PFN_DOWN(opts->dma_end ? opts->dma_end : dma);
+	s.dma32_end = PFN_DOWN(opts->dma32_end ? opts->dma32_end : dma32);
+	s.highmem = opts->highmem_start ? PFN_DOWN(opts->highmem_start) : ~0UL;
+	err = setup(&s);
 	if (err) {
 		env_log(ENV_ERR, "memory: no room for the %s memory map of %lu KiB (error %d)",
 			memmodel_name(opts->model), memblock_total(mb) >> 10, err);
