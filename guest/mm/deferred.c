@@ -11,14 +11,15 @@
 #include "guest/lib/string.h"
 #include "guest/mm/page_alloc.h"
 
-static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z)
+static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z,
+		       bool reserved)
 {
 	u64 section = pg->model.section ? pfn_section(pfn) : 0, done = 1;
 
 	*first = (struct page){
-		.flags = page_links(section, z->nid, z->type) | BIT(PG_reserved),
+		.flags = page_links(section, z->nid, z->type) | (reserved ? BIT(PG_reserved) : 0),
 		._mapcount = ATOMIC_INIT(-1),
-		._refcount = ATOMIC_INIT(1),
+		._refcount = ATOMIC_INIT(reserved),
 	};
 	for (; done < MAX_ORDER_PAGES; done *= 2)
 		memcpy(first + done, first, done * sizeof(*first));
@@ -35,7 +36,8 @@ void init_struct_pages(struct zone *z, pfn_t start, pfn_t end)
 
 		/* Two pieces of RAM may share a block. */
 		if (pg->pageblock[block >> PAGEBLOCK_ORDER] == PAGEBLOCK_NONE)
-			init_block(pg, pfn_to_page(&pg->model, start) - (start - block), block, z);
+			init_block(pg, pfn_to_page(&pg->model, start) - (start - block), block, z,
+				   true);
 		start = block + MAX_ORDER_PAGES;
 	}
 }
@@ -62,9 +64,18 @@ bool next_free_frames(const struct pgalloc *pg, pfn_t *pos, pfn_t limit, pfn_t *
 static u64 grow(struct zone *z, pfn_t from, pfn_t to)
 {
 	const struct memblock *mb = z->pg->memblock;
-	pfn_t start, end;
+	pfn_t start = from, end, pos = from;
 	u64 nr = 0;
 
+	/* The everyday case, a whole block that nobody has: free from the start. */
+	if (next_free_frames(z->pg, &pos, to, &start, &end) && start == from &&
+	    end - start == MAX_ORDER_PAGES && !(start & (MAX_ORDER_PAGES - 1))) {
+		struct page *page = pfn_to_page(&z->pg->model, start);
+
+		init_block(z->pg, page, start, z, false);
+		free_to_buddy(z->pg, page, MAX_ORDER);
+		return MAX_ORDER_PAGES;
+	}
 	for (size_t i = 0; i < mb->memory.count; i++) {
 		const struct memblock_region *r = &mb->memory.region[i];
 
