@@ -97,6 +97,8 @@ phys_t boot_mem_alloc(u64 size, u64 align, phys_t limit)
 	phys_t pa = closed ? 0 : memblock_alloc(&map, &req);
 
 	spin_unlock_irqrestore(&map_lock, flags);
+	if (pa)
+		linear_map_reach(pa, size);
 	return pa;
 }
 

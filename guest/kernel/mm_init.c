@@ -63,6 +63,7 @@ static unsigned callers(u64 *pc, unsigned max)
 
 const struct mm_env kernel_mm_env = {
 	.linear_base = PAGE_OFFSET,
+	.reach = linear_map_reach,
 	.on_each_cpu = run_on_each_cpu,
 	.flush_tlb = kernel_flush_tlb,
 	.backtrace = callers,

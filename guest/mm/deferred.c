@@ -16,6 +16,8 @@ static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const 
 {
 	u64 section = pg->model.section ? pfn_section(pfn) : 0, done = 1;
 
+	if (pfn < pg->highmem_pfn)
+		mm_reach(&pg->env, PFN_PHYS(pfn), MAX_ORDER_PAGES << PAGE_SHIFT);
 	*first = (struct page){
 		.flags = page_links(section, z->nid, z->type) | (reserved ? BIT(PG_reserved) : 0),
 		._mapcount = ATOMIC_INIT(-1),

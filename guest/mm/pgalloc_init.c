@@ -38,6 +38,7 @@ static void *boot_alloc(void *arg, u64 size, unsigned nid)
 		pa = memblock_alloc(s->mb, &req);
 	if (!pa)
 		return NULL;
+	mm_reach(&s->pg->env, pa, req.size);
 	s->pg->reserved_bytes += req.size;
 	return phys_to_virt(s->pg, pa);
 }

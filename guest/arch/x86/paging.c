@@ -7,15 +7,37 @@
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
+#include "guest/lib/bitops.h"
 #include "guest/lib/env.h"
+#include "guest/lib/string.h"
+#include "guest/locking/spinlock.h"
 
 #define FLUSH_ALL_PAGES 32 /* from here on dropping everything is cheaper */
+#define GIB_SHIFT	30
+#define LAZY_MIN_GIB	4UL    /* smaller machines are mapped at once */
+#define LAZY_MAX_GIB	512UL  /* larger ones too: they have pages of a gigabyte */
 
 struct pgtable kernel_pt;
 
+/* Which gigabytes of the linear map wait, and a table for each: whoever needs one of them may be
+ * where no memory is to be had. */
+static struct {
+	spinlock_t lock;
+	u64 waiting[LAZY_MAX_GIB / 64]; /* lock */
+	phys_t tables;			/* one a gigabyte, not zeroed yet */
+	phys_t table;			/* lock: the one to use now */
+} lazy;
+
 static phys_t table_alloc(void *unused)
 {
+	phys_t pa = lazy.table;
+
 	(void)unused;
+	if (pa) { /* lazy.lock */
+		lazy.table = 0;
+		memset(__va(pa), 0, PAGE_SIZE);
+		return pa;
+	}
 	if (kernel_mm.pages_up)
 		return mm_table_alloc();
 	/* Where the early map reaches; and an application processor loads CR3 in 32-bit mode. */
@@ -94,21 +116,67 @@ static void map_ram(phys_t start, phys_t end)
 	map_linear(MAX(start, ro_end), end, PAGE_KERNEL);
 }
 
-/* All RAM below the limit, and what the loader left above it. */
-static void map_all_ram(phys_t limit)
+/* RAM in [start, end) that has a linear address. */
+static void map_ram_in(phys_t start, phys_t end)
 {
 	const struct memblock *mb = boot_mem_map();
 
+	end = MIN(end, boot_mem_highmem());
 	for (size_t i = 0; i < mb->memory.count; i++) {
 		const struct memblock_region *r = &mb->memory.region[i];
 
-		map_ram(ALIGN_UP(r->base, PAGE_SIZE),
-			MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), limit));
+		map_ram(MAX(ALIGN_UP(r->base, PAGE_SIZE), start),
+			MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), end));
 	}
+}
+
+void linear_map_reach(phys_t start, u64 size)
+{
+	u64 first = start >> GIB_SHIFT, last = MIN((start + size - 1) >> GIB_SHIFT, LAZY_MAX_GIB - 1);
+
+	for (u64 g = first; g <= last; g++) {
+		u64 flags;
+
+		if (likely(!test_bit(g, lazy.waiting)))
+			continue;
+		flags = spin_lock_irqsave(&lazy.lock);
+		if (test_bit(g, lazy.waiting)) {
+			lazy.table = lazy.tables + g * PAGE_SIZE;
+			map_ram_in(g << GIB_SHIFT, (g + 1) << GIB_SHIFT);
+			lazy.table = 0;
+			smp_mb();
+			clear_bit(g, lazy.waiting);
+		}
+		spin_unlock_irqrestore(&lazy.lock, flags);
+	}
+}
+
+/* Everything at once where a gigabyte is one entry or there are few; else the first, in which the
+ * kernel lies, and what is taken already. */
+static void map_linear_at_boot(void)
+{
+	const struct memblock *mb = boot_mem_map();
+	phys_t end = memblock_end(mb);
+	u64 gib = (end - 1) >> GIB_SHIFT;
+
+	/* First of all: the tables above the gigabytes' own come with it. */
+	map_ram_in(0, 1UL << GIB_SHIFT);
+	if (kernel_pt.max_leaf < 3 && gib >= LAZY_MIN_GIB && gib < LAZY_MAX_GIB) {
+		/* Partial ones have pages of 4 KiB at their ends,
+		 * hence more tables than one: not worth the trouble. */
+		lazy.tables = boot_mem_alloc(gib * PAGE_SIZE, PAGE_SIZE, EARLY_MAP_SIZE);
+		for (u64 g = 1; lazy.tables && g < gib; g++)
+			if (memblock_is_memory(mb, g << GIB_SHIFT, 1UL << GIB_SHIFT))
+				__set_bit(g, lazy.waiting);
+	}
+	for (u64 g = 1; g <= gib; g++)
+		if (g >= LAZY_MAX_GIB || !test_bit(g, lazy.waiting))
+			map_ram_in(g << GIB_SHIFT, (g + 1) << GIB_SHIFT);
 	for (size_t i = 0; i < mb->reserved.count; i++) {
 		const struct memblock_region *r = &mb->reserved.region[i];
 
-		map_linear(MAX(r->base, limit), r->base + r->size, PAGE_KERNEL);
+		linear_map_reach(r->base, r->size);
+		map_linear(MAX(r->base, boot_mem_highmem()), r->base + r->size, PAGE_KERNEL);
 	}
 }
 
@@ -131,7 +199,7 @@ void paging_init(void)
 	image_pages = pt->leaves[1];
 
 	pt->max_leaf = cpu_features.gb_pages ? 3 : 2;
-	map_all_ram(boot_mem_highmem());
+	map_linear_at_boot();
 	pr_info("  linear  %016lx  %lu pages of 1G, %lu of 2M, %lu of 4K; %u levels\n", PAGE_OFFSET,
 		pt->leaves[3], pt->leaves[2], (pt->leaves[1] - image_pages), pt->levels);
 

@@ -62,6 +62,7 @@ static void probe(struct ktest *t, phys_t pa)
 	struct pt_leaf leaf = { 0 };
 	u8 v;
 
+	linear_map_reach(pa, 1); /* as for every frame that is handed out */
 	if (try_read8(__va(pa), &v) || !pgtable_lookup(&kernel_pt, (u64)__va(pa), &leaf) ||
 	    leaf.pa != pa)
 		ktest_fail(t, __FILE__, __LINE__, "RAM at %#lx has entry %#lx", pa, leaf.entry);

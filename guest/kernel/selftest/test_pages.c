@@ -252,7 +252,7 @@ void ktest_mm_bad_page(struct ktest *t)
 /* ---- in a laboratory ------------------------------------------------------------------------------------ */
 
 /* Whose pages move: it finds them by their number, wherever they are. */
-static struct page *owned[2048];
+static struct page *owned[2 * MAX_ORDER_PAGES];
 
 static bool isolate_owned(struct page *page)
 {
@@ -302,7 +302,9 @@ void ktest_mm_compaction(struct ktest *t)
 		*(u64 *)page_address(&lab->pg, page) = nr;
 		owned[nr] = page;
 	}
-	for (unsigned i = 0; i < nr; i += 2) {
+	for (unsigned i = 0; i < nr; i++) {
+		if (i % 4 == 1)
+			continue;
 		ClearPageMovable(owned[i]);
 		__free_page(&lab->pg, owned[i]);
 		owned[i] = NULL;
@@ -311,7 +313,7 @@ void ktest_mm_compaction(struct ktest *t)
 	KT_EXPECT(t, unusable_free_index(z, 9) > 500);
 	KT_EXPECT(t, compact_zone_fully(z) > 0);
 	KT_EXPECT(t, buddy_nr_free(&z->buddy, 9) + buddy_nr_free(&z->buddy, 10) > 0);
-	for (unsigned i = 1; i < nr; i += 2)
+	for (unsigned i = 1; i < nr; i += 4)
 		wrong += *(u64 *)page_address(&lab->pg, owned[i]) != i;
 	KT_EXPECT_EQ(t, wrong, 0);
 	if (pgalloc_check(&lab->pg))
@@ -341,8 +343,8 @@ void ktest_mm_models(struct ktest *t)
 		far = alloc_pages_node(&lab->pg, 1, GFP_KERNEL, 0);
 		KT_EXPECT(t, far && page_to_nid(far) == 1);
 		/* More than the node has: the other one helps out. */
-		for (unsigned i = 0; i < 1200 && far; i++)
-			far = alloc_pages_node(&lab->pg, 1, GFP_NOWAIT, 0);
+		for (unsigned i = 0; i < 1200 / 8 && far; i++)
+			far = alloc_pages_node(&lab->pg, 1, GFP_NOWAIT, 3);
 		KT_EXPECT(t, far && page_to_nid(far) == 0);
 		mm_lab_end(lab);
 	}
