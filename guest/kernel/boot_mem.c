@@ -12,7 +12,7 @@
 #define LOW_MEMORY 0x100000
 
 /* What highmem= must leave below: the kernel, and room to work. */
-#define MIN_LOWMEM (32UL << 20)
+#define MIN_LOWMEM    (32UL << 20)
 #define HIGHMEM_ALIGN (MAX_ORDER_PAGES << PAGE_SHIFT)
 
 static struct memblock map;

@@ -124,8 +124,8 @@ static int populate_vmemmap(void *unused, u64 va, u64 size, unsigned nid)
 	(void)unused;
 	(void)nid;
 	if (kernel_mm.pages_up) {
-		struct page *page =
-			alloc_pages_node(&kernel_mm.pg, nid, GFP_KERNEL, order_base_2(PFN_UP(size)));
+		struct page *page = alloc_pages_node(&kernel_mm.pg, nid, GFP_KERNEL,
+						     order_base_2(PFN_UP(size)));
 
 		pa = page ? PFN_PHYS(page_to_pfn(&kernel_mm.pg.model, page)) : 0;
 	} else {
@@ -178,8 +178,8 @@ static void show_zones(void)
 	struct zone *z;
 
 	for_each_zone(&kernel_mm.pg, z)
-		pr_info("  %-7s %016lx-%016lx  node %u, %lu pages; reserve %lu, kswapd at %lu", z->name,
-			PFN_PHYS(z->start), PFN_PHYS(z->end) - 1, z->nid, z->managed,
+		pr_info("  %-7s %016lx-%016lx  node %u, %lu pages; reserve %lu, kswapd at %lu",
+			z->name, PFN_PHYS(z->start), PFN_PHYS(z->end) - 1, z->nid, z->managed,
 			z->watermark[WMARK_MIN], z->watermark[WMARK_LOW]);
 	pr_info("  memmap  %s: %lu KiB, %lu bytes for each page, written when the page is first needed",
 		memmodel_name(m->type), memmodel_cost(m) >> 10, sizeof(struct page));
@@ -320,8 +320,8 @@ void mm_init_slab(void)
 {
 	const struct slab_ops *ops = slab_kinds[choice("slab", parse_slab, 0, "slub, slab, slob")];
 	bool leak = boot_option("kmemleak");
-	u32 debug = (boot_option("slab_debug") ? SLAB_DEBUG_FLAGS : 0) |
-		    (leak ? SLAB_LEAK_TRACE : 0);
+	u32 debug =
+		(boot_option("slab_debug") ? SLAB_DEBUG_FLAGS : 0) | (leak ? SLAB_LEAK_TRACE : 0);
 
 	if (slab_sys_init(&kernel_mm.slab, &kernel_mm.pg, ops, debug))
 		env_panic(__FILE__, __LINE__, "no memory for the %s allocator",
@@ -329,7 +329,8 @@ void mm_init_slab(void)
 	if (leak)
 		init_kmemleak();
 	kernel_mm.slab_up = true;
-	pr_info("  %s: objects of 8 bytes to 8 KiB out of pages%s%s", slab_sys_name(&kernel_mm.slab),
+	pr_info("  %s: objects of 8 bytes to 8 KiB out of pages%s%s",
+		slab_sys_name(&kernel_mm.slab),
 		ops != &slob_ops ? ", a stock of free ones for each CPU" : "",
 		debug & SLAB_DEBUG_FLAGS ? "; each is guarded by red zones" : "");
 }
@@ -368,8 +369,8 @@ static void show_layout(void)
 		VMALLOC_START, VMALLOC_END - 1);
 	if (kernel_mm.pg.model.type == MEMMODEL_VMEMMAP)
 		pr_info("  vmemmap %016lx  the struct pages", VMEMMAP_START);
-	pr_info("  kmap    %016lx  %u shared addresses, %u more for each CPU", KMAP_START, KMAP_SLOTS,
-		KMAP_LOCAL_DEPTH);
+	pr_info("  kmap    %016lx  %u shared addresses, %u more for each CPU", KMAP_START,
+		KMAP_SLOTS, KMAP_LOCAL_DEPTH);
 	pr_info("  fixmap  %016lx  device registers, one page each", FIXADDR_START);
 }
 
@@ -377,7 +378,8 @@ void mm_init_vmalloc(void)
 {
 	struct kernel_mm *mm = &kernel_mm;
 
-	if (vmalloc_init(&mm->vmalloc, &mm->pg, &mm->slab, &kernel_pt, VMALLOC_START, VMALLOC_END) ||
+	if (vmalloc_init(&mm->vmalloc, &mm->pg, &mm->slab, &kernel_pt, VMALLOC_START,
+			 VMALLOC_END) ||
 	    kmap_init(&mm->kmap, &mm->pg, &kernel_pt, KMAP_START))
 		env_panic(__FILE__, __LINE__, "no memory for the mapped areas");
 	init_percpu();

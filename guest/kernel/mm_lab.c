@@ -25,7 +25,8 @@ static bool take_blocks(struct mm_lab *lab, unsigned want)
 	unsigned nr_others = 0;
 
 	while (lab->nr < want && nr_others < LAB_MAX_BLOCKS) {
-		page = alloc_pages(&kernel_mm.pg, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY, MAX_ORDER);
+		page = alloc_pages(&kernel_mm.pg, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY,
+				   MAX_ORDER);
 		if (!page)
 			break;
 		if (lab->nr && block_phys(page) == lab->base - BLOCK_SIZE) {

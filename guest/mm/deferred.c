@@ -16,6 +16,8 @@ static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const 
 {
 	u64 section = pg->model.section ? pfn_section(pfn) : 0, done = 1;
 
+	if (pg->model.type != MEMMODEL_VMEMMAP)
+		mm_reach(&pg->env, virt_to_phys(pg, first), MAX_ORDER_PAGES * sizeof(*first));
 	if (pfn < pg->highmem_pfn)
 		mm_reach(&pg->env, PFN_PHYS(pfn), MAX_ORDER_PAGES << PAGE_SHIFT);
 	*first = (struct page){

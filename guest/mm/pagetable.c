@@ -120,8 +120,12 @@ static u64 map_leaves(u64 *e, unsigned level, u64 va, u64 last, const struct map
 	u64 step = pt_size_of(level), entry = req->pa | req->prot | (level > 1 ? _PAGE_PSE : 0);
 	u64 max = MIN((u64)PTRS_PER_TABLE - index_of(va, level), (last - va + 1) / step), n;
 
-	for (n = 0; n < max && !e[n]; n++, entry += step)
+#pragma GCC unroll 8
+	for (n = 0; n < max; n++, entry += step) {
+		if (e[n])
+			break;
 		set_entry(&e[n], entry);
+	}
 	return n;
 }
 

@@ -19,7 +19,7 @@ struct setup {
 	pfn_t movable_start[MAX_NUMNODES];
 };
 
-/* Memory that stays: from the node if it has any, where the linear map reaches. */
+/* Memory that stays, not to be touched before mm_reach(): from the node if it has any, where the linear map reaches. */
 static void *boot_alloc(void *arg, u64 size, unsigned nid)
 {
 	struct setup *s = arg;
@@ -38,16 +38,19 @@ static void *boot_alloc(void *arg, u64 size, unsigned nid)
 		pa = memblock_alloc(s->mb, &req);
 	if (!pa)
 		return NULL;
-	mm_reach(&s->pg->env, pa, req.size);
 	s->pg->reserved_bytes += req.size;
 	return phys_to_virt(s->pg, pa);
 }
 
-static void *boot_zalloc(struct setup *s, u64 size, unsigned nid)
+static void *boot_zalloc(void *arg, u64 size, unsigned nid)
 {
-	void *p = boot_alloc(s, size, nid);
+	const struct setup *s = arg;
+	void *p = boot_alloc(arg, size, nid);
 
-	return p ? memset(p, 0, size) : NULL;
+	if (!p)
+		return NULL;
+	mm_reach(&s->pg->env, virt_to_phys(s->pg, p), size);
+	return memset(p, 0, size);
 }
 
 /* The same once the buddy stands: for memory that is added. */
@@ -231,9 +234,11 @@ static int make_tables(struct setup *s)
 	pg->pageblock = boot_alloc(s, blocks, 0);
 	if (!pg->pageblock)
 		return -ENOMEM;
+	mm_reach(&pg->env, virt_to_phys(pg, pg->pageblock), blocks);
 	memset(pg->pageblock, PAGEBLOCK_NONE, blocks);
 	pg->map_alloc = (struct memmodel_alloc){
 		.alloc = boot_alloc,
+		.zalloc = boot_zalloc,
 		.arg = s,
 		.vmemmap_base = s->opts->vmemmap_base,
 		.populate = s->opts->vmemmap_populate,
@@ -241,7 +246,7 @@ static int make_tables(struct setup *s)
 	};
 	err = memmodel_init(&pg->model, s->opts->model, s->range, s->nr, pg->max_pfn,
 			    &pg->map_alloc);
-	pg->map_alloc.alloc = late_alloc;
+	pg->map_alloc.alloc = pg->map_alloc.zalloc = late_alloc; /* tables are all there */
 	pg->map_alloc.arg = pg;
 	return err;
 }

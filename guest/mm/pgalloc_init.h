@@ -20,8 +20,8 @@ struct pgalloc_opts {
 	phys_t max_phys;      /* memory may be added up to here; 0: none */
 	/* Initialise only so much of each zone at boot (less than a page: nothing); 0: everything. */
 	u64 defer_after;
-	u64 min_free_kbytes;  /* 0: from the size of memory */
-	u64 vmemmap_base;     /* MEMMODEL_VMEMMAP, as in memmodel.h */
+	u64 min_free_kbytes; /* 0: from the size of memory */
+	u64 vmemmap_base;    /* MEMMODEL_VMEMMAP, as in memmodel.h */
 	int (*vmemmap_populate)(void *arg, u64 va, u64 size, unsigned nid);
 	void *vmemmap_arg;
 };

@@ -20,7 +20,7 @@
 #define LAYOUT_UL(x) x##UL
 #endif
 
-#define PAGE_SHIFT	 12
+#define PAGE_SHIFT 12
 #ifdef __ASSEMBLER__
 #define PAGE_SIZE 0x1000
 #else

@@ -7,25 +7,25 @@
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
-#include "guest/lib/bitops.h"
+#include "guest/lib/bitmap.h"
 #include "guest/lib/env.h"
 #include "guest/lib/string.h"
 #include "guest/locking/spinlock.h"
 
 #define FLUSH_ALL_PAGES 32 /* from here on dropping everything is cheaper */
 #define GIB_SHIFT	30
-#define LAZY_MIN_GIB	4UL    /* smaller machines are mapped at once */
-#define LAZY_MAX_GIB	512UL  /* larger ones too: they have pages of a gigabyte */
+#define PIECE_SHIFT	26	    /* the linear map grows by 64 MiB */
+#define LAZY_END	(1UL << 39) /* and is there at once above: one table more, for few */
 
 struct pgtable kernel_pt;
 
-/* Which gigabytes of the linear map wait, and a table for each: whoever needs one of them may be
+/* Which pieces of the linear map wait, and a table for each gigabyte: whoever needs a piece may be
  * where no memory is to be had. */
 static struct {
 	spinlock_t lock;
-	u64 waiting[LAZY_MAX_GIB / 64]; /* lock */
-	phys_t tables;			/* one a gigabyte, not zeroed yet */
-	phys_t table;			/* lock: the one to use now */
+	u64 waiting[LAZY_END >> PIECE_SHIFT >> 6]; /* lock */
+	phys_t tables;				   /* one a gigabyte, not zeroed yet */
+	phys_t table;				   /* lock: the one to use now */
 } lazy;
 
 static phys_t table_alloc(void *unused)
@@ -40,8 +40,9 @@ static phys_t table_alloc(void *unused)
 	}
 	if (kernel_mm.pages_up)
 		return mm_table_alloc();
-	/* Where the early map reaches; and an application processor loads CR3 in 32-bit mode. */
-	return boot_mem_alloc_zero(PAGE_SIZE, PAGE_SIZE, EARLY_MAP_SIZE);
+	/* Where the early map reaches, since an application processor loads CR3 in 32-bit mode; and in
+	 * the gigabyte that is mapped in any case. */
+	return boot_mem_alloc_zero(PAGE_SIZE, PAGE_SIZE, 1UL << GIB_SHIFT);
 }
 
 static void table_free(void *unused, phys_t table)
@@ -116,67 +117,71 @@ static void map_ram(phys_t start, phys_t end)
 	map_linear(MAX(start, ro_end), end, PAGE_KERNEL);
 }
 
-/* RAM in [start, end) that has a linear address. */
-static void map_ram_in(phys_t start, phys_t end)
-{
-	const struct memblock *mb = boot_mem_map();
-
-	end = MIN(end, boot_mem_highmem());
-	for (size_t i = 0; i < mb->memory.count; i++) {
-		const struct memblock_region *r = &mb->memory.region[i];
-
-		map_ram(MAX(ALIGN_UP(r->base, PAGE_SIZE), start),
-			MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), end));
-	}
-}
-
 void linear_map_reach(phys_t start, u64 size)
 {
-	u64 first = start >> GIB_SHIFT, last = MIN((start + size - 1) >> GIB_SHIFT, LAZY_MAX_GIB - 1);
+	phys_t last = MIN(start + size, LAZY_END) - 1;
 
-	for (u64 g = first; g <= last; g++) {
+	for (u64 i = start >> PIECE_SHIFT; i <= last >> PIECE_SHIFT; i++) {
 		u64 flags;
 
-		if (likely(!test_bit(g, lazy.waiting)))
+		if (likely(!test_bit(i, lazy.waiting)))
 			continue;
 		flags = spin_lock_irqsave(&lazy.lock);
-		if (test_bit(g, lazy.waiting)) {
-			lazy.table = lazy.tables + g * PAGE_SIZE;
-			map_ram_in(g << GIB_SHIFT, (g + 1) << GIB_SHIFT);
+		if (test_bit(i, lazy.waiting)) {
+			lazy.table = lazy.tables + (i >> (GIB_SHIFT - PIECE_SHIFT)) * PAGE_SIZE;
+			map_linear(i << PIECE_SHIFT, (i + 1) << PIECE_SHIFT, PAGE_KERNEL);
 			lazy.table = 0;
-			smp_mb();
-			clear_bit(g, lazy.waiting);
+			clear_bit_unlock((unsigned)i, lazy.waiting);
 		}
 		spin_unlock_irqrestore(&lazy.lock, flags);
 	}
 }
 
-/* Everything at once where a gigabyte is one entry or there are few; else the first, in which the
- * kernel lies, and what is taken already. */
+/* What of [start, end) is whole pieces waits; the ends are mapped. */
+static void map_later(phys_t start, phys_t end)
+{
+	phys_t from = ALIGN_UP(start, 1UL << PIECE_SHIFT);
+	phys_t to = ALIGN_DOWN(MIN(end, LAZY_END), 1UL << PIECE_SHIFT);
+
+	if (!lazy.tables || from >= to) {
+		map_linear(start, end, PAGE_KERNEL);
+		return;
+	}
+	bitmap_set(lazy.waiting, from >> PIECE_SHIFT, (to - from) >> PIECE_SHIFT);
+	map_linear(start, from, PAGE_KERNEL);
+	map_linear(to, end, PAGE_KERNEL);
+}
+
+/* The first gigabyte, in which the kernel lies, and what is taken already; the rest at once where a
+ * gigabyte is one entry, else later. */
 static void map_linear_at_boot(void)
 {
 	const struct memblock *mb = boot_mem_map();
-	phys_t end = memblock_end(mb);
-	u64 gib = (end - 1) >> GIB_SHIFT;
+	const phys_t gib = 1UL << GIB_SHIFT, limit = boot_mem_highmem(), end = memblock_end(mb);
+	const phys_t low_end = MIN(limit, gib);
 
 	/* First of all: the tables above the gigabytes' own come with it. */
-	map_ram_in(0, 1UL << GIB_SHIFT);
-	if (kernel_pt.max_leaf < 3 && gib >= LAZY_MIN_GIB && gib < LAZY_MAX_GIB) {
-		/* Partial ones have pages of 4 KiB at their ends,
-		 * hence more tables than one: not worth the trouble. */
-		lazy.tables = boot_mem_alloc(gib * PAGE_SIZE, PAGE_SIZE, EARLY_MAP_SIZE);
-		for (u64 g = 1; lazy.tables && g < gib; g++)
-			if (memblock_is_memory(mb, g << GIB_SHIFT, 1UL << GIB_SHIFT))
-				__set_bit(g, lazy.waiting);
+	for (size_t i = 0; i < mb->memory.count; i++) {
+		const struct memblock_region *r = &mb->memory.region[i];
+
+		map_ram(ALIGN_UP(r->base, PAGE_SIZE),
+			MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), low_end));
 	}
-	for (u64 g = 1; g <= gib; g++)
-		if (g >= LAZY_MAX_GIB || !test_bit(g, lazy.waiting))
-			map_ram_in(g << GIB_SHIFT, (g + 1) << GIB_SHIFT);
+	if (kernel_pt.max_leaf < 3 && end > gib)
+		lazy.tables = boot_mem_alloc(((MIN(end, LAZY_END) - 1) >> GIB_SHIFT) * PAGE_SIZE +
+						     PAGE_SIZE,
+					     PAGE_SIZE, gib);
+	for (size_t i = 0; i < mb->memory.count; i++) {
+		const struct memblock_region *r = &mb->memory.region[i];
+
+		map_later(MAX(ALIGN_UP(r->base, PAGE_SIZE), gib),
+			  MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), limit));
+	}
 	for (size_t i = 0; i < mb->reserved.count; i++) {
 		const struct memblock_region *r = &mb->reserved.region[i];
 
 		linear_map_reach(r->base, r->size);
-		map_linear(MAX(r->base, boot_mem_highmem()), r->base + r->size, PAGE_KERNEL);
+		map_linear(MAX(r->base, limit), r->base + r->size, PAGE_KERNEL);
 	}
 }
 

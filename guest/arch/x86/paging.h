@@ -40,8 +40,8 @@ static inline phys_t __pa(const volatile void *va)
 void paging_init(void);
 
 /*
- * Maps the linear addresses of the gigabytes that the range touches, where that has not been done:
- * without pages of a gigabyte, paging_init() leaves most of a large machine's memory to the moment
+ * Maps the linear addresses of the range, which is RAM, where that has not been done: without pages
+ * of a gigabyte, paging_init() leaves most of a large machine's memory to the moment
  * when it is first used. Any context.
  */
 void linear_map_reach(phys_t start, u64 size);

@@ -33,7 +33,8 @@ static void expect_prot(struct ktest *t, const char *start, const char *end, u64
 	for (u64 va = (u64)start; va < (u64)end; va += PAGE_SIZE) {
 		struct pt_leaf leaf = { 0 };
 
-		if (!pgtable_lookup(&kernel_pt, va, &leaf) || (leaf.entry & mask) != (want & mask)) {
+		if (!pgtable_lookup(&kernel_pt, va, &leaf) ||
+		    (leaf.entry & mask) != (want & mask)) {
 			ktest_fail(t, __FILE__, __LINE__, "%#lx has entry %#lx", va, leaf.entry);
 			return;
 		}

@@ -107,8 +107,8 @@ void ktest_mm_caches(struct ktest *t)
 void ktest_mm_misuse(struct ktest *t)
 {
 	static struct slab_sys guarded;
-	struct kmem_cache_args args = { .name = "victim", .size = 40 }, other = { .name = "other",
-										  .size = 40 };
+	struct kmem_cache_args args = { .name = "victim", .size = 40 },
+			       other = { .name = "other", .size = 40 };
 	u64 before = mm_test_settle();
 	int level = printk_set_level(LOGLEVEL_EMERG);
 	struct slab_report *r = &guarded.last_report;
@@ -281,7 +281,8 @@ void ktest_mm_percpu(struct ktest *t)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
 		for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-			KT_EXPECT(t, !memchr_inv(per_cpu_ptr(a[i], cpu), (u8)(cpu + i), 8 * (i + 1)));
+			KT_EXPECT(t,
+				  !memchr_inv(per_cpu_ptr(a[i], cpu), (u8)(cpu + i), 8 * (i + 1)));
 		free_percpu_kernel(a[i]);
 	}
 	broken = pcpu_check(&kernel_mm.pcpu);

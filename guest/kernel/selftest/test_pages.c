@@ -21,7 +21,8 @@ u64 mm_test_settle(void)
 	if (!first_settled) {
 		/* Caches and chunks that come with the first request stay. */
 		kfree(&kernel_mm.slab, kmalloc(&kernel_mm.slab, 16, GFP_DMA));
-		kfree(&kernel_mm.slab, kmalloc(&kernel_mm.slab, 16, GFP_KERNEL | __GFP_RECLAIMABLE));
+		kfree(&kernel_mm.slab,
+		      kmalloc(&kernel_mm.slab, 16, GFP_KERNEL | __GFP_RECLAIMABLE));
 		free_percpu_kernel(alloc_percpu_kernel(8, 8));
 		first_settled = mm_settled_free_pages();
 	}
@@ -70,8 +71,8 @@ static void mark(struct page *page, unsigned order, bool check, struct ktest *t)
 		if (!check)
 			*va = (u64)page + i;
 		else if (*va != (u64)page + i)
-			ktest_fail(t, __FILE__, __LINE__, "page %lu of a block of order %u is not ours",
-				   i, order);
+			ktest_fail(t, __FILE__, __LINE__,
+				   "page %lu of a block of order %u is not ours", i, order);
 	}
 }
 
@@ -292,8 +293,8 @@ void ktest_mm_compaction(struct ktest *t)
 	}
 	z = next_zone(&lab->pg, NULL);
 	for (nr = 0; nr < ARRAY_SIZE(owned); nr++) {
-		struct page *page =
-			alloc_page(&lab->pg, GFP_NOWAIT | __GFP_MOVABLE | __GFP_HIGHMEM | __GFP_NOWARN);
+		struct page *page = alloc_page(&lab->pg, GFP_NOWAIT | __GFP_MOVABLE |
+								 __GFP_HIGHMEM | __GFP_NOWARN);
 
 		if (!page)
 			break;
@@ -336,10 +337,11 @@ void ktest_mm_models(struct ktest *t)
 			ktest_skip(t, "no 8 MiB in a row");
 			return;
 		}
-		for (pfn_t pfn = PFN_DOWN(lab->base); pfn < PFN_DOWN(lab->base + 8 * MiB); pfn += 61)
+		for (pfn_t pfn = PFN_DOWN(lab->base); pfn < PFN_DOWN(lab->base + 8 * MiB);
+		     pfn += 61)
 			if (page_to_pfn(&lab->pg.model, pfn_to_page(&lab->pg.model, pfn)) != pfn)
-				ktest_fail(t, __FILE__, __LINE__, "%s: frame %#lx", memmodel_name(m),
-					   pfn);
+				ktest_fail(t, __FILE__, __LINE__, "%s: frame %#lx",
+					   memmodel_name(m), pfn);
 		far = alloc_pages_node(&lab->pg, 1, GFP_KERNEL, 0);
 		KT_EXPECT(t, far && page_to_nid(far) == 1);
 		/* More than the node has: the other one helps out. */
