@@ -3,11 +3,13 @@
  * init.c - the command line's wishes, first match wins:
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
- *   halt             stop with interrupts off         demo=switch            the default
+ *   halt             stop with interrupts off         show=TABLE,...         tables about memory
+ *   demo=mm          what memory management does      demo=switch            the default
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
@@ -46,6 +48,9 @@ int init_main(void *unused)
 	v = option_value("selftest", buf, sizeof(buf));
 	if (v)
 		machine_exit(selftest_run(v) ? 0 : 1);
+	v = option_value("show", buf, sizeof(buf));
+	if (v)
+		machine_exit(mm_show(v) ? 0 : 1);
 	v = option_value("exit", buf, sizeof(buf));
 	if (v) {
 		u64 status = *v ? boot_option_u64("exit", EXIT_STATUS_PANIC) : 0;

@@ -69,6 +69,10 @@ u64 mm_settled_free_pages(void);
 /* show=WORD,...: prints tables of /proc and debugfs. False when a word is unknown. */
 bool mm_show(const char *words);
 
+/* With kmemleak: looks for objects that nothing leads to; how many more there are now. Thread
+ * context. */
+u64 mm_leak_scan(void);
+
 /* demo=mm. Thread context. */
 void demo_mm(void);
 
