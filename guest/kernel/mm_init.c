@@ -293,7 +293,8 @@ static void init_kmemleak(void)
 	kmemleak_init(kl, &kernel_mm_env, 0);
 	kl->node_alloc = leak_node_alloc;
 	kl->node_free = leak_node_free;
-	err = kmemleak_add_root(kl, _sdata, (u64)(_end - _sdata));
+	err = kmemleak_add_root(kl, _sdata, (u64)(_edata - _sdata));
+	err |= kmemleak_add_root(kl, boot_stack, (u64)(_end - boot_stack));
 	for (unsigned i = 0; i < early.nr; i++)
 		err |= kmemleak_add_root(kl, early.base[i], early.size);
 	for (unsigned cpu = 0; cpu < boot_info.nr_cpus; cpu++)
