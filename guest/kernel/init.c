@@ -62,8 +62,12 @@ int init_main(void *unused)
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));
+	if (v && strcmp(v, "mm") == 0) {
+		demo_mm();
+		machine_exit(0);
+	}
 	if (v && strcmp(v, "switch") != 0) {
-		pr_err("demo=%s: there is only demo=switch", v);
+		pr_err("demo=%s: there are demo=switch and demo=mm", v);
 		machine_exit(1);
 	}
 	demo_switch();

@@ -101,20 +101,57 @@ void mm_table_free(phys_t table)
 
 /* ---- page frames ---------------------------------------------------------------------------------------- */
 
-/* A word's value as an index into something that `parse` knows; `fallback` without the word. */
-static int choice(const char *key, int (*parse)(const char *name, size_t len), int fallback,
-		  const char *which)
-{
-	struct cmdline_arg arg;
-	int n;
+static const struct slab_ops *const slab_kinds[] = { &slub_ops, &slab_ops, &slob_ops };
 
-	if (!cmdline_find(boot_info.cmdline, key, &arg) || !arg.value)
-		return fallback;
-	n = parse(arg.value, arg.value_len);
+/* What the command line wants; read once, since looking for a word means walking through all. */
+static struct {
+	int model, slab;
+	u64 movable, cma;
+	u32 slab_flags;
+} wish = { .model = MEMMODEL_FLAT };
+
+static int parse_slab(const char *name, size_t len)
+{
+	const struct slab_ops *ops = slab_ops_by_name(name, len);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(slab_kinds); i++)
+		if (slab_kinds[i] == ops)
+			return (int)i;
+	return -1;
+}
+
+static void choose(const struct cmdline_arg *arg, int (*parse)(const char *name, size_t len),
+		   int *choice, const char *which)
+{
+	int n = arg->value ? parse(arg->value, arg->value_len) : -1;
+
 	if (n >= 0)
-		return n;
-	pr_err("%s=%.*s: there are %s", key, (int)arg.value_len, arg.value, which);
-	return fallback;
+		*choice = n;
+	else
+		pr_err("%.*s=%.*s: there are %s", (int)arg->key_len, arg->key, (int)arg->value_len,
+		       arg->value ? arg->value : "", which);
+}
+
+static void read_wishes(void)
+{
+	const char *pos = boot_info.cmdline;
+	struct cmdline_arg arg;
+
+	while (cmdline_next(&pos, &arg)) {
+		if (cmdline_is(&arg, "memmodel"))
+			choose(&arg, memmodel_parse, &wish.model,
+			       "flat, discontig, sparse, vmemmap");
+		else if (cmdline_is(&arg, "slab"))
+			choose(&arg, parse_slab, &wish.slab, "slub, slab, slob");
+		else if (cmdline_is(&arg, "slab_debug"))
+			wish.slab_flags |= SLAB_DEBUG_FLAGS;
+		else if (cmdline_is(&arg, "kmemleak"))
+			wish.slab_flags |= SLAB_LEAK_TRACE;
+		else if (cmdline_is(&arg, "movable"))
+			wish.movable = boot_option_u64("movable", 0);
+		else if (cmdline_is(&arg, "cma"))
+			wish.cma = boot_option_u64("cma", 0);
+	}
 }
 
 static int populate_vmemmap(void *unused, u64 va, u64 size, unsigned nid)
@@ -165,11 +202,12 @@ static unsigned read_distances(u8 *table)
 
 static void reserve_cma(phys_t *base, u64 *size)
 {
-	u64 want = boot_option_u64("cma", 0);
-
 	*size = 0;
-	if (want && cma_reserve(boot_mem_take_map(), want, boot_mem_highmem(), base, size))
-		pr_err("cma=%lu: there is no such range; going on without", want);
+	if (wish.cma &&
+	    cma_reserve(boot_mem_take_map(), wish.cma, boot_mem_highmem(), base, size)) {
+		pr_err("cma=%lu: there is no such range; going on without", wish.cma);
+		*size = 0;
+	}
 }
 
 static void show_zones(void)
@@ -189,13 +227,10 @@ void mm_init_pages(void)
 {
 	static u8 cpu_nid[NR_CPUS], distance[MAX_NUMNODES * MAX_NUMNODES];
 	struct pgalloc_opts opts = {
-		.model = (enum memmodel_type)choice("memmodel", memmodel_parse, MEMMODEL_FLAT,
-						    "flat, discontig, sparse, vmemmap"),
 		.nr_cpus = (unsigned)boot_info.nr_cpus,
 		.cpu_nid = cpu_nid,
 		.distance = distance,
 		.highmem_start = boot_mem_highmem() == ~0UL ? 0 : boot_mem_highmem(),
-		.movable_bytes = boot_option_u64("movable", 0),
 		.defer_after = 1, /* nothing at boot: a gigabyte costs as little as another */
 		.vmemmap_base = VMEMMAP_START,
 		.vmemmap_populate = populate_vmemmap,
@@ -204,6 +239,9 @@ void mm_init_pages(void)
 	u64 cma_size;
 	int err;
 
+	read_wishes();
+	opts.model = (enum memmodel_type)wish.model;
+	opts.movable_bytes = wish.movable;
 	for (size_t i = 0; i < boot_info.nr_cpus; i++)
 		cpu_nid[i] = boot_info.cpu[i].node < 0 ? 0 : (u8)boot_info.cpu[i].node;
 	opts.nr_nodes = read_distances(distance);
@@ -305,35 +343,20 @@ static void init_kmemleak(void)
 	pr_info("  kmemleak looks after every object from here on");
 }
 
-static const struct slab_ops *const slab_kinds[] = { &slub_ops, &slab_ops, &slob_ops };
-
-static int parse_slab(const char *name, size_t len)
-{
-	const struct slab_ops *ops = slab_ops_by_name(name, len);
-
-	for (unsigned i = 0; i < ARRAY_SIZE(slab_kinds); i++)
-		if (slab_kinds[i] == ops)
-			return (int)i;
-	return -1;
-}
-
 void mm_init_slab(void)
 {
-	const struct slab_ops *ops = slab_kinds[choice("slab", parse_slab, 0, "slub, slab, slob")];
-	bool leak = boot_option("kmemleak");
-	u32 debug =
-		(boot_option("slab_debug") ? SLAB_DEBUG_FLAGS : 0) | (leak ? SLAB_LEAK_TRACE : 0);
+	const struct slab_ops *ops = slab_kinds[wish.slab];
 
-	if (slab_sys_init(&kernel_mm.slab, &kernel_mm.pg, ops, debug))
+	if (slab_sys_init(&kernel_mm.slab, &kernel_mm.pg, ops, wish.slab_flags))
 		env_panic(__FILE__, __LINE__, "no memory for the %s allocator",
 			  slab_sys_name(&kernel_mm.slab));
-	if (leak)
+	if (wish.slab_flags & SLAB_LEAK_TRACE)
 		init_kmemleak();
 	kernel_mm.slab_up = true;
 	pr_info("  %s: objects of 8 bytes to 8 KiB out of pages%s%s",
 		slab_sys_name(&kernel_mm.slab),
 		ops != &slob_ops ? ", a stock of free ones for each CPU" : "",
-		debug & SLAB_DEBUG_FLAGS ? "; each is guarded by red zones" : "");
+		wish.slab_flags & SLAB_DEBUG_FLAGS ? "; each is guarded by red zones" : "");
 }
 
 /* ---- mapped areas, per-CPU memory ------------------------------------------------------------------------ */

@@ -51,7 +51,8 @@ struct mm_lab *mm_lab_make(const struct mm_lab_opts *o)
 	unsigned nodes = MAX(o->nodes, 1u);
 	struct mm_lab *lab = vzalloc(&kernel_mm.vmalloc, sizeof(*lab));
 	struct pgalloc_opts opts = { .model = o->model, .nr_cpus = kernel_mm.pg.nr_cpus };
-	u64 share;
+	phys_t cma_base = 0;
+	u64 share, cma_size = 0;
 
 	if (!lab)
 		return NULL;
@@ -66,7 +67,11 @@ struct mm_lab *mm_lab_make(const struct mm_lab_opts *o)
 	for (unsigned n = 0; n < nodes; n++)
 		memblock_add(&lab->mb, lab->base + n * share,
 			     n + 1 < nodes ? share : lab->nr * BLOCK_SIZE - n * share, (int)n);
-	if (!pgalloc_init(&lab->pg, &kernel_mm_env, &lab->mb, &opts))
+	if (o->cma && cma_reserve(&lab->mb, o->cma, 0, &cma_base, &cma_size))
+		goto err;
+	if (pgalloc_init(&lab->pg, &kernel_mm_env, &lab->mb, &opts))
+		goto err;
+	if (!cma_size || !cma_activate(&lab->pg, &lab->cma, "lab", cma_base, cma_size))
 		return lab;
 err:
 	mm_lab_end(lab);
@@ -75,6 +80,7 @@ err:
 
 void mm_lab_end(struct mm_lab *lab)
 {
+	cma_deactivate(&lab->cma);
 	for (unsigned i = 0; i < lab->nr; i++)
 		free_block(lab->block[i]);
 	vfree(&kernel_mm.vmalloc, lab);

@@ -6,6 +6,7 @@
 #ifndef GUEST_KERNEL_MM_LAB_H
 #define GUEST_KERNEL_MM_LAB_H
 
+#include "guest/mm/cma.h"
 #include "guest/mm/page_alloc.h"
 #include "guest/mm/pgalloc_init.h"
 
@@ -14,6 +15,7 @@
 struct mm_lab {
 	struct pgalloc pg;
 	struct memblock mb;
+	struct cma cma;			    /* with opts.cma */
 	struct page *block[LAB_MAX_BLOCKS]; /* of 4 MiB, neighbours, the lowest first */
 	unsigned nr;
 	phys_t base;
@@ -24,6 +26,7 @@ struct mm_lab_opts {
 	unsigned blocks;   /* of 4 MiB */
 	unsigned nodes;	   /* that share the blocks evenly; 0: 1 */
 	u64 highmem_start; /* 0: none */
+	u64 cma;	   /* size of a contiguous area; 0: none */
 	enum memmodel_type model;
 };
 

@@ -159,8 +159,13 @@ static int make_nodes(struct setup *s)
 {
 	struct pgalloc *pg = s->pg;
 
+	u64 zone_pcps = pg->nr_cpus * sizeof(struct per_cpu_pages);
+
 	for (unsigned n = 0; n < pg->nr_nodes; n++) {
-		struct pglist_data *pgdat = boot_zalloc(s, sizeof(*pgdat), n);
+		/* In one piece with the stocks of its zones. */
+		struct pglist_data *pgdat =
+			boot_zalloc(s, sizeof(*pgdat) + MAX_NR_ZONES * zone_pcps, n);
+		u8 *pcps = (u8 *)(pgdat + 1);
 
 		if (!pgdat)
 			return -ENOMEM;
@@ -175,10 +180,7 @@ static int make_nodes(struct setup *s)
 			z->nid = n;
 			z->name = zone_names[t];
 			pg->zone_table[id] = z;
-			buddy_init(&z->buddy, id, &pg->model, pg->pageblock);
-			z->pcp = boot_zalloc(s, pg->nr_cpus * sizeof(*z->pcp), n);
-			if (!z->pcp)
-				return -ENOMEM;
+			z->pcp = (struct per_cpu_pages *)(pcps + t * zone_pcps);
 			for (unsigned c = 0; c < pg->nr_cpus; c++)
 				pcp_init(&z->pcp[c], z);
 		}
@@ -190,8 +192,8 @@ static void set_distances(struct setup *s)
 {
 	struct pgalloc *pg = s->pg;
 
-	for (unsigned a = 0; a < MAX_NUMNODES; a++) {
-		for (unsigned b = 0; b < MAX_NUMNODES; b++) {
+	for (unsigned a = 0; a < pg->nr_nodes; a++) {
+		for (unsigned b = 0; b < pg->nr_nodes; b++) {
 			bool known =
 				s->opts->distance && a < s->opts->nr_nodes && b < s->opts->nr_nodes;
 
@@ -255,8 +257,11 @@ static void span_zone(struct pgalloc *pg, struct zone *z, pfn_t start, pfn_t end
 {
 	struct pglist_data *pgdat = pg->node[z->nid];
 
-	if (!z->present)
+	if (!z->present) {
 		z->start = z->init_next = start;
+		buddy_init(&z->buddy, page_links(0, z->nid, z->type) >> PAGE_ZONE_SHIFT, &pg->model,
+			   pg->pageblock);
+	}
 	z->start = MIN(z->start, start);
 	z->end = MAX(z->end, end);
 	z->present += end - start;
