@@ -111,7 +111,7 @@ static void demo_fragmentation(void)
 {
 	struct mm_lab *lab;
 	struct rand r;
-	unsigned nr;
+	unsigned nr, left = 0;
 	u64 moved, start;
 
 	console_printf(
