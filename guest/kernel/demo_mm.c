@@ -383,7 +383,7 @@ static void demo_models(void)
 	};
 
 	console_printf("\npfn_to_page() of 512 MiB on two nodes, by memory model\n");
-	console_printf("             ps a lookup   struct pages and tables\n");
+	console_printf("             ns a lookup   struct pages and tables\n");
 	for (enum memmodel_type t = MEMMODEL_FLAT; t <= MEMMODEL_VMEMMAP; t++) {
 		struct vm_struct *areas[8] = { NULL };
 		const struct memmodel_alloc a = {
@@ -395,10 +395,12 @@ static void demo_models(void)
 		};
 		static struct memmodel m;
 
-		if (!memmodel_init(&m, t, range, ARRAY_SIZE(range), MODEL_FRAMES, &a))
-			console_printf("  %-9s %13lu %15lu KiB\n", memmodel_name(t),
-				       time_lookups(&m) * 1000 / MODEL_LOOPS,
-				       memmodel_cost(&m) >> 10);
+		if (!memmodel_init(&m, t, range, ARRAY_SIZE(range), MODEL_FRAMES, &a)) {
+			u64 ps = time_lookups(&m) * 1000 / MODEL_LOOPS;
+
+			console_printf("  %-9s %9lu.%03lu %15lu KiB\n", memmodel_name(t), ps / 1000,
+				       ps % 1000, memmodel_cost(&m) >> 10);
+		}
 		kfree(&kernel_mm.slab, m.section);
 		kfree(&kernel_mm.slab, m.node_of);
 		for (unsigned i = 0; areas[i]; i++)
