@@ -115,7 +115,7 @@ static void demo_fragmentation(void)
 	u64 moved, start;
 
 	console_printf(
-		"\nFragmentation: 16 MiB full of movable pages, two of three freed at random\n");
+		"\nFragmentation: 16 MiB full of movable pages, five of six freed at random\n");
 	lab = lab_or_excuse(&(struct mm_lab_opts){ .blocks = 4 });
 	if (!lab)
 		return;
@@ -127,7 +127,7 @@ static void demo_fragmentation(void)
 	nr = own_pages(lab, MAX_OWNED);
 	rand_init(&r, 1);
 	for (unsigned i = 0; i < nr; i++)
-		if (rand_below(&r, 3))
+		if (rand_below(&r, 6))
 			disown(lab, i);
 	for (unsigned i = 0; i < nr; i++)
 		left += owned[i] != NULL;
@@ -165,11 +165,11 @@ static void demo_cma(void)
 	u64 start;
 
 	console_printf(
-		"\nA contiguous area of 8 MiB in 20 MiB, lent to movable pages until a device asks\n");
-	lab = lab_or_excuse(&(struct mm_lab_opts){ .blocks = 5, .cma = 8 * MiB });
+		"\nA contiguous area of 8 MiB in 16 MiB, lent to movable pages until a device asks\n");
+	lab = lab_or_excuse(&(struct mm_lab_opts){ .blocks = 4, .cma = 8 * MiB });
 	if (!lab)
 		return;
-	nr = own_pages(lab, 2600);
+	nr = own_pages(lab, 600);
 	lent = lent_pages(lab, &lab->cma, nr);
 	console_printf("  %u movable pages are in use, %u of them in the area\n", nr, lent);
 	start = clock_ns();
