@@ -8,7 +8,7 @@ from harness.assemble import NEEDS as ASM
 from harness.assemble import assemble
 from harness.core import Job
 
-from gdb import cost, peers
+from gdb import cost, emulated, peers
 from gdb.debugger import INTERRUPT, Guest, expect, session, wait_for
 
 GDB = ("kvm", "gdb")
@@ -362,4 +362,5 @@ def jobs(_env):
     yield job("debug verb", debug_verb)
     yield job("debug refuses", debug_refuses, ("kvm",))
     yield from cost.jobs(_env)
+    yield from emulated.jobs(_env)
     yield from peers.jobs(_env)
