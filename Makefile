@@ -72,7 +72,7 @@ check: ## run every test: units, boots, bad input, testbed, fuzzers
 
 bench: ## measure against a bare KVM program and QEMU; prints ratios
 	$(Q)sh scripts/deps.sh
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all $(B)/parallax-without-gdb
 	$(Q)python3 tests/bench/run --build $(B) --all $(BENCH_ARGS)
 	$(Q)python3 tests/bench/mm/run --build $(B)
 	$(Q)python3 tests/bench/domains/run --build $(B)
@@ -149,6 +149,12 @@ $(B)/parallax: $(FIRST_OBJS) $(SIM_OBJS:%=$(B)/host/%) $(call room_libs,vmm,host
 	$(say) LD $@
 	$(Q)$(CC) $(HOST_LDFLAGS) -o $@ $(FIRST_OBJS) -l:libfdt.a $(SIM_OBJS:%=$(B)/host/%) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
 
+# The same program without its gdb code: what that costs when it is not used is measured.
+$(B)/parallax-without-gdb: $(B)/host/vmm/main.o $(B)/host/tests/bench/without_gdb.o $(SIM_OBJS:%=$(B)/host/%) \
+    $(call room_libs,vmm,host) $(B)/host/libguest.a
+	$(say) LD $@
+	$(Q)$(CC) $(HOST_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(HOST_LIBS)
+
 # The same program under ASan and UBSan, for the tests with hostile guests.
 $(B)/parallax-san: $(B)/san/vmm/main.o $(SIM_OBJS:%=$(B)/san/%) $(call room_libs,vmm,san) $(B)/san/libguest.a
 	$(say) LD $@
@@ -181,7 +187,7 @@ $(B)/fuzzers/$(1)/%: $(B)/fuzz/tests/fuzz/$(1)/%.o $(call room_libs,$(1),fuzz)
 endef
 $(foreach room,$(ROOMS),$(eval $(call fuzz_rules,$(room))))
 FUZZ_SECONDS ?= 300
-test-programs: $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san
+test-programs: $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san $(B)/parallax-without-gdb
 
 -include $(shell find $(B) -path '*/testbed' -prune -o -name '*.d' -print 2>/dev/null)
 

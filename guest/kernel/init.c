@@ -3,12 +3,14 @@
  * init.c - the command line's wishes, first match wins:
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
- *   halt             stop with interrupts off         demo=switch            the default
+ *   halt             stop with interrupts off         show=TABLE,...         tables about memory
+ *   demo=mm          what memory management does      demo=switch            the default
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
@@ -49,6 +51,9 @@ int init_main(void *unused)
 	v = option_value("selftest", buf, sizeof(buf));
 	if (v)
 		machine_exit(selftest_run(v) ? 0 : 1);
+	v = option_value("show", buf, sizeof(buf));
+	if (v)
+		machine_exit(mm_show(v) ? 0 : 1);
 	v = option_value("exit", buf, sizeof(buf));
 	if (v) {
 		u64 status = *v ? boot_option_u64("exit", EXIT_STATUS_PANIC) : 0;
@@ -60,8 +65,12 @@ int init_main(void *unused)
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));
+	if (v && strcmp(v, "mm") == 0) {
+		demo_mm();
+		machine_exit(0);
+	}
 	if (v && strcmp(v, "switch") != 0) {
-		pr_err("demo=%s: there is only demo=switch", v);
+		pr_err("demo=%s: there are demo=switch and demo=mm", v);
 		machine_exit(1);
 	}
 	demo_switch();

@@ -16,6 +16,7 @@
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/init.h"
 #include "guest/kernel/kthread.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
@@ -154,6 +155,9 @@ static const struct boot_step steps[] = {
 	{ "memory", "page tables and stacks have a home", boot_memory },
 	{ "paging", "text cannot be written, data not executed, all RAM has a name", paging_init },
 	{ "per-cpu", "CPUs do not share what they need not", boot_per_cpu },
+	{ "pages", "memory comes in frames, by the zone, and goes back", mm_init_pages },
+	{ "slab", "small objects do not cost a page each", mm_init_slab },
+	{ "vmalloc", "a stack is guarded, and large areas need no large blocks", mm_init_vmalloc },
 	{ "stacks", "even a broken stack pointer is reported", boot_stacks },
 	{ "irqchip", "devices can interrupt instead of being asked", boot_irqchip },
 	{ "clock", "time is known", boot_clock },

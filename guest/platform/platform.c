@@ -2,6 +2,7 @@
 /* platform.c - the table of platforms, and powering off. */
 #include "guest/platform/platform.h"
 #include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/fixmap.h"
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"

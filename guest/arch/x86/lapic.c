@@ -3,7 +3,7 @@
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/cpu.h"
-#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/fixmap.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/irq.h"

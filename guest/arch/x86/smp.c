@@ -87,7 +87,7 @@ static bool start_cpu(unsigned cpu, u32 apic_id)
 		.stack = stack,
 		.cr3 = (u32)read_cr3(),
 		/* SMEP would be right, too, but PGE must wait for paging and all come in C. */
-		.cr4 = CR4_PAE,
+		.cr4 = CR4_PAE | (read_cr4() & CR4_LA57),
 		.cr0 = (u32)read_cr0(),
 		.efer = (u32)rdmsr(MSR_EFER) & ~EFER_LMA,
 		.cpu = cpu,
@@ -147,7 +147,8 @@ void smp_boot(void)
 	irq_set_handler(VECTOR_CALL_FUNCTION, "call function", handle_call, NULL, IRQ_ACK_LAPIC);
 
 	memcpy(__va(TRAMPOLINE_PHYS), trampoline_start, size);
-	err = pt_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE, PROT_RX & ~PTE_G);
+	err = pgtable_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE,
+			  PAGE_KERNEL_ROX & ~_PAGE_GLOBAL);
 	BUG_ON(err || size > PAGE_SIZE);
 	for (size_t i = 1; i < boot_info.nr_cpus; i++) {
 		u32 apic_id = boot_info.cpu[i].apic_id;
@@ -158,7 +159,8 @@ void smp_boot(void)
 			pr_err("  CPU with APIC id %u did not start; going on without it\n",
 			       apic_id);
 	}
-	pt_unmap(&kernel_pt, TRAMPOLINE_PHYS);
+	err = pgtable_unmap(&kernel_pt, TRAMPOLINE_PHYS, PAGE_SIZE);
+	BUG_ON(err);
 	on_each_cpu(flush_one, NULL);
 }
 
