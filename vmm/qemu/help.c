@@ -21,14 +21,18 @@ static void put_word(FILE *out, const char *word, size_t *column)
 
 static void put_kinds(FILE *out, const char *option)
 {
-	size_t n, column;
+	size_t n, column = 0;
 	const struct qemu_kind *k = qemu_kinds(option, &n);
 
-	column = (size_t)fprintf(out, "  -%s:", option);
-	for (size_t i = 0; i < n; i++)
-		if (!k[i].refuse)
-			put_word(out, k[i].name, &column);
-	fputc('\n', out);
+	for (size_t i = 0; i < n; i++) {
+		if (k[i].refuse)
+			continue;
+		if (!column)
+			column = (size_t)fprintf(out, "  -%s:", option);
+		put_word(out, k[i].name, &column);
+	}
+	if (column)
+		fputc('\n', out);
 }
 
 /* Options whose one value is what happens anyway need no line each. */
