@@ -21,7 +21,8 @@ class Host:
         self.run = ctx.tmp / "r"
         self.run.mkdir(mode=0o700)
         self.base = self.run / "parallax"
-        self.env = {"XDG_RUNTIME_DIR": str(self.run)}
+        # Freed memory is to be given back, so that growth means something.
+        self.env = {"XDG_RUNTIME_DIR": str(self.run), "ASAN_OPTIONS": "quarantine_size_mb=1"}
 
     def __enter__(self):
         return self
@@ -51,6 +52,10 @@ class Host:
         done = self.verb("run", "--detach", "--name", name, *words)
         self.ctx.equal(done.text, f"{name}\n", "what --detach prints")
         return Guest(self, name)
+
+    def left(self):
+        """What is in the runtime directory, but for what guests had to say."""
+        return sorted(name for name in os.listdir(self.base) if not name.endswith(".log"))
 
     def names(self):
         return self.verb("ps", "--quiet").text.split()

@@ -249,9 +249,11 @@ json_t *client_execute(struct client *c, const char *command, json_t *args, stru
 		json_object_set_new(request, "arguments", args);
 	text = json_dumps(request, 0);
 	json_decref(request);
-	r = text ? send_all(c, text, strlen(text)) : -ENOMEM;
-	if (r == 1)
-		r = send_all(c, "\n", 1);
+	r = text ? (int)strlen(text) : -ENOMEM;
+	if (text) {
+		text[r] = '\n'; /* in one piece with the command; no string is needed any more */
+		r = send_all(c, text, (size_t)r + 1);
+	}
 	free(text);
 	while (r == 1) {
 		r = next_message(c, deadline, &message);

@@ -89,11 +89,8 @@ void detach_watch(struct detach *d, struct machine *m)
 
 void detach_ended(struct detach *d, int status)
 {
-	struct stat st;
-
+	(void)d;
 	if (status)
 		fprintf(stderr, "parallax: the guest ended with status %d\n", status);
 	fflush(stderr);
-	if (d->log[0] && !stat(d->log, &st) && !st.st_size)
-		unlink(d->log);
 }

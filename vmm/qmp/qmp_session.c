@@ -2,8 +2,8 @@
 /*
  * qmp_session.c - one client: bytes to JSON texts, and answers back to bytes.
  *
- * Rule Q1: a text ends where its brackets close; a line break inside a string, or after something that
- * is no object, starts afresh, so that one bad line costs only itself.
+ * Rule Q1: a text ends where its brackets close; a line break inside a string or after something that
+ * is no object, and a byte 0xff with the rest of its line, start afresh: what is bad costs only itself.
  * Rule Q2: nothing is read, nor taken from what was read, while more than QMP_CHUNK * 16 bytes of
  * answers wait; memory stays bounded whatever the client asks and however little it reads.
  */
@@ -202,6 +202,11 @@ static void take_byte(struct qmp_session *c, char byte)
 		c->skipping = byte != '\n';
 		return;
 	}
+	/* No text has it: clients that lost count of their brackets start afresh with it. */
+	if ((u8)byte == 0xff) {
+		complain(c, "JSON parse error, a byte 0xff; what came before it is dropped");
+		return;
+	}
 	if (!c->depth) {
 		if (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n')
 			return;
@@ -256,6 +261,11 @@ static void read_some(struct qmp_session *c)
 
 static void hand_over(struct qmp_session *c)
 {
+	/* The end of the command's own line is not for the new owner. */
+	if (c->chunk_at < c->chunk_n && c->chunk[c->chunk_at] == '\r')
+		c->chunk_at++;
+	if (c->chunk_at < c->chunk_n && c->chunk[c->chunk_at] == '\n')
+		c->chunk_at++;
 	loop_unwatch(c->server->loop, c->fd);
 	c->take_over(c->take_over_arg, c->fd, c->chunk + c->chunk_at, c->chunk_n - c->chunk_at);
 	c->fd = -1;

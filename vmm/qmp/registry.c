@@ -124,6 +124,16 @@ static int connect_to(const char *socket_path)
 	return fd;
 }
 
+static void remove_empty_log(const char *dir)
+{
+	char path[112];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s.log", dir);
+	if (!lstat(path, &st) && S_ISREG(st.st_mode) && !st.st_size)
+		unlink(path);
+}
+
 /* Of a guest whose process is gone; with the lock held. True when there is nothing left of it. */
 static bool remove_dead(const char *dir, const char *socket_path)
 {
@@ -136,6 +146,7 @@ static bool remove_dead(const char *dir, const char *socket_path)
 	if (fd != -ECONNREFUSED && fd != -ENOENT)
 		return false;
 	unlink(socket_path);
+	remove_empty_log(dir);
 	return !rmdir(dir) || errno == ENOENT;
 }
 
