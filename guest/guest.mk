@@ -2,10 +2,11 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
-        guest/kernel/selftest/*.c) guest/env/ring0.c guest/env/ring0_string.c
-# guest/sched, guest/locking and the rest of guest/mm are not linked yet: they run in the unit tests
-# and in the simulator, and the kernel's own short scheduler and heap serve meanwhile.
-GUEST_PORTABLE_SRCS := $(filter guest/lib/%,$(guest_SRCS)) guest/mm/memblock.c
+        guest/kernel/selftest/*.c) $(wildcard guest/env/ring0*.c)
+# The rest of guest/mm is not linked yet: it runs in the unit tests, and the kernel's own short heap
+# serves meanwhile.
+GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/%,$(guest_SRCS)) \
+        guest/mm/memblock.c
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))
 GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS)) \

@@ -100,10 +100,12 @@ u64 cost_switch(void)
 	p.task = kthread_create(answer, &p, "partner");
 	if (!p.task)
 		return 0;
-	kthread_bind(p.task, current->cpu);
-	wake_up_process(p.task);
+	sched_pin(0);
+	kthread_bind(p.task, 0);
+	kthread_start(p.task);
 	ns = cost_of(ask, &p, FEW) / 2;
 	kthread_stop(p.task);
+	sched_unpin();
 	return ns;
 }
 

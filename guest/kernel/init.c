@@ -3,7 +3,7 @@
  * init.c - the command line's wishes, first match wins:
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
- *   halt             stop with interrupts off         demo=switch            the default
+ *   halt             stop with interrupts off         demo=switch|sched      the default is switch
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
@@ -57,10 +57,13 @@ int init_main(void *unused)
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));
-	if (v && strcmp(v, "switch") != 0) {
-		pr_err("demo=%s: there is only demo=switch", v);
+	if (!v || strcmp(v, "switch") == 0) {
+		demo_switch();
+	} else if (strcmp(v, "sched") == 0) {
+		demo_sched();
+	} else {
+		pr_err("demo=%s: there are demo=switch and demo=sched", v);
 		machine_exit(1);
 	}
-	demo_switch();
 	machine_exit(0);
 }

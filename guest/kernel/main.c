@@ -122,8 +122,9 @@ static void boot_clock(void)
 
 static void boot_sched(void)
 {
-	sched_init_cpu(&init_task);
-	pr_info("  round robin, then idle; stacks of %lu KiB", TASK_STACK_SIZE >> 10);
+	sched_setup((unsigned)boot_info.nr_cpus);
+	pr_info("  classes stop, deadline, real time, fair, idle; fair is %s; stacks of %lu KiB",
+		kernel_sched->chain[SLOT_FAIR]->name, TASK_STACK_SIZE >> 10);
 }
 
 static void boot_tick(void)

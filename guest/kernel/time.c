@@ -66,8 +66,12 @@ void udelay(u64 us)
 
 void tick_handle(void)
 {
+	u64 now = clock_ns();
+
 	this_cpu_inc64(nr_ticks);
-	sched_tick(clock_ns());
+	timeout_tick(now);
+	sched_timer_tick(now);
+	sched_tick();
 }
 
 u64 tick_count(unsigned cpu)

@@ -61,12 +61,12 @@ _Noreturn void ap_start(unsigned cpu)
 	percpu_enter(cpu);
 	cpu_enable_features();
 	this_cpu_write(preempt_count_, 0);
-	this_cpu_write(need_resched_, false);
-	sched_init_cpu(per_cpu(runqueues, cpu).idle);
+	this_cpu_write(current_task, cpu_rq(kernel_sched, cpu)->idle);
 	cpu_desc_setup();
 	lapic_setup();
 	if (platform->cpu_init)
 		platform->cpu_init();
+	sched_enter_cpu();
 	smp_store_release(&ap_is_up, true);
 	platform->tick_start(tick_hz);
 	cpu_idle_loop();
@@ -76,15 +76,13 @@ static bool start_cpu(unsigned cpu, u32 apic_id)
 {
 	struct trampoline_params *p =
 		__va(TRAMPOLINE_PHYS + (u64)(trampoline_params - trampoline_start));
-	struct task_struct *idle = idle_task_init(cpu);
-	u64 deadline, flags, stack = kstack_alloc(TASK_STACK_SIZE);
+	struct thread *idle = sched_prepare_cpu(cpu);
+	u64 deadline, flags;
 
-	if (!idle || !stack)
+	if (!idle)
 		return false;
-	idle->stack = stack;
-	per_cpu(runqueues, cpu).idle = idle;
 	*p = (struct trampoline_params){
-		.stack = stack,
+		.stack = idle->stack,
 		.cr3 = (u32)read_cr3(),
 		/* SMEP would be right, too, but PGE must wait for paging and all come in C. */
 		.cr4 = CR4_PAE,
