@@ -170,6 +170,8 @@ void sched_init_stop(struct sched *s, struct task_struct *stop, unsigned cpu)
 
 int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *parent)
 {
+	u64 flags;
+
 	task_basics(s, p, parent ? parent->cpu : 0);
 	p->state = TASK_NEW;
 	if (parent) {
@@ -202,6 +204,8 @@ int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *paren
 			return -EAGAIN;
 		}
 	}
+	/* Until it is on the list, a change of the fair slot would pass it by. */
+	flags = spin_lock_irqsave(&s->tasks_lock);
 	/* Not the parent's prio in force: what it has been lent is not inherited. */
 	p->prio = p->normal_prio = normal_prio(p);
 	p->se.weight = task_weight(p);
@@ -212,12 +216,8 @@ int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *paren
 		p->sched_class->task_init(p);
 	if (parent && p->sched_class->task_fork)
 		p->sched_class->task_fork(p, parent);
-	{
-		u64 flags = spin_lock_irqsave(&s->tasks_lock);
-
-		list_add_tail(&p->sched_node, &s->tasks);
-		spin_unlock_irqrestore(&s->tasks_lock, flags);
-	}
+	list_add_tail(&p->sched_node, &s->tasks);
+	spin_unlock_irqrestore(&s->tasks_lock, flags);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy.c - giving the fair slot to another class while tasks run: with every queue locked, all
- * tasks of the slot are taken off, told, and put back.
+ * policy.c - giving the fair slot to another class while tasks run: with every task and every queue
+ * locked, all tasks of the slot are taken off, told, and put back. The queues alone would not do: a
+ * waker holds no queue while its class places the task that it wakes.
  */
 #include "guest/lib/string.h"
 #include "guest/sched/internal.h"
@@ -58,6 +59,8 @@ void sched_switch_fair(struct sched *s, const struct sched_class *fair)
 	env_preempt_disable();
 	flags = env_irq_save();
 	raw_spin_lock(&s->tasks_lock);
+	list_for_each_entry (p, &s->tasks, sched_node)
+		raw_spin_lock(&p->pi_lock); /* S5: nobody else holds two */
 	for (unsigned cpu = 0; cpu < s->nr_cpus; cpu++)
 		raw_spin_lock(&s->rq[cpu]->lock);
 	if (fair == old)
@@ -80,6 +83,8 @@ void sched_switch_fair(struct sched *s, const struct sched_class *fair)
 out:
 	for (unsigned cpu = s->nr_cpus; cpu-- > 0;)
 		raw_spin_unlock(&s->rq[cpu]->lock);
+	list_for_each_entry (p, &s->tasks, sched_node)
+		raw_spin_unlock(&p->pi_lock);
 	raw_spin_unlock(&s->tasks_lock);
 	env_irq_restore(flags);
 	env_preempt_enable();

@@ -6,7 +6,8 @@
  * the list of their prio. R3 while throttled none of them counts in rq->nr_running.
  *
  * Throttling: RT tasks of a CPU get at most rt_runtime of each rt_period, so that a spinning one
- * leaves the administrator a shell. Over several CPUs the best tasks run: who cannot run at once is
+ * leaves the administrator a shell. What a hypervisor takes meanwhile counts: on a busy host they
+ * would else never have run for rt_runtime, and leave nothing. Over several CPUs the best tasks run: who cannot run at once is
  * pushed to the CPU with the least important work, and a CPU about to do worse pulls.
  */
 #include "guest/sched/internal.h"
@@ -91,14 +92,17 @@ static void charge_runtime(struct rq *rq, u64 delta)
 static void update_curr_rt(struct rq *rq)
 {
 	struct sched_entity *se = &rq->curr->se;
-	u64 delta;
 
-	if (rq->clock_task <= se->exec_start)
-		return;
-	delta = rq->clock_task - se->exec_start;
-	se->exec_start = rq->clock_task;
-	se->sum_exec_runtime += delta;
-	charge_runtime(rq, delta);
+	if (rq->clock_task > se->exec_start) {
+		se->sum_exec_runtime += rq->clock_task - se->exec_start;
+		se->exec_start = rq->clock_task;
+	}
+	if (rq->clock > rq->rt.charged_until) {
+		u64 delta = rq->clock - rq->rt.charged_until;
+
+		rq->rt.charged_until = rq->clock;
+		charge_runtime(rq, delta);
+	}
 }
 
 /* ---- the lists --------------------------------------------------------------------------------------- */
@@ -176,6 +180,7 @@ static void set_next_task_rt(struct rq *rq, struct task_struct *p, bool first)
 {
 	(void)first;
 	p->se.exec_start = rq->clock_task;
+	rq->rt.charged_until = rq->clock;
 	if (rq->rt.overloaded)
 		rq->push |= (u8)BIT(SLOT_RT);
 }

@@ -7,7 +7,8 @@
  * S2 rq->curr runs on exactly one CPU and has on_cpu set.
  * S3 rq->nr_running is the sum over the classes of rq.
  * S4 rq->lock is held across the switch; the task that comes in releases it.
- * S5 order of locks: pi_lock, then rq->lock; two queues in the order of their CPUs.
+ * S5 order of locks: tasks_lock, pi_lock, then rq->lock; two queues in the order of their CPUs. Only
+ *    sched_switch_fair() holds more than one pi_lock.
  */
 #ifndef GUEST_SCHED_SCHED_H
 #define GUEST_SCHED_SCHED_H
@@ -166,7 +167,8 @@ struct rt_rq {
 	struct list_head queue[MAX_RT_PRIO];
 	unsigned nr_running, nr_migratory;
 	int highest; /* best prio queued, MAX_RT_PRIO: none; read by others without lock */
-	u64 time;    /* used of the current period */
+	u64 time;    /* used of the current period, rq->clock */
+	u64 charged_until;
 	bool throttled, timer_set, overloaded;
 	u64 nr_throttled;
 	struct sched_timer period_timer;

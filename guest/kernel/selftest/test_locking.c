@@ -10,9 +10,8 @@
 #include "guest/locking/rwsem.h"
 #include "guest/locking/semaphore.h"
 
-#define THREADS	    4u
-#define ROUNDS	    20u
-#define PATIENCE_NS (20 * NSEC_PER_SEC)
+#define THREADS 4u
+#define ROUNDS	20u
 
 struct room {
 	struct mutex mutex;
@@ -202,10 +201,7 @@ void ktest_locking_wait(struct ktest *t)
 	KT_EXPECT_EQ(t, atomic_read(&s.woken), 0);
 	WRITE_ONCE(s.train, 1);
 	wake_up_all(&s.wait);
-	for (u64 end = clock_ns() + PATIENCE_NS;
-	     (unsigned)atomic_read(&s.woken) < THREADS && clock_ns() < end;)
-		msleep(1);
-	KT_EXPECT_EQ(t, atomic_read(&s.woken), THREADS);
+	KT_EXPECT(t, ktest_eventually((unsigned)atomic_read(&s.woken) == THREADS));
 	complete(&s.departed); /* one of them */
 	complete_all(&s.departed);
 	for (unsigned i = 0; i < THREADS; i++)
@@ -248,19 +244,16 @@ void ktest_locking_inheritance(struct ktest *t)
 {
 	struct loan l = { 0 };
 	struct task_struct *h, *b;
-	u64 end = clock_ns() + PATIENCE_NS;
 
 	rt_mutex_init(&l.lock);
 	h = kthread_run(holder, &l, "holder");
 	b = kthread_create(borrower, &l, "borrower");
 	BUG_ON(!h || !b);
 	KT_EXPECT_EQ(t, task_setscheduler(b, SCHED_FIFO, 40, NULL), 0);
-	while (!READ_ONCE(l.held) && clock_ns() < end)
-		msleep(1);
+	KT_EXPECT(t, ktest_eventually(READ_ONCE(l.held)));
 	KT_EXPECT_EQ(t, h->prio, DEFAULT_PRIO);
 	kthread_start(b);
-	while (READ_ONCE(h->prio) == DEFAULT_PRIO && clock_ns() < end)
-		msleep(1);
+	KT_EXPECT(t, ktest_eventually(READ_ONCE(h->prio) != DEFAULT_PRIO));
 	KT_EXPECT_EQ(t, h->prio, MAX_RT_PRIO - 1 - 40);
 	KT_EXPECT(t, h->sched_class == &rt_sched_class);
 	WRITE_ONCE(l.let_go, true);

@@ -50,16 +50,13 @@ void ktest_time_monotonic(struct ktest *t)
 
 void ktest_time_tick(struct ktest *t)
 {
-	u64 before[NR_CPUS], deadline = clock_ns() + 5 * NSEC_PER_SEC;
+	u64 before[NR_CPUS];
 	unsigned cpu;
 
 	for_each_online_cpu (cpu)
 		before[cpu] = tick_count(cpu);
-	for_each_online_cpu (cpu) {
-		while (tick_count(cpu) < before[cpu] + 2 && clock_ns() < deadline)
-			cpu_relax();
-		KT_EXPECT(t, tick_count(cpu) >= before[cpu] + 2);
-	}
+	for_each_online_cpu (cpu)
+		KT_EXPECT(t, ktest_eventually(tick_count(cpu) >= before[cpu] + 2));
 }
 
 void ktest_time_sleep(struct ktest *t)
@@ -134,7 +131,7 @@ void ktest_sched_preemption(struct ktest *t)
 	bool stop = false;
 	struct counter c[2] = { { 0, &stop }, { 0, &stop } };
 	struct task_struct *task[2];
-	u64 deadline = clock_ns() + 5 * NSEC_PER_SEC, seen[2];
+	u64 seen[2];
 
 	for (unsigned i = 0; i < 2; i++) {
 		task[i] = kthread_create(count_up, &c[i], "count/%u", i);
@@ -146,15 +143,11 @@ void ktest_sched_preemption(struct ktest *t)
 	kthread_start(task[0]);
 	kthread_start(task[1]);
 	/* Both on one CPU, neither yields: each may progress only because the other is preempted. */
-	do {
-		msleep(10);
-	} while ((!READ_ONCE(c[0].n) || !READ_ONCE(c[1].n)) && clock_ns() < deadline);
+	KT_EXPECT(t, ktest_eventually(READ_ONCE(c[0].n) && READ_ONCE(c[1].n)));
 	seen[0] = READ_ONCE(c[0].n);
 	seen[1] = READ_ONCE(c[1].n);
-	while ((READ_ONCE(c[0].n) == seen[0] || READ_ONCE(c[1].n) == seen[1]) &&
-	       clock_ns() < deadline)
-		msleep(10);
-	KT_EXPECT(t, c[0].n > seen[0] && c[1].n > seen[1]);
+	KT_EXPECT(t,
+		  ktest_eventually(READ_ONCE(c[0].n) != seen[0] && READ_ONCE(c[1].n) != seen[1]));
 	WRITE_ONCE(stop, true);
 	kthread_join(task[0]);
 	kthread_join(task[1]);
