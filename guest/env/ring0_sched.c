@@ -6,6 +6,7 @@
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/platform/platform.h"
@@ -30,6 +31,7 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 {
 	struct thread *out = thread_of(prev), *in = thread_of(next);
 
+	rcu_quiescent(kernel_rcu);
 	this_cpu_write(current_task, next);
 	tss_set_kernel_stack(in->stack);
 	return __switch_to_asm(prev, &out->sp, in->sp);

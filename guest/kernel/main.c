@@ -17,6 +17,7 @@
 #include "guest/kernel/init.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/cmdline.h"
@@ -137,6 +138,7 @@ static void boot_tick(void)
 static void boot_smp(void)
 {
 	smp_boot();
+	rcu_start_threads();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 

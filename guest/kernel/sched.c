@@ -7,6 +7,7 @@
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/cmdline.h"
 #include "guest/sched/stop.h"
@@ -53,6 +54,7 @@ void sched_setup(unsigned cpus)
 	kernel_sched = sched_create(&topo, &tun, fair_from_cmdline());
 	if (!kernel_sched || !sched_prepare_cpu(0))
 		env_panic(__FILE__, __LINE__, "no memory for the scheduler");
+	rcu_setup(cpus);
 	sched_enter_cpu();
 }
 
@@ -91,13 +93,16 @@ void sched_enter_cpu(void)
 	struct rq *rq = cpu_rq(kernel_sched, cpu);
 
 	run_idle_here(rq->idle, rq);
+	rcu_idle_exit(kernel_rcu);
 	sched_cpu_online(kernel_sched, cpu);
 }
 
 void preempt_check(void)
 {
-	if (!irqs_disabled())
-		preempt_schedule();
+	if (irqs_disabled())
+		return;
+	rcu_quiescent(kernel_rcu); /* also when nobody better waits and there is no switch */
+	preempt_schedule();
 }
 
 void preempt_check_irq(const struct pt_regs *regs)
@@ -115,6 +120,7 @@ _Noreturn void cpu_idle_loop(void)
 			schedule();
 		} else {
 			/* An interrupt that makes something runnable switches on its own way out. */
+			rcu_idle_enter(kernel_rcu);
 			safe_halt();
 		}
 	}
@@ -139,6 +145,15 @@ void sched_pin(unsigned cpu)
 void sched_unpin(void)
 {
 	set_cpus_allowed(current, kernel_sched->possible);
+}
+
+void set_need_resched(void)
+{
+	struct rq *rq = this_rq();
+
+	raw_spin_lock(&rq->lock);
+	resched_curr(rq);
+	raw_spin_unlock(&rq->lock);
 }
 
 u64 nr_context_switches(void)

@@ -35,6 +35,9 @@ void sched_unpin(void);
 /* Lets a thread run on one CPU only, from now on. 0 or what set_cpus_allowed() says. */
 int sched_bind(struct task_struct *t, unsigned cpu);
 
+/* Makes this CPU look for a better task as soon as preemption is on. IRQs off. */
+void set_need_resched(void);
+
 /* Switches on all CPUs since boot. */
 u64 nr_context_switches(void);
 

@@ -249,7 +249,7 @@ void ktest_sched_nice(struct ktest *t)
 		ticks = tick_count(0) - from;
 		heavy = READ_ONCE(s[0].task->se.sum_exec_runtime);
 		light = READ_ONCE(s[1].task->se.sum_exec_runtime);
-	} while (ticks < 30 || (ticks < 300 && !as_weights_say(heavy, light)));
+	} while (ticks < 16 || (ticks < 300 && !as_weights_say(heavy, light)));
 	if (!as_weights_say(heavy, light))
 		ktest_fail(t, __FILE__, __LINE__, "nice 0 ran %lu us, nice 5 %lu us", heavy / 1000,
 			   light / 1000);
@@ -282,7 +282,7 @@ void ktest_sched_affinity(struct ktest *t)
 	if (!task)
 		return;
 	KT_EXPECT_EQ(t, set_cpus_allowed(task, nowhere), -EINVAL);
-	for (unsigned round = 0; round < 3; round++) {
+	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
 			/* It runs, so the stop thread of its CPU must move it. */
 			KT_EXPECT_EQ(t, sched_bind(task, cpu), 0);
