@@ -5,11 +5,15 @@
  * Who has room pulls. A CPU that runs empty takes one task from the nearest CPU with several. A busy
  * one looks around at its tick, near CPUs often and far ones rarely, and of each group only one CPU
  * does so. A CPU without tick is woken to pull by a busy one. Only waiting tasks move.
+ *
+ * Nobody waits for another CPU's lock here: balancing can be late, and in a virtual machine with more
+ * CPUs than the host gives it, idle ones that queue up for a busy one's lock would hold up its work.
  */
 #include "guest/sched/internal.h"
 #include "guest/sched/topology.h"
 
 #define BUSY_FACTOR    16 /* a busy CPU looks that much less often than an idle one */
+#define MAX_BACKOFF    5u /* doublings of the interval while nothing can be moved */
 #define MAX_CANDIDATES 8
 #define MAX_LOOPS      32u
 
@@ -98,7 +102,8 @@ void newidle_balance(struct rq *rq)
 		env.src = busiest_of(rq, sd->span);
 		if (!env.src)
 			continue;
-		double_lock_balance(rq, env.src);
+		if (!raw_spin_trylock(&env.src->lock))
+			continue;
 		update_rq_clock(rq);
 		update_rq_clock(env.src);
 		if (!rq->nr_running && env.src->fair_nr > 1)
@@ -218,17 +223,23 @@ static void load_balance(struct rq *rq, struct sched_domain *sd)
 	env.src = group ? find_busiest_rq(rq->sched, group) : NULL;
 	if (!env.src) {
 		sd->lb_balanced++;
+		rq->balance_failed = 0;
 		return;
 	}
 	env.hot_too = rq->balance_failed > 2;
-	double_rq_lock(rq, env.src);
+	raw_spin_lock(&rq->lock);
+	if (!raw_spin_trylock(&env.src->lock)) {
+		raw_spin_unlock(&rq->lock);
+		return;
+	}
 	update_rq_clock(rq);
 	update_rq_clock(env.src);
 	/* Between two queues: half the difference evens them out. */
 	diff = env.src->fair_load - MIN(env.src->fair_load, rq->fair_load);
 	env.imbalance = MIN(MAX(env.imbalance, 1ULL), diff / 2);
 	move_tasks(&env);
-	double_rq_unlock(rq, env.src);
+	raw_spin_unlock(&env.src->lock);
+	raw_spin_unlock(&rq->lock);
 	sd->lb_gained += env.moved;
 	if (env.moved) {
 		rq->balance_failed = 0;
@@ -252,7 +263,8 @@ static void kick_idle(struct rq *rq)
 			if (!bits)
 				continue;
 			idle = s->rq[w * BITS_PER_WORD + __ffs(bits)];
-			raw_spin_lock(&idle->lock);
+			if (!raw_spin_trylock(&idle->lock))
+				return; /* it is about to do something anyway */
 			if (idle->curr == idle->idle)
 				resched_curr(idle);
 			raw_spin_unlock(&idle->lock);
@@ -276,6 +288,8 @@ void sched_balance_tick(struct rq *rq)
 			continue;
 		if (rq->curr != rq->idle)
 			interval *= BUSY_FACTOR;
+		else /* what may not move will mostly not be allowed to next time either */
+			interval <<= MIN(rq->balance_failed, MAX_BACKOFF);
 		rq->next_balance[sd->level] = now + interval;
 		load_balance(rq, sd);
 	}

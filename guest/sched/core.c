@@ -53,23 +53,15 @@ void task_rq_unlock(struct rq *rq, struct task_struct *p, u64 flags)
 	env_preempt_enable();
 }
 
-void double_rq_lock(struct rq *a, struct rq *b)
+static void double_rq_lock(struct rq *a, struct rq *b)
 {
 	if (a->cpu > b->cpu) {
 		raw_spin_lock(&b->lock);
 		raw_spin_lock(&a->lock);
 	} else {
 		raw_spin_lock(&a->lock);
-		if (a != b)
-			raw_spin_lock(&b->lock);
+		raw_spin_lock(&b->lock);
 	}
-}
-
-void double_rq_unlock(struct rq *a, struct rq *b)
-{
-	if (a != b)
-		raw_spin_unlock(&b->lock);
-	raw_spin_unlock(&a->lock);
 }
 
 bool double_lock_balance(struct rq *rq, struct rq *other)

@@ -46,8 +46,6 @@ void hrtick_fire(struct rq *rq, struct sched_timer *timer);
 struct rq *task_rq_lock(struct task_struct *p, u64 *flags); /* with pi_lock, IRQs off */
 void task_rq_unlock(struct rq *rq, struct task_struct *p, u64 flags);
 struct rq *__task_rq_lock(struct task_struct *p); /* pi_lock is held already */
-void double_rq_lock(struct rq *a, struct rq *b);
-void double_rq_unlock(struct rq *a, struct rq *b);
 /* With `rq` locked, locks `other` too; true when rq's lock was dropped meanwhile. */
 bool double_lock_balance(struct rq *rq, struct rq *other);
 

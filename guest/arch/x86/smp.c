@@ -5,6 +5,7 @@
  */
 #include "guest/arch/x86/smp.h"
 #include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/backtrace.h"
 #include "guest/arch/x86/cpu.h"
 #include "guest/arch/x86/desc.h"
 #include "guest/arch/x86/kstack.h"
@@ -40,7 +41,7 @@ _Noreturn void ap_start(unsigned cpu);
 
 struct stopped {
 	bool here;			/* written last */
-	u64 rip;			/* 0: it stopped by itself, in a panic of its own */
+	const struct pt_regs *regs;	/* NULL: it stopped by itself, in a panic of its own */
 	const struct task_struct *task; /* written first */
 };
 static DEFINE_PER_CPU(struct stopped, stopped);
@@ -215,7 +216,7 @@ _Noreturn void smp_stop_self(const struct pt_regs *regs)
 	/* The stopping NMI may find this CPU here already. */
 	if (!s->task) {
 		s->task = current;
-		s->rip = regs ? regs->rip : 0;
+		s->regs = regs; /* they stay: the CPU never leaves this stack */
 		smp_store_release(&s->here, true);
 	}
 	for (;;)
@@ -231,13 +232,15 @@ void smp_show_stopped(void)
 
 		if (cpu == smp_processor_id())
 			continue;
-		if (!smp_load_acquire(&s->here))
+		if (!smp_load_acquire(&s->here)) {
 			pr_emerg("CPU %u does not answer", cpu);
-		else if (!s->rip)
+		} else if (!s->regs) {
 			pr_emerg("CPU %u panicked, too: task %d %s", cpu, s->task->pid,
 				 s->task->comm);
-		else
-			pr_emerg("CPU %u was stopped in %pS, task %d %s", cpu, (void *)s->rip,
+		} else {
+			pr_emerg("CPU %u was stopped in %pS, task %d %s", cpu, (void *)s->regs->rip,
 				 s->task->pid, s->task->comm);
+			backtrace_print(s->regs, NULL);
+		}
 	}
 }
