@@ -83,6 +83,27 @@ def demo(mode):
     return run
 
 
+def demo_sched(mode):
+    """Tables of all four policies; and inheritance lends the lock's holder the waiter's priority."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", "demo=sched quiet")
+        ctx.equal(done.status, 0, "status")
+        for policy in ("eevdf", "cfs", "o1", "bfs"):
+            ctx.equal(len(re.findall(rf"^  {policy} ", done.text, re.M)), 2, f"tables with {policy}")
+        ctx.check(re.search(r"^  mutex: does not .* 10$", done.text, re.M), "a mutex changed its holder's priority")
+        ctx.check(re.search(r"^  rt_mutex: inherits .* 30$", done.text, re.M), "an rt_mutex did not")
+    return run
+
+
+def policy(name):
+    def run(ctx):
+        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"sched={name} selftest=sched,locking,rcu")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, f"fair is {name}")
+        tap.sound(done.text, 15)
+    return run
+
+
 def ends_with(append, status):
     def run(ctx):
         done = ctx.vmm("--timeout", "30", "--append", append + " quiet")
@@ -284,6 +305,9 @@ def jobs(_env):
     yield job("selftest of no such name", selftest_unknown)
     for mode in MODES:
         yield job(f"demo {mode}", demo(mode))
+        yield job(f"demo=sched {mode}", demo_sched(mode))
+    for name in ("cfs", "o1", "bfs"):
+        yield job(f"sched={name}", policy(name))
     for n, status in ((0, 0), (1, 1), (7, 7), (98, 98)):
         yield job(f"exit={n}", ends_with(f"exit={n}", status))
     yield job("quiet", quiet)
