@@ -449,16 +449,20 @@ static void schedule_loop(bool preempt)
 void schedule(void)
 {
 	const char *why = sched_env_atomic();
+	struct task_struct *p = current;
+	struct task_sleep_hooks *hooks = p->sleep_hooks;
 
 	if (unlikely(why)) {
-		struct task_struct *p = current;
-
 		env_log(ENV_ERR, "BUG: scheduling while atomic: task %d (%s): %s", p->pid, p->comm,
 			why);
 		sched_env_backtrace();
 		BUG_ON(p->state && p->state != TASK_DEAD);
 	}
+	if (unlikely(hooks) && p->state)
+		hooks->sleeping(hooks);
 	schedule_loop(false);
+	if (unlikely(hooks))
+		hooks->running(hooks);
 }
 
 void schedule_idle(void)
