@@ -176,6 +176,7 @@ static void push_all(struct rq *rq, struct cpu_stop_work *work)
 	env_free(work, sizeof(*work));
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
+	fair_rq_offline(rq);
 	rt_rq_offline(rq);
 	dl_rq_offline(rq);
 	while (!rq->online && (p = any_waiting(rq))) {

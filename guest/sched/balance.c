@@ -29,7 +29,7 @@ static bool can_migrate(const struct lb_env *env, const struct task_struct *p)
 {
 	const struct rq *src = env->src;
 
-	if (p == src->curr || p->on_cpu || !task_allowed(p, env->dst->cpu))
+	if (p == src->curr || p->on_cpu || !task_allowed(p, env->dst->cpu) || fair_throttled(p))
 		return false;
 	/* It ran a moment ago and finds its data in the cache it leaves. */
 	if (!env->hot_too && !cpus_share_cache(src->sched, src->cpu, env->dst->cpu) &&

@@ -357,8 +357,8 @@ static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *pre
 	     i <= SLOT_FAIR; i++)
 		if (chain[i]->balance && chain[i]->balance(rq))
 			break;
-	for (int i = 0; i < SCHED_NR_SLOTS; i++) {
-		struct task_struct *p = chain[i] ? chain[i]->pick_task(rq) : NULL;
+	for (const struct sched_class *const *class = rq->sched->active; *class; class ++) {
+		struct task_struct *p = (*class)->pick_task(rq);
 
 		if (!p)
 			continue;

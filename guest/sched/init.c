@@ -18,6 +18,7 @@ void sched_tunables_default(struct sched_tunables *tun, unsigned nr_cpus)
 		.rt_period = NSEC_PER_SEC_,
 		.rt_runtime = 950 * NSEC_PER_MSEC_,
 		.bfs_rr_interval = 6 * NSEC_PER_MSEC_,
+		.bandwidth_slice = 5 * NSEC_PER_MSEC_,
 		.migration_cost = 500 * NSEC_PER_USEC_,
 		.nr_migrate = 32,
 		.delay_dequeue = true,
@@ -77,11 +78,13 @@ struct sched *sched_create(const struct sched_topology_desc *topo, const struct 
 	s->chain[SLOT_RT] = &rt_sched_class;
 	s->chain[SLOT_FAIR] = fair ? fair : &eevdf_sched_class;
 	s->chain[SLOT_IDLE] = &idle_sched_class;
+	sched_chain_changed(s);
 	INIT_LIST_HEAD(&s->tasks);
 	INIT_LIST_HEAD(&s->groups);
 	INIT_LIST_HEAD(&s->bfs.queue);
 	s->root_group.sched = s;
 	s->root_group.shares = NICE_0_LOAD;
+	s->root_group.bandwidth.quota = RUNTIME_INF;
 	for (unsigned i = 0; (mask = masks_of(s, i)); i++) {
 		*mask = env_alloc(s->mask_words * sizeof(u64));
 		if (!*mask)

@@ -68,6 +68,13 @@ u32 task_weight(const struct task_struct *p);
  * rq->lock. */
 void sched_pi_setprio(struct task_struct *p, struct task_struct *donor);
 
+/* ---- policy.c ---- */
+/* s->active follows from s->chain. */
+void sched_chain_changed(struct sched *s);
+/* The slot becomes `to`'s (NULL: empty, ext only), its tasks come along. No lock held. -EBUSY: ext is
+ * taken. */
+int sched_set_slot(struct sched *s, enum sched_slot slot, const struct sched_class *to);
+
 /* ---- timer.c ---- */
 void sched_timer_start(struct rq *rq, struct sched_timer *t, u64 expires);
 void sched_timer_cancel(struct rq *rq, struct sched_timer *t);
@@ -76,6 +83,9 @@ const char *sched_timer_check(struct rq *rq);
 /* ---- fair slot accounting shared by all its classes (fair.c) ---- */
 void fair_account_enqueue(struct rq *rq, struct task_struct *p);
 void fair_account_dequeue(struct rq *rq, struct task_struct *p);
+/* n tasks of that weight (together) more, or less, that rq may run. */
+void fair_count(struct rq *rq, int n, s64 weight);
+bool fair_throttled(const struct task_struct *p);
 unsigned select_task_rq_fair(struct task_struct *p, unsigned cpu, int wake_flags);
 void newidle_balance(struct rq *rq);
 bool balance_fair(struct rq *rq); /* class->balance of a slot with one queue a CPU */
@@ -107,6 +117,8 @@ void init_dl_rq(struct rq *rq);
 void init_cfs_rq(struct cfs_rq *cfs, struct rq *rq, struct task_group *tg);
 void init_o1_rq(struct rq *rq);
 /* The CPU is going: who was throttled may leave with the others. */
+void fair_rq_offline(struct rq *rq);
+const char *check_bandwidth(struct rq *rq);
 void rt_rq_offline(struct rq *rq);
 void dl_rq_offline(struct rq *rq);
 

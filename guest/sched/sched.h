@@ -8,7 +8,7 @@
  * S3 rq->nr_running is the sum over the classes of rq.
  * S4 rq->lock is held across the switch; the task that comes in releases it.
  * S5 order of locks: tasks_lock, pi_lock, then rq->lock; two queues in the order of their CPUs. Only
- *    sched_switch_fair() holds more than one pi_lock.
+ *    sched_set_slot() holds more than one pi_lock.
  */
 #ifndef GUEST_SCHED_SCHED_H
 #define GUEST_SCHED_SCHED_H
@@ -137,6 +137,7 @@ struct sched_tunables {
 	u64 rr_timeslice;
 	u64 rt_period, rt_runtime; /* RT may use runtime of each period; RUNTIME_INF: all */
 	u64 bfs_rr_interval;
+	u64 bandwidth_slice; /* what a CPU takes at a time of a limited group's quota */
 	u64 migration_cost;  /* a task that ran less long ago is warm */
 	unsigned nr_migrate; /* most tasks moved at once */
 	bool delay_dequeue;  /* EEVDF: sleepers pay back negative lag first */
@@ -160,6 +161,14 @@ struct cfs_rq {
 	struct task_group *group;
 	struct sched_avg avg;
 	u64 tg_load_contrib; /* what group->load_avg knows of this */
+
+	/* The group's time limit, see bandwidth.c. */
+	bool limited;
+	bool throttled; /* out of time: the group's entity is not queued */
+	u64 h_load;	/* weight of the tasks that h_nr_running counts */
+	s64 runtime_remaining;
+	u64 throttled_since;
+	struct sched_timer limit_timer;
 };
 
 struct rt_rq {
@@ -239,6 +248,16 @@ struct rq {
 	struct rt_rq rt;
 };
 
+/* quota ns of CPU time in each period, over all CPUs. Guard: lock, inside any rq->lock. */
+struct cfs_bandwidth {
+	spinlock_t lock;
+	u64 quota, period, burst; /* quota RUNTIME_INF: no limit */
+	u64 runtime;		  /* not handed out to a CPU yet */
+	u64 period_end;
+	u64 throttled_in; /* period_end of the last period with throttling */
+	u64 nr_periods, nr_throttled, throttled_ns; /* of cpu.stat */
+};
+
 /* Weight of a set of tasks, a tree of them (cgroups). Members are tasks and groups alike. */
 struct task_group {
 	struct task_group *parent; /* NULL: the root */
@@ -246,6 +265,7 @@ struct task_group {
 	struct cfs_rq **cfs_rq;	   /* by CPU */
 	struct sched_entity **se;  /* by CPU; the root has none */
 	atomic64_t load_avg;
+	struct cfs_bandwidth bandwidth;
 	struct sched *sched;
 	struct list_head node; /* sched->groups */
 };
@@ -262,7 +282,8 @@ struct bfs_global {
 struct sched {
 	unsigned nr_cpus, mask_words;
 	struct rq **rq;
-	const struct sched_class *chain[SCHED_NR_SLOTS]; /* changes with every rq->lock held */
+	const struct sched_class *chain[SCHED_NR_SLOTS];      /* changes with every rq->lock held */
+	const struct sched_class *active[SCHED_NR_SLOTS + 1]; /* the same without empty slots */
 	struct sched_tunables tun;
 	struct sched_topology *topology;
 	struct task_group root_group;
@@ -440,11 +461,25 @@ int sched_cpu_offline(struct sched *s, unsigned cpu);
 /* Gives the fair slot to another class while tasks run. */
 void sched_switch_fair(struct sched *s, const struct sched_class *fair);
 
+/*
+ * A class from outside takes the ext slot, between fair and idle: tasks of policy SCHED_EXT, which
+ * the fair class has run so far, go over to it. -EBUSY: the slot is taken; -EINVAL: not such a class.
+ */
+int sched_ext_load(struct sched *s, const struct sched_class *ext);
+/* It goes, and its tasks fall back to fair. Nothing when the slot is empty. */
+void sched_ext_unload(struct sched *s);
+
 /* A group without members below parent (NULL: the root). NULL without memory. */
 struct task_group *task_group_create(struct sched *s, struct task_group *parent, u64 shares);
 void task_group_free(struct task_group *tg); /* no members */
 void task_group_set_shares(struct task_group *tg, u64 shares);
 void task_group_move(struct task_struct *p, struct task_group *tg);
+/*
+ * At most quota ns of CPU time in each period, plus what of up to burst ns it did not use before:
+ * cpu.max and cpu.max.burst. quota RUNTIME_INF: no limit. Holds while the fair slot has a class with
+ * groups. -EINVAL: the root, a period outside 1 ms..1 s, less than 1 ms of quota, a burst above it.
+ */
+int task_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period, u64 burst);
 
 /* ---- proof and numbers: check.c, stats.c ------------------------------------------------------------ */
 

@@ -168,7 +168,8 @@ out:
 
 static int check_attr(const struct task_struct *p, unsigned policy, const struct sched_attr *attr)
 {
-	if (!fair_policy(policy) && !rt_policy(policy) && !dl_policy(policy) && policy != SCHED_EXT)
+	if (!fair_policy(policy) && !rt_policy(policy) && !dl_policy(policy) &&
+	    (policy != SCHED_EXT || !p->sched->chain[SLOT_EXT]))
 		return -EINVAL;
 	if (attr->priority >= MAX_RT_PRIO || (attr->priority != 0) != rt_policy(policy))
 		return -EINVAL;
