@@ -75,6 +75,7 @@ bench: ## measure against a bare KVM program and QEMU; prints ratios
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)python3 tests/bench/run --build $(B) --all $(BENCH_ARGS)
 	$(Q)python3 tests/bench/mm/run --build $(B)
+	$(Q)python3 tests/bench/sched/run --build $(B)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (300)
 	$(Q)sh scripts/deps.sh

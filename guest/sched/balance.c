@@ -66,15 +66,18 @@ static void move_tasks(struct lb_env *env)
 
 /* ---- running empty --------------------------------------------------------------------------------------- */
 
-static struct rq *busiest_of(struct rq *rq, const u64 *span)
+static struct rq *busiest_of(struct rq *rq, const struct sched_domain *sd)
 {
 	const struct sched *s = rq->sched;
-	unsigned words = s->mask_words, first = rq->cpu / BITS_PER_WORD, seen = 0;
+	unsigned w = rq->cpu / BITS_PER_WORD, seen = 0;
 	struct rq *best = NULL;
 
-	for (unsigned i = 0; i < words; i++) {
-		unsigned w = (first + i) % words;
-		u64 bits = span[w] & READ_ONCE(s->fair_overload[w]);
+	for (unsigned i = 0; i < sd->nr_words; i++, w++) {
+		u64 bits;
+
+		if (w == sd->first_word + sd->nr_words)
+			w = sd->first_word;
+		bits = sd->span[w] & READ_ONCE(s->fair_overload[w]);
 
 		for (; bits; bits &= bits - 1) {
 			struct rq *src = s->rq[w * BITS_PER_WORD + __ffs(bits)];
@@ -99,7 +102,7 @@ void newidle_balance(struct rq *rq)
 	for (sd = rq->sd; sd && !rq->nr_running; sd = sd->parent) {
 		struct lb_env env = { .dst = rq, .max = 1, .hot_too = true };
 
-		env.src = busiest_of(rq, sd->span);
+		env.src = busiest_of(rq, sd);
 		if (!env.src)
 			continue;
 		if (!raw_spin_trylock(&env.src->lock))
@@ -256,7 +259,8 @@ static void kick_idle(struct rq *rq)
 	struct sched_domain *sd;
 
 	for (sd = rq->sd; sd; sd = sd->parent) {
-		for (unsigned w = 0; w < s->mask_words; w++) {
+		for (unsigned i = 0; i < sd->nr_words; i++) {
+			unsigned w = sd->first_word + i;
 			u64 bits = sd->span[w] & READ_ONCE(s->idle_mask[w]) & s->online[w];
 			struct rq *idle;
 

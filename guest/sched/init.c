@@ -53,8 +53,8 @@ static bool rq_create(struct sched *s, unsigned cpu)
 
 static u64 **masks_of(struct sched *s, unsigned i)
 {
-	u64 **const all[] = { &s->possible,	 &s->online,	  &s->idle_mask,
-			      &s->fair_overload, &s->rt_overload, &s->dl_overload };
+	u64 **const all[] = { &s->possible,	 &s->online,	       &s->idle_mask,
+			      &s->fair_overload, &s->rt_overload.cpus, &s->dl_overload.cpus };
 
 	return i < ARRAY_SIZE(all) ? all[i] : NULL;
 }

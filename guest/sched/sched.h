@@ -215,8 +215,11 @@ struct rq {
 	bool online;
 	u8 push; /* bit per slot: class->push() wanted */
 	unsigned cpu;
-	unsigned nr_running; /* read by others without lock */
-	int curr_prio;	     /* of curr; read by others without lock */
+	/* What other CPUs read without lock, in one cache line. */
+	unsigned nr_running;
+	int curr_prio; /* of curr */
+	unsigned fair_nr;
+	u64 fair_load; /* weight of those */
 	struct task_struct *curr, *idle, *stop;
 	struct sched *sched;
 	u64 clock;	/* ns, of the last update */
@@ -225,8 +228,6 @@ struct rq {
 
 	struct cfs_rq cfs;
 	struct list_head fair_tasks; /* queued tasks of the fair slot, for the balancer */
-	unsigned fair_nr;
-	u64 fair_load; /* their weight */
 	struct dl_rq dl;
 	struct rb_root_cached timers;
 	u64 timer_set; /* what the environment was told */
@@ -270,6 +271,12 @@ struct task_group {
 	struct list_head node; /* sched->groups */
 };
 
+/* CPUs with more tasks of a class than they can run, see push.c. Changes atomically. */
+struct sched_overload {
+	u64 *cpus;
+	atomic_t nr;
+};
+
 struct lockdep;
 
 struct bfs_global {
@@ -287,11 +294,10 @@ struct sched {
 	struct sched_tunables tun;
 	struct sched_topology *topology;
 	struct task_group root_group;
-	u64 *possible, *online;		/* bits change atomically */
-	u64 *idle_mask;			/* CPUs with nothing to do */
-	u64 *fair_overload;		/* CPUs with two fair tasks or more */
-	u64 *rt_overload, *dl_overload; /* CPUs with more than one such task */
-	atomic_t nr_rt_overload, nr_dl_overload;
+	u64 *possible, *online; /* bits change atomically */
+	u64 *idle_mask;		/* CPUs with nothing to do */
+	u64 *fair_overload;	/* CPUs with two fair tasks or more */
+	struct sched_overload rt_overload, dl_overload;
 	spinlock_t dl_lock;
 	u64 dl_total_bw; /* dl_lock */
 	spinlock_t tasks_lock;
