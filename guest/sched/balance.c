@@ -17,6 +17,37 @@
 #define MAX_CANDIDATES 8
 #define MAX_LOOPS      32u
 
+/* ---- what there is to balance ----------------------------------------------------------------------------- */
+
+void fair_count(struct rq *rq, int n, s64 weight)
+{
+	bool over = rq->fair_nr > 1;
+
+	WRITE_ONCE(rq->fair_nr, rq->fair_nr + (unsigned)n);
+	WRITE_ONCE(rq->fair_load, rq->fair_load + (u64)weight);
+	WRITE_ONCE(rq->nr_running, rq->nr_running + (unsigned)n);
+	if (likely(over == (rq->fair_nr > 1)))
+		return;
+	if (over)
+		clear_bit(rq->cpu, rq->sched->fair_overload);
+	else
+		set_bit(rq->cpu, rq->sched->fair_overload);
+}
+
+void fair_account_enqueue(struct rq *rq, struct task_struct *p)
+{
+	list_add(&p->group_node, &rq->fair_tasks);
+	fair_count(rq, 1, p->se.weight);
+}
+
+void fair_account_dequeue(struct rq *rq, struct task_struct *p)
+{
+	list_del_init(&p->group_node);
+	fair_count(rq, -1, -(s64)p->se.weight);
+}
+
+/* ---- moving --------------------------------------------------------------------------------------------------- */
+
 struct lb_env {
 	struct rq *src, *dst;
 	u64 imbalance; /* weight to move */

@@ -265,33 +265,6 @@ void fair_reweight_task(struct task_struct *p, const struct fair_ops *ops, u32 w
 
 /* ---- the class's members --------------------------------------------------------------------------------- */
 
-void fair_count(struct rq *rq, int n, s64 weight)
-{
-	bool over = rq->fair_nr > 1;
-
-	WRITE_ONCE(rq->fair_nr, rq->fair_nr + (unsigned)n);
-	WRITE_ONCE(rq->fair_load, rq->fair_load + (u64)weight);
-	WRITE_ONCE(rq->nr_running, rq->nr_running + (unsigned)n);
-	if (likely(over == (rq->fair_nr > 1)))
-		return;
-	if (over)
-		clear_bit(rq->cpu, rq->sched->fair_overload);
-	else
-		set_bit(rq->cpu, rq->sched->fair_overload);
-}
-
-void fair_account_enqueue(struct rq *rq, struct task_struct *p)
-{
-	list_add(&p->group_node, &rq->fair_tasks);
-	fair_count(rq, 1, p->se.weight);
-}
-
-void fair_account_dequeue(struct rq *rq, struct task_struct *p)
-{
-	list_del_init(&p->group_node);
-	fair_count(rq, -1, -(s64)p->se.weight);
-}
-
 bool count_runnable(struct sched_entity *se, int n, s64 weight)
 {
 	for (; se; se = se->parent) {

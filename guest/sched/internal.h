@@ -80,7 +80,7 @@ void sched_timer_start(struct rq *rq, struct sched_timer *t, u64 expires);
 void sched_timer_cancel(struct rq *rq, struct sched_timer *t);
 const char *sched_timer_check(struct rq *rq);
 
-/* ---- fair slot accounting shared by all its classes (fair.c) ---- */
+/* ---- fair slot accounting shared by all its classes (balance.c) ---- */
 void fair_account_enqueue(struct rq *rq, struct task_struct *p);
 void fair_account_dequeue(struct rq *rq, struct task_struct *p);
 /* n tasks of that weight (together) more, or less, that rq may run. */
