@@ -5,7 +5,7 @@ GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel
         guest/kernel/selftest/*.c) $(wildcard guest/env/ring0*.c)
 # The rest of guest/mm is not linked yet: it runs in the unit tests, and the kernel's own short heap
 # serves meanwhile.
-GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/%,$(guest_SRCS)) \
+GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/%,$(guest_SRCS)) \
         guest/mm/memblock.c
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))

@@ -9,11 +9,20 @@
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/platform/platform.h"
 
 DEFINE_PER_CPU(struct task_struct *, current_task) = &init_thread.t;
 DEFINE_PER_CPU(u32, preempt_count_);
-static DEFINE_PER_CPU(u64, sched_timer_at) = UINT64_MAX;
+
+/* The scheduler's timer of a CPU, an hrtimer. It can be set from elsewhere, with the queue locked, but
+ * only the CPU itself can start it. */
+struct sched_event {
+	struct hrtimer timer;
+	u64 at;
+	bool changed;
+};
+static DEFINE_PER_CPU(struct sched_event, sched_event);
 
 struct task_struct *__switch_to_asm(struct task_struct *prev, u64 *prev_sp, u64 next_sp);
 
@@ -31,6 +40,8 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 {
 	struct thread *out = thread_of(prev), *in = thread_of(next);
 
+	if (unlikely(prev->flags & PF_IDLE))
+		timers_idle_exit_cpu();
 	rcu_quiescent(kernel_rcu);
 	this_cpu_write(current_task, next);
 	tss_set_kernel_stack(in->stack);
@@ -42,19 +53,52 @@ void sched_env_send_resched(unsigned cpu)
 	smp_send_reschedule(cpu);
 }
 
-/* By the tick: late by up to one. */
-void sched_env_set_timer(unsigned cpu, u64 expires)
+static enum hrtimer_restart sched_event_comes(struct hrtimer *timer)
 {
-	WRITE_ONCE(per_cpu(sched_timer_at, cpu), expires);
+	(void)timer;
+	sched_timer_interrupt();
+	return HRTIMER_NORESTART;
 }
 
-void sched_timer_tick(u64 now)
+void sched_timer_init_cpu(unsigned cpu)
 {
-	u64 *at = this_cpu_ptr(&sched_timer_at), expires = READ_ONCE(*at);
+	struct sched_event *e = &per_cpu(sched_event, cpu);
 
-	/* One that is set anew meanwhile, by another CPU, must not be lost. */
-	if (now >= expires && try_cmpxchg(at, &expires, UINT64_MAX))
-		sched_timer_interrupt();
+	hrtimer_init(&kernel_hrtimers, &e->timer, HRTIMER_MODE_ABS, sched_event_comes);
+	e->at = UINT64_MAX;
+}
+
+static void start_event(struct sched_event *e)
+{
+	u64 at = READ_ONCE(e->at);
+
+	if (at == UINT64_MAX)
+		hrtimer_try_to_cancel(&e->timer);
+	else
+		hrtimer_start(&e->timer, at, HRTIMER_MODE_ABS);
+}
+
+void sched_env_set_timer(unsigned cpu, u64 expires)
+{
+	struct sched_event *e = &per_cpu(sched_event, cpu);
+
+	WRITE_ONCE(e->at, expires);
+	if (cpu == smp_processor_id()) {
+		WRITE_ONCE(e->changed, false);
+		start_event(e);
+	} else {
+		smp_store_release(&e->changed, true);
+		if (expires != UINT64_MAX) /* one that comes for nothing does no harm */
+			smp_send_reschedule(cpu);
+	}
+}
+
+void sched_timer_changed(void)
+{
+	struct sched_event *e = this_cpu_ptr(&sched_event);
+
+	if (READ_ONCE(e->changed) && xchg(&e->changed, false))
+		start_event(e);
 }
 
 u64 sched_env_stolen_ns(unsigned cpu)

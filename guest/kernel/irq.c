@@ -7,6 +7,7 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/rcu.h"
+#include "guest/kernel/softirq.h"
 #include "guest/lib/env.h"
 #include "guest/platform/i8259.h"
 
@@ -60,6 +61,8 @@ void irq_dispatch(struct pt_regs *regs)
 	else if (vector != VECTOR_SPURIOUS && !a->name)
 		pr_warn("interrupt: nobody handles vector %#x", vector);
 	this_cpu_add32(preempt_count_, -HARDIRQ_OFFSET);
+	if (likely(kernel_softirqs.cpu))
+		softirq_irq_exit(&kernel_softirqs);
 }
 
 u64 irq_count(unsigned vector, unsigned cpu)

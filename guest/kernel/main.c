@@ -19,7 +19,9 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
@@ -130,7 +132,7 @@ static void boot_sched(void)
 
 static void boot_tick(void)
 {
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	local_irq_enable();
 	pr_info("  %u Hz by the %s", tick_hz, platform_names.tick);
 }
@@ -139,6 +141,7 @@ static void boot_smp(void)
 {
 	smp_boot();
 	rcu_start_threads();
+	deferred_work_start();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 

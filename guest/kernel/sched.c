@@ -8,7 +8,9 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/rcu.h"
+#include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
 #include "guest/sched/stop.h"
 
@@ -49,6 +51,8 @@ void sched_setup(unsigned cpus)
 	};
 	struct sched_tunables tun;
 
+	softirqs_setup(cpus);
+	timers_setup(cpus);
 	sched_tunables_default(&tun, cpus);
 	tun.tick = NSEC_PER_SEC / tick_hz;
 	kernel_sched = sched_create(&topo, &tun, fair_from_cmdline());
@@ -81,7 +85,6 @@ struct thread *sched_prepare_cpu(unsigned cpu)
 		return NULL;
 	thread_set_name(idle, "swapper/%u", cpu);
 	thread_set_name(stop, "migration/%u", cpu);
-	timeout_init_cpu(cpu);
 	sched_init_idle(kernel_sched, &idle->t, cpu);
 	sched_init_stop(kernel_sched, &stop->t, cpu);
 	return idle;
@@ -120,6 +123,7 @@ _Noreturn void cpu_idle_loop(void)
 			schedule();
 		} else {
 			/* An interrupt that makes something runnable switches on its own way out. */
+			timers_idle_enter_cpu();
 			rcu_idle_enter(kernel_rcu);
 			safe_halt();
 		}

@@ -41,17 +41,14 @@ void set_need_resched(void);
 /* Switches on all CPUs since boot. */
 u64 nr_context_switches(void);
 
-/* ---- sleeping: timeout.c ---------------------------------------------------------------------- */
+/* ---- sleeping: timers.c ---------------------------------------------------------------------- */
 
-/* Sleeps for about ns (the next tick after); state must be set before. Time left when woken. */
+/* A timeout: sleeps for ns or a few ticks longer, by the timer wheel; state must be set before. Time
+ * left when woken. */
 u64 schedule_timeout(u64 ns);
+
+/* Sleep for so long, to the resolution of the clock; max is when it may take at the latest. */
 void msleep(u64 ms);
-
-/* From the tick, IRQs off: wakes this CPU's sleepers whose time has come. */
-void timeout_tick(u64 now_ns);
-void timeout_init_cpu(unsigned cpu);
-
-/* From the tick, IRQs off: the scheduler's own timer, if due. In ring0_sched.c. */
-void sched_timer_tick(u64 now_ns);
+void usleep_range(u64 min, u64 max);
 
 #endif

@@ -68,11 +68,7 @@ void udelay(u64 us)
 
 void tick_handle(void)
 {
-	u64 now = clock_ns();
-
 	this_cpu_inc64(nr_ticks);
-	timeout_tick(now);
-	sched_timer_tick(now);
 	sched_tick();
 	rcu_tick(preempt_count() == HARDIRQ_OFFSET);
 }

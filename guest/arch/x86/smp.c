@@ -19,6 +19,7 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/env.h"
 #include "guest/lib/string.h"
@@ -69,7 +70,7 @@ _Noreturn void ap_start(unsigned cpu)
 		platform->cpu_init();
 	sched_enter_cpu();
 	smp_store_release(&ap_is_up, true);
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	cpu_idle_loop();
 }
 
@@ -125,7 +126,9 @@ static void handle_call(void *unused)
 
 static void handle_reschedule(void *unused)
 {
-	(void)unused; /* the sender has set need_resched; the way out of the interrupt does the rest */
+	/* The sender has set need_resched; the way out of the interrupt does the rest. */
+	(void)unused;
+	sched_timer_changed();
 }
 
 static void flush_one(void *unused)
