@@ -309,15 +309,17 @@ bool flush_work(struct work_struct *work)
 
 bool flush_delayed_work(struct delayed_work *dw)
 {
+	bool waited;
 	u64 flags;
 
 	env_preempt_disable();
 	flags = env_irq_save();
-	if (del_timer_sync(&dw->timer))
+	waited = del_timer_sync(&dw->timer);
+	if (waited)
 		queue_pending(dw->cpu, dw->wq, &dw->work);
 	env_irq_restore(flags);
 	env_preempt_enable();
-	return flush_work(&dw->work);
+	return flush_work(&dw->work) || waited; /* it may be done already */
 }
 
 void flush_workqueue(struct workqueue_struct *wq)

@@ -56,6 +56,11 @@ void timers_start_cpu(void)
 	tick_start(this_cpu_ptr(&tick_sched), &kernel_hrtimers, &kernel_timers);
 }
 
+bool timers_tickless(void)
+{
+	return nohz;
+}
+
 void timers_interrupt(void)
 {
 	hrtimer_interrupt(&kernel_hrtimers.base[smp_processor_id()]);

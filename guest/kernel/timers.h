@@ -21,6 +21,9 @@ void timers_setup(unsigned cpus);
 /* Starts this CPU's clock event and tick; IRQs off. */
 void timers_start_cpu(void);
 
+/* Whether idle CPUs stop their ticks. */
+bool timers_tickless(void);
+
 /* The clock event's interrupt. IRQs off. */
 void timers_interrupt(void);
 

@@ -52,17 +52,6 @@ void ktest_time_monotonic(struct ktest *t)
 	KT_EXPECT(t, mono.last > start);
 }
 
-void ktest_time_tick(struct ktest *t)
-{
-	u64 before[NR_CPUS];
-	unsigned cpu;
-
-	for_each_online_cpu (cpu)
-		before[cpu] = tick_count(cpu);
-	for_each_online_cpu (cpu)
-		KT_EXPECT(t, ktest_eventually(tick_count(cpu) >= before[cpu] + 2));
-}
-
 void ktest_time_sleep(struct ktest *t)
 {
 	u64 start = clock_ns();
