@@ -81,7 +81,9 @@ static void show_costs(void)
 	console_printf("  %-20s %s; tick by the %s\n", "interrupts", platform_names.irqchip,
 		       platform_names.tick);
 	show_cost("read the clock", cost_clock_read(), clock_source()->name);
+	show_cost("switch stacks", cost_switch_alone(), "from one thread's registers to another's");
 	show_cost("switch threads", cost_switch(), "one waking the other, on one CPU");
+	show_cost("wake and be woken", cost_wake_other(), "by a thread on another CPU");
 	show_cost("call on another CPU", cost_call(), "an interrupt there and its answer");
 	show_cost("CPUID", cost_cpuid(), "which a hypervisor always answers");
 	show_cost("read a port", cost_port_read(), "which the VMM answers");

@@ -35,7 +35,7 @@ void put_task(struct task_struct *t)
 	env_free(th, sizeof(*th));
 }
 
-struct thread *thread_alloc(int (*fn)(void *data), void *data)
+static struct thread *alloc(void (*start)(void))
 {
 	struct thread *th = env_alloc(sizeof(*th));
 	struct first_frame *f;
@@ -47,14 +47,28 @@ struct thread *thread_alloc(int (*fn)(void *data), void *data)
 		env_free(th, sizeof(*th));
 		return NULL;
 	}
-	th->threadfn = fn;
-	th->data = data;
 	init_completion(&th->exited);
 	atomic_set(&th->refs, 1);
 	f = (struct first_frame *)th->stack - 1;
-	*f = (struct first_frame){ .ret = (u64)ret_from_fork };
+	*f = (struct first_frame){ .ret = (u64)start };
 	th->sp = (u64)f;
 	return th;
+}
+
+struct thread *thread_alloc(int (*fn)(void *data), void *data)
+{
+	struct thread *th = alloc(ret_from_fork);
+
+	if (th) {
+		th->threadfn = fn;
+		th->data = data;
+	}
+	return th;
+}
+
+struct thread *thread_alloc_at(void (*start)(void))
+{
+	return alloc(start);
 }
 
 void thread_set_name(struct thread *th, const char *fmt, ...)

@@ -38,6 +38,9 @@ bool kthread_should_stop(void);
 /* A thread that no scheduler knows yet; fn NULL: it runs already, or will, without a first switch
  * to it. NULL without memory. */
 struct thread *thread_alloc(int (*fn)(void *data), void *data);
+/* The same, but its first switch lands in start(), IRQs off and with no lock to let go of: for who
+ * switches by hand. */
+struct thread *thread_alloc_at(void (*start)(void));
 void thread_set_name(struct thread *th, const char *fmt, ...) printf_like(2, 3);
 
 /* Off its CPU for good: tells who waits for that. From the scheduler, preemption off. */

@@ -77,12 +77,12 @@ void timers_idle_enter_cpu(void)
 		deps |= TICK_DEP_SOFTIRQ;
 	if (kernel_rcu->cpus[cpu].head)
 		deps |= TICK_DEP_RCU;
-	tick_idle_enter(ts, deps);
+	tick_idle_enter(ts, this_rq()->clock, deps);
 }
 
 void timers_idle_exit_cpu(void)
 {
-	tick_idle_exit(this_cpu_ptr(&tick_sched));
+	tick_idle_exit(this_cpu_ptr(&tick_sched), this_rq()->clock);
 }
 
 /* ---- the seam of time_env.h --------------------------------------------------------------------- */

@@ -67,42 +67,48 @@ static void restart(struct tick_sched *ts)
 	hrtimer_start(&ts->timer, (ts->jiffies + 1) * ts->tick_ns, HRTIMER_MODE_ABS);
 }
 
-bool tick_idle_enter(struct tick_sched *ts, unsigned deps)
+/* K1; says and counts why the tick goes on. */
+static bool keep(struct tick_sched *ts, unsigned dep)
 {
-	u64 now = env_now_ns(), wheel, next;
+	ts->kept[__ffs(dep)]++;
+	if (ts->stopped)
+		restart(ts);
+	return false;
+}
+
+bool tick_idle_enter(struct tick_sched *ts, u64 now, unsigned deps)
+{
+	u64 wheel, next;
 
 	if (!ts->idle) {
 		ts->idle = true;
 		ts->idle_entered = now;
 		ts->idle_calls++;
 	}
+	if (deps)
+		return keep(ts, deps);
+	if (!ts->stopped && ts->slept_shortly && now < ts->idle_entered + ts->tick_ns)
+		return keep(ts, TICK_DEP_SHORT);
 	wheel = wheel_event(ts);
 	next = MIN(wheel, hrtimer_next_event(ts->hrtimers, &ts->timer));
-	if (!deps && next <= now + ts->tick_ns)
-		deps = TICK_DEP_NEAR; /* stopping and starting costs more than a tick */
-	if (deps) {		      /* K1 */
-		ts->kept[__ffs(deps)]++;
-		if (ts->stopped)
-			restart(ts);
-		return false;
-	}
+	if (ts->stopped && next == ts->next_event)
+		return true;
+	if (next <= now + ts->tick_ns)
+		return keep(ts, TICK_DEP_NEAR);
 	ts->next_event = next;
 	stop(ts, wheel);
 	return true;
 }
 
-void tick_irq_enter(struct tick_sched *ts)
+void tick_idle_exit(struct tick_sched *ts, u64 now)
 {
-	if (ts->stopped)
-		catch_up(ts);
-}
+	u64 slept = now - MIN(now, ts->idle_entered);
 
-void tick_idle_exit(struct tick_sched *ts)
-{
 	if (!ts->idle)
 		return;
 	ts->idle = false;
-	ts->idle_ns += env_now_ns() - ts->idle_entered;
+	ts->idle_ns += slept;
+	ts->slept_shortly = slept < ts->tick_ns;
 	timers_idle_exit(ts->wheel, ts->cpu);
 	if (ts->stopped)
 		restart(ts);

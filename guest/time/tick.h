@@ -6,10 +6,11 @@
  * to sleep asks for the next thing it has to do: if that is more than a tick away, the tick stops,
  * and the hardware wakes the CPU for that thing only.
  *
- * K1 the tick stays while somebody needs it (enum tick_dep), or the next event is within a tick. K2 a
+ * K1 the tick stays while somebody needs it (TICK_DEP_*), or the next event is within a tick. K2 a
  * stopped CPU's hardware is set to its next event, not later. K3 when the tick starts again it
  * does so at a multiple of tick_ns, and jiffies have caught up with the clock before anything
- * else looks.
+ * else looks. K4 a CPU whose last sleep was shorter than a tick keeps it for the first tick of the
+ * next one: stopping and starting costs more than that.
  *
  * All calls: on the CPU itself, IRQs off.
  */
@@ -25,6 +26,8 @@
 #define TICK_DEP_RCU	 0x04 /* a grace period waits for this CPU's callbacks */
 #define TICK_DEP_OFF	 0x08 /* nohz=off, or the clock cannot be relied on */
 #define TICK_DEP_NEAR	 0x10 /* the next event is too near; found here */
+#define TICK_DEP_SHORT	 0x20 /* K4; found here */
+#define TICK_NR_DEPS	 6
 
 struct tick_sched {
 	struct hrtimer timer;
@@ -33,17 +36,18 @@ struct tick_sched {
 	unsigned cpu;
 	bool idle;    /* between tick_idle_enter() and tick_idle_exit() */
 	bool stopped; /* no tick is coming */
+	bool slept_shortly;
 	u64 tick_ns;
 	u64 jiffies, first_jiffy; /* up to which time_env_tick() has been told */
 	u64 next_event;		  /* what a stopped CPU waits for */
 
 	/* Numbers for a person. */
-	u64 ticks;	  /* interrupts for the tick */
-	u64 idle_calls;	  /* went idle */
-	u64 idle_sleeps;  /* ... without a tick */
-	u64 idle_entered; /* ns */
-	u64 idle_ns;	  /* time spent idle */
-	u64 kept[5];	  /* why not, by bit of TICK_DEP_* */
+	u64 ticks;		/* interrupts for the tick */
+	u64 idle_calls;		/* went idle */
+	u64 idle_sleeps;	/* ... without a tick */
+	u64 idle_entered;	/* ns */
+	u64 idle_ns;		/* time spent idle */
+	u64 kept[TICK_NR_DEPS]; /* why not, by bit of TICK_DEP_* */
 };
 
 /* Starts the tick of this CPU. */
@@ -53,14 +57,12 @@ void tick_end(struct tick_sched *ts);
 
 /*
  * The idle task is about to halt (and halts next, unless there is work after all). deps: what else
- * keeps the tick. Returns whether the tick is stopped. Again after an interrupt that did not end the
+ * keeps the tick; now: about what the clock says. Returns whether the tick is stopped. Again after an interrupt that did not end the
  * idleness: the next event may have changed.
  */
-bool tick_idle_enter(struct tick_sched *ts, unsigned deps);
-/* An interrupt has come while idle: jiffies are brought up to now before its handler looks. */
-void tick_irq_enter(struct tick_sched *ts);
+bool tick_idle_enter(struct tick_sched *ts, u64 now, unsigned deps);
 /* A task will run. */
-void tick_idle_exit(struct tick_sched *ts);
+void tick_idle_exit(struct tick_sched *ts, u64 now);
 
 /* Ticks that would have come but for the idleness. */
 static inline u64 tick_saved(const struct tick_sched *ts)

@@ -141,7 +141,7 @@ static void put_in(struct timer_base *b, struct timer_list *t, unsigned bucket, 
 		time_env_kick(b->cpu);
 }
 
-/* False when it is not pending. next_expiry may now be too early, which is no harm. */
+/* False when it is not pending. */
 static bool take_out(struct timer_base *b, struct timer_list *t)
 {
 	unsigned level = t->bucket / WHEEL_SLOTS, slot = t->bucket % WHEEL_SLOTS;
@@ -149,8 +149,10 @@ static bool take_out(struct timer_base *b, struct timer_list *t)
 	if (!timer_pending(t))
 		return false;
 	hlist_del_init(&t->entry);
-	if (t->bucket != NO_BUCKET && hlist_empty(&b->bucket[level][slot]))
+	if (t->bucket != NO_BUCKET && hlist_empty(&b->bucket[level][slot])) {
 		b->used[level] &= ~BIT(slot);
+		b->stale = true;
+	}
 	b->nr_pending--;
 	return true;
 }
@@ -364,6 +366,7 @@ static void run_base(struct timer_base *b)
 		/* What is started from now on, by the functions too, goes to a later jiffy. */
 		b->clk++;
 		b->next_expiry = first_bucket(b);
+		b->stale = false;
 		run_list(b, &due, &flags);
 	}
 	raw_spin_unlock(&b->lock);
@@ -395,7 +398,9 @@ u64 timers_idle_enter(struct timers *s, unsigned cpu)
 
 	raw_spin_lock(&b->lock);
 	/* Exact: an old, too early value would wake the CPU for nothing. */
-	b->next_expiry = first_bucket(b);
+	if (b->stale)
+		b->next_expiry = first_bucket(b);
+	b->stale = false;
 	next = b->next_expiry;
 	b->idle = true;
 	raw_spin_unlock(&b->lock);

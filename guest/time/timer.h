@@ -51,6 +51,7 @@ struct timer_base {
 	spinlock_t lock;
 	unsigned cpu;
 	bool idle;	 /* its CPU sleeps without a tick: an earlier timer has to wake it */
+	bool stale;	 /* next_expiry may be too early */
 	u64 clk;	 /* the next jiffy to be served */
 	u64 next_expiry; /* W3 */
 	u64 nr_pending;

@@ -258,7 +258,7 @@ static void idle_again(unsigned cpu)
 	if (idle[cpu]) {
 		u64 flags = env_irq_save();
 
-		tick_idle_enter(&tm.tick[cpu], deps[cpu]);
+		tick_idle_enter(&tm.tick[cpu], tm.now, deps[cpu]);
 		env_irq_restore(flags);
 	}
 	tm_check();
@@ -272,9 +272,9 @@ static void set_idle(unsigned cpu, bool on)
 	flags = env_irq_save();
 	idle[cpu] = on;
 	if (on)
-		tick_idle_enter(&tm.tick[cpu], deps[cpu]);
+		tick_idle_enter(&tm.tick[cpu], tm.now, deps[cpu]);
 	else
-		tick_idle_exit(&tm.tick[cpu]);
+		tick_idle_exit(&tm.tick[cpu], tm.now);
 	env_irq_restore(flags);
 }
 
@@ -409,7 +409,14 @@ START_TEST(the_tick_stays_where_it_is_needed)
 		ck_assert_uint_eq(tm.tick[0].kept[i], 1);
 		set_idle(0, false);
 	}
+	/* The last sleeps were short: the next one keeps its tick until it proves to be long. */
 	deps[0] = 0;
+	set_idle(0, true);
+	ck_assert(!tm.tick[0].stopped);
+	ck_assert_uint_eq(tm.tick[0].kept[5], 1);
+	tm_run(tm.now + 3 * TM_TICK);
+	ck_assert(tm.tick[0].stopped);
+	set_idle(0, false);
 	setup(0);
 	env_host_set_cpu(0);
 	expect(&entries[0], jiffies() + 1);

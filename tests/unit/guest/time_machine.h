@@ -114,8 +114,6 @@ static inline void tm_interrupt(unsigned cpu)
 
 	env_host_set_cpu(cpu);
 	flags = env_irq_save();
-	if (tm.tick[cpu].wheel)
-		tick_irq_enter(&tm.tick[cpu]);
 	if (tm.event[cpu] <= tm.now) {
 		tm.event[cpu] = UINT64_MAX; /* one-shot */
 		tm.interrupts[cpu]++;
