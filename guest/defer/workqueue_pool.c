@@ -277,17 +277,19 @@ static int create_worker(struct worker_pool *pool)
 	return err;
 }
 
-/* Sees to it that somebody is idle, to take over; whether the lock was dropped. */
+/* Sees to it that somebody is idle, to take over; whether it made one. */
 static bool manage(struct worker_pool *pool, u64 *flags)
 {
+	bool made;
+
 	if (pool->nr_idle || pool->managing)
 		return false;
 	pool->managing = true;
 	spin_unlock_irqrestore(&pool->lock, *flags);
-	create_worker(pool);
+	made = create_worker(pool) == 0;
 	*flags = spin_lock_irqsave(&pool->lock);
 	pool->managing = false;
-	return true;
+	return made;
 }
 
 static void work_off(struct worker *w, u64 *flags)
@@ -316,13 +318,13 @@ void worker_thread(struct worker *w)
 	flags = spin_lock_irqsave(&pool->lock);
 	while (!w->die) {
 		leave_idle(w);
-		if (need_more_worker(pool)) {
-			manage(pool, &flags);
-			if (need_more_worker(pool))
-				work_off(w, &flags);
-			if (w->die)
-				break;
-		}
+		/* The new one may have begun to work, and to sleep, by now: then it takes another. */
+		while (need_more_worker(pool) && manage(pool, &flags))
+			;
+		if (need_more_worker(pool))
+			work_off(w, &flags);
+		if (w->die)
+			break;
 		enter_idle(w);
 		set_current_state(TASK_INTERRUPTIBLE);
 		spin_unlock_irqrestore(&pool->lock, flags);

@@ -61,8 +61,10 @@ int init_main(void *unused)
 		demo_switch();
 	} else if (strcmp(v, "sched") == 0) {
 		demo_sched();
+	} else if (strcmp(v, "time") == 0) {
+		demo_time();
 	} else {
-		pr_err("demo=%s: there are demo=switch and demo=sched", v);
+		pr_err("demo=%s: there are demo=switch, demo=sched and demo=time", v);
 		machine_exit(1);
 	}
 	machine_exit(0);

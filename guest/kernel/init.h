@@ -20,6 +20,12 @@ void demo_switch(void);
  */
 void demo_sched(void);
 
+/*
+ * demo=time: how late timers are, ticks that idle CPUs are spared, work queues, softirqs. Prints
+ * tables; takes about three seconds. Thread context.
+ */
+void demo_time(void);
+
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
 
