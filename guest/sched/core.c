@@ -117,7 +117,8 @@ static void sched_info_switch(struct rq *rq, struct task_struct *prev, struct ta
 
 void enqueue_task(struct rq *rq, struct task_struct *p, int flags)
 {
-	update_rq_clock(rq);
+	if (!(flags & RQ_NOCLOCK))
+		update_rq_clock(rq);
 	p->sched_class->enqueue_task(rq, p, flags);
 	if (!(flags & ENQUEUE_RESTORE))
 		sched_info_queued(rq, p);
@@ -125,7 +126,8 @@ void enqueue_task(struct rq *rq, struct task_struct *p, int flags)
 
 bool dequeue_task(struct rq *rq, struct task_struct *p, int flags)
 {
-	update_rq_clock(rq);
+	if (!(flags & RQ_NOCLOCK))
+		update_rq_clock(rq);
 	if (!(flags & DEQUEUE_SAVE) && p->sched_info.last_queued)
 		sched_info_waited(rq, p);
 	return p->sched_class->dequeue_task(rq, p, flags);
@@ -147,13 +149,13 @@ void deactivate_task(struct rq *rq, struct task_struct *p, int flags)
 
 void finish_delayed_dequeue(struct rq *rq, struct task_struct *p)
 {
-	dequeue_task(rq, p, DEQUEUE_SLEEP | DEQUEUE_DELAYED);
+	dequeue_task(rq, p, DEQUEUE_SLEEP | DEQUEUE_DELAYED | RQ_NOCLOCK);
 	smp_store_release(&p->on_rq, 0);
 }
 
 static void block_task(struct rq *rq, struct task_struct *p)
 {
-	int flags = DEQUEUE_SLEEP;
+	int flags = DEQUEUE_SLEEP | RQ_NOCLOCK;
 
 	if (p->state == TASK_DEAD)
 		flags |= DEQUEUE_SPECIAL;
@@ -249,7 +251,7 @@ static bool ttwu_runnable(struct task_struct *p, int wake_flags)
 	if (queued) {
 		update_rq_clock(rq);
 		if (p->se.sched_delayed)
-			enqueue_task(rq, p, ENQUEUE_DELAYED);
+			enqueue_task(rq, p, ENQUEUE_DELAYED | RQ_NOCLOCK);
 		if (!p->on_cpu)
 			wakeup_preempt(rq, p, wake_flags);
 		WRITE_ONCE(p->state, TASK_RUNNING);
@@ -277,7 +279,7 @@ static void ttwu_stat(struct task_struct *p, unsigned cpu, int wake_flags)
 static void ttwu_queue(struct task_struct *p, unsigned cpu, int wake_flags)
 {
 	struct rq *rq = cpu_rq(p->sched, cpu);
-	int flags = ENQUEUE_WAKEUP | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0);
+	int flags = ENQUEUE_WAKEUP | RQ_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0);
 
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
@@ -338,7 +340,7 @@ void wake_up_new_task(struct task_struct *p)
 	rq = __task_rq_lock(p);
 	update_rq_clock(rq);
 	WRITE_ONCE(p->state, TASK_RUNNING);
-	activate_task(rq, p, ENQUEUE_INITIAL);
+	activate_task(rq, p, ENQUEUE_INITIAL | RQ_NOCLOCK);
 	wakeup_preempt(rq, p, WF_FORK);
 	raw_spin_unlock(&rq->lock);
 	raw_spin_unlock(&p->pi_lock);

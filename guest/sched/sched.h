@@ -51,6 +51,8 @@ enum sched_slot {
 #define ENQUEUE_HEAD	  0x20 /* before its equals */
 #define ENQUEUE_INITIAL	  0x40 /* for the first time */
 #define ENQUEUE_REPLENISH 0x80
+/* With either: the clocks are up to date. */
+#define RQ_NOCLOCK 0x100
 
 /* Flags of wake-ups. */
 #define WF_SYNC	    0x10 /* the waker is about to sleep */
