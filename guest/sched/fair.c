@@ -114,6 +114,10 @@ void update_load_avg(struct cfs_rq *cfs, struct sched_entity *se)
 	u64 now = cfs->rq->clock;
 	s64 delta;
 
+	/* A switch comes by several times at one moment. */
+	if (now - se->avg.last_update_time < PELT_UNIT &&
+	    now - cfs->avg.last_update_time < PELT_UNIT)
+		return;
 	update_sched_avg(&se->avg, now, se->on_rq ? se->weight : 0,
 			 se->my_q ? se->my_q->h_nr_running : se->on_rq && !se->sched_delayed,
 			 cfs->curr == se);

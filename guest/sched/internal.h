@@ -104,7 +104,8 @@ void sched_idle_exit(struct rq *rq);
  * Returns whether a period ended, i.e. the averages changed. */
 bool update_sched_avg(struct sched_avg *sa, u64 now, u64 weight, unsigned runnable, bool running);
 u64 pelt_decay(u64 value, u64 periods);
-#define PELT_MAX 47742u /* limit of the sum 1024 * y^n, all contributions rounded down */
+#define PELT_UNIT 1024u	 /* ns: less is not counted, but kept for the next update */
+#define PELT_MAX  47742u /* limit of the sum 1024 * y^n, all contributions rounded down */
 
 /* ---- deadline.c, rt.c ---- */
 void init_dl_task(struct task_struct *p);
