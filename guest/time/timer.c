@@ -307,13 +307,14 @@ static void collect(struct timer_base *b, struct hlist_head *due)
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		unsigned slot = n % WHEEL_SLOTS;
 		struct hlist_head *head = &b->bucket[level][slot];
-		struct hlist_node *last = NULL;
+		struct hlist_node *last = head->first;
 
 		if (b->used[level] & BIT(slot)) {
 			b->used[level] &= ~BIT(slot);
-			for (struct hlist_node *e = head->first; e; e = e->next) {
-				hlist_entry(e, struct timer_list, entry)->bucket = NO_BUCKET;
-				last = e;
+			hlist_entry(last, struct timer_list, entry)->bucket = NO_BUCKET;
+			while (last->next) {
+				last = last->next;
+				hlist_entry(last, struct timer_list, entry)->bucket = NO_BUCKET;
 			}
 			/* The whole chain before what is there already. */
 			last->next = due->first;
