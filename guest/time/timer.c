@@ -309,7 +309,7 @@ static void collect(struct timer_base *b, struct hlist_head *due)
 		struct hlist_head *head = &b->bucket[level][slot];
 		struct hlist_node *last = head->first;
 
-		if (b->used[level] & BIT(slot)) {
+		if (b->used[level] & BIT(slot) && last) { /* W4: the one means the other */
 			b->used[level] &= ~BIT(slot);
 			hlist_entry(last, struct timer_list, entry)->bucket = NO_BUCKET;
 			while (last->next) {
