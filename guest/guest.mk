@@ -2,10 +2,9 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
-        guest/kernel/selftest/*.c) guest/env/ring0.c guest/env/ring0_string.c
-# guest/sched and guest/locking are not linked yet: they run in the unit tests and in the simulator,
-# and the kernel's own short scheduler serves meanwhile.
-GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/mm/%,$(guest_SRCS))
+        guest/kernel/selftest/*.c) $(wildcard guest/env/ring0*.c)
+GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/% \
+        guest/mm/%,$(guest_SRCS))
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))
 GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS)) \

@@ -4,7 +4,7 @@
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
- *   demo=mm          what memory management does      demo=switch            the default
+ *   demo=NAME        switch (the default), sched, time, mm
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -15,6 +15,16 @@
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} demos[] = {
+	{ "switch", demo_switch },
+	{ "sched", demo_sched },
+	{ "time", demo_time },
+	{ "mm", demo_mm },
+};
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
 static const char *option_value(const char *key, char *buf, size_t size)
@@ -65,14 +75,12 @@ int init_main(void *unused)
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));
-	if (v && strcmp(v, "mm") == 0) {
-		demo_mm();
-		machine_exit(0);
+	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
+		if (strcmp(v ? v : "switch", demos[i].name) == 0) {
+			demos[i].run();
+			machine_exit(0);
+		}
 	}
-	if (v && strcmp(v, "switch") != 0) {
-		pr_err("demo=%s: there are demo=switch and demo=mm", v);
-		machine_exit(1);
-	}
-	demo_switch();
-	machine_exit(0);
+	pr_err("demo=%s: there are switch, sched, time and mm", v);
+	machine_exit(1);
 }

@@ -18,8 +18,11 @@
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
@@ -123,13 +126,14 @@ static void boot_clock(void)
 
 static void boot_sched(void)
 {
-	sched_init_cpu(&init_task);
-	pr_info("  round robin, then idle; stacks of %lu KiB", TASK_STACK_SIZE >> 10);
+	sched_setup((unsigned)boot_info.nr_cpus);
+	pr_info("  classes stop, deadline, real time, fair, idle; fair is %s; stacks of %lu KiB",
+		kernel_sched->chain[SLOT_FAIR]->name, TASK_STACK_SIZE >> 10);
 }
 
 static void boot_tick(void)
 {
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	local_irq_enable();
 	pr_info("  %u Hz by the %s", tick_hz, platform_names.tick);
 }
@@ -137,6 +141,8 @@ static void boot_tick(void)
 static void boot_smp(void)
 {
 	smp_boot();
+	rcu_start_threads();
+	deferred_work_start();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 

@@ -123,6 +123,48 @@ def demo(mode):
     return run
 
 
+def demo_sched(mode):
+    """Tables of all four policies; and inheritance lends the lock's holder the waiter's priority."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", "demo=sched quiet")
+        ctx.equal(done.status, 0, "status")
+        for policy in ("eevdf", "cfs", "o1", "bfs"):
+            ctx.equal(len(re.findall(rf"^  {policy} ", done.text, re.M)), 2, f"tables with {policy}")
+        ctx.check(re.search(r"^  mutex: does not .* 10$", done.text, re.M), "a mutex changed its holder's priority")
+        ctx.check(re.search(r"^  rt_mutex: inherits .* 30$", done.text, re.M), "an rt_mutex did not")
+    return run
+
+
+def demo_time(mode, words, idle):
+    """Its tables, and whether idle CPUs were spared ticks; how exact timers are is not judged."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", f"demo=time quiet {words}")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, "hrtimer", "wheel, levels 0 and 1", "a sleeper's place was taken", "TIMER")
+        spared = re.findall(r"^ +\d+ +\d+ +(\d+) +(\d+) of \d+\s*$", done.text, re.M)
+        ctx.equal(len(spared), 2, "CPUs in the table")
+        ctx.equal(any(int(sleeps) for _, sleeps in spared), idle, "sleeps without a tick")
+    return run
+
+
+def policy(name):
+    def run(ctx):
+        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"sched={name} selftest=sched,locking,rcu")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, f"fair is {name}")
+        tap.sound(done.text, 15)
+    return run
+
+
+def timeless(word):
+    """All that depends on time works without tickless idle, and with a periodic clock event."""
+    def run(ctx):
+        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"{word}=off selftest=time,sched,rcu")
+        ctx.equal(done.status, 0, "status")
+        tap.sound(done.text, 15)
+    return run
+
+
 def ends_with(append, status):
     def run(ctx):
         done = ctx.vmm("--timeout", "30", "--append", append + " quiet")
@@ -328,6 +370,14 @@ def jobs(_env):
     yield job("selftest of no such name", selftest_unknown)
     for mode in MODES:
         yield job(f"demo {mode}", demo(mode))
+        yield job(f"demo=sched {mode}", demo_sched(mode))
+        yield job(f"demo=time {mode}", demo_time(mode, "", True))
+    yield job("demo=time nohz=off", demo_time("para", "nohz=off", False))
+    yield job("demo=time highres=off", demo_time("full", "highres=off", False))
+    for name in ("nohz", "highres"):
+        yield job(f"{name}=off", timeless(name))
+    for name in ("cfs", "o1", "bfs"):
+        yield job(f"sched={name}", policy(name))
     for n, status in ((0, 0), (1, 1), (7, 7), (98, 98)):
         yield job(f"exit={n}", ends_with(f"exit={n}", status))
     yield job("quiet", quiet)

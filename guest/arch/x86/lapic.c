@@ -132,6 +132,16 @@ void lapic_timer_periodic(u32 count)
 	lapic_write(LAPIC_TIMER_INITIAL, count);
 }
 
+void lapic_timer_one_shot(void)
+{
+	lapic_write(LAPIC_LVT_TIMER, LAPIC_TIMER_ONESHOT | VECTOR_TIMER);
+}
+
+void lapic_timer_set(u32 count)
+{
+	lapic_write(LAPIC_TIMER_INITIAL, count);
+}
+
 void lapic_timer_measure_start(void)
 {
 	lapic_write(LAPIC_LVT_TIMER, LAPIC_LVT_MASKED | LAPIC_TIMER_ONESHOT);
