@@ -54,6 +54,7 @@ struct mem_config {
 	u64 size; /* bytes of RAM, a multiple of 4 KiB, MEM_MIN_SIZE..MEM_MAX_SIZE */
 	enum mem_backing backing;
 	bool prealloc;	   /* populate every page before the guest starts */
+	bool no_dump;	   /* leave it out of this process's core dumps */
 	unsigned nr_nodes; /* guest NUMA nodes, 1..MEM_MAX_NODES; RAM is split evenly */
 	u64 phys_addr_limit; /* first gpa that the vCPU cannot address (1 << MAXPHYADDR); 0: unknown */
 };

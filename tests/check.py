@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, hostile, refusals
+from libvirt import domains
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
@@ -35,6 +36,7 @@ SUITES = (
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),
+    ("libvirt", domains),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )

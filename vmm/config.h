@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/types.h"
 #include "mm/guest_mem.h"
+#include "vmm/cpu_features.h"
 
 /* Which side of the contrast the guest sees. */
 enum virt_mode {
@@ -28,10 +29,11 @@ enum irqchip_mode {
 
 enum stats_mode { STATS_OFF, STATS_TABLE, STATS_JSON };
 
-#define CONFIG_MAX_SERIALS 4
-#define CONFIG_MAX_CPUS	   255 /* xAPIC ids 0..254 */
+#define CONFIG_MAX_SERIALS    4
+#define CONFIG_MAX_CPUS	      255 /* xAPIC ids 0..254 */
+#define CONFIG_MAX_CPU_WISHES 64
 
-#define CONFIG_MAX_QMP	   4
+#define CONFIG_MAX_QMP	      4
 
 /* How the outside reaches the running machine; all zero: not at all. */
 struct control_config {
@@ -57,6 +59,12 @@ struct machine_config {
 	enum irqchip_mode irqchip;
 	struct mem_config mem;
 	unsigned cpus;
+	unsigned cores; /* of a socket; 0: all CPUs are in one. Several sockets: a power of two */
+	bool rtc_catch_up; /* late RTC interrupts are made up for */
+	bool no_acpi;	   /* no ACPI tables */
+	struct cpu_wish
+		cpu_wish[CONFIG_MAX_CPU_WISHES]; /* CPU features taken away or insisted on */
+	size_t nr_cpu_wishes;
 	const char *serial[CONFIG_MAX_SERIALS];	      /* stdio, null, none, pty, file:PATH */
 	const char *serial_label[CONFIG_MAX_SERIALS]; /* in query-chardev; NULL: "serialN" */
 	unsigned timeout_s;			      /* 0: none */

@@ -154,12 +154,12 @@ static int create_vcpus(struct machine *m, struct error *e)
 {
 	struct cpuid_request req = {
 		.virt = m->cfg->virt,
-		.cpus = m->cfg->cpus,
+		.cpus = m->cfg->cores ? m->cfg->cores : m->cfg->cpus,
 		.quirks = &m->quirks,
 		.lapic_khz = KVM_LAPIC_KHZ,
 		.tsc_deadline = kvm_check(m->kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
 	};
-	int most = kvm_check(m->kvm, KVM_CAP_MAX_VCPUS), khz;
+	int most = kvm_check(m->kvm, KVM_CAP_MAX_VCPUS), khz, err;
 
 	if (most && (int)m->cfg->cpus > most)
 		return error_set(e, -E2BIG, "--cpus %u: this host's KVM allows %d", m->cfg->cpus,
@@ -170,7 +170,6 @@ static int create_vcpus(struct machine *m, struct error *e)
 	memset(m->vcpu, 0, m->cfg->cpus * sizeof(*m->vcpu));
 	for (unsigned i = 0; i < m->cfg->cpus; i++) {
 		struct vcpu *v = &m->vcpu[i];
-		int err;
 
 		v->ops = &machine_vcpu_ops;
 		v->ops_arg = m;
@@ -188,8 +187,10 @@ static int create_vcpus(struct machine *m, struct error *e)
 		m->lapic_khz = KVM_LAPIC_KHZ;
 	}
 	cpuid_build(m->cpuid, &req);
+	err = cpu_features_apply(m->cpuid, m->cfg->cpu_wish, m->cfg->nr_cpu_wishes, e);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
-		int err;
 
 		/* KVM's own MSRs are there only if CPUID says so: in full mode they fault, as on a PC. */
 		kvm_enable_cap(m->vcpu[i].fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1);
@@ -261,7 +262,7 @@ int machine_load_images(struct machine *m, struct error *e)
 	free(m->fdt);
 	m->fdt = NULL;
 	err = boot_fdt_build(&bm, &m->fdt, &m->fdt_size, e);
-	if (!err)
+	if (!err && !cfg->no_acpi)
 		err = boot_acpi_build(&bm, m->mem, &m->rsdp, e);
 	if (!err && cfg->dump_dtb)
 		err = write_dtb(m, e);
@@ -393,6 +394,8 @@ static int start(struct machine *m, struct error *e)
 	console_enter(&m->console);
 	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
 		err = m->chardev[i] ? chardev_start(m->chardev[i]) : 0;
+		if (!err)
+			err = serial_start(&m->serial[i], m->loop);
 		if (err)
 			return error_sys(e, err, "serial port %d: watching its input", i);
 	}

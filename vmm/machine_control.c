@@ -124,7 +124,7 @@ void machine_quit(struct machine *m, enum machine_cause cause, int status)
 
 void machine_tell_end(struct machine *m)
 {
-	if (atomic_load(&m->ended) == MACHINE_END_CRASH)
+	if (m->end_cause == CAUSE_GUEST_PANIC)
 		machine_tell(m, MACHINE_PANICKED, m->end_cause);
 	machine_tell(m, MACHINE_SHUTDOWN, m->end_cause);
 }
@@ -195,6 +195,18 @@ static void post(struct machine *m, unsigned what)
 	loop_timer_arm(m->pending_timer, 0);
 }
 
+/* Through the exit device: a status other than 0 says that something went wrong inside. */
+static void guest_exit(struct machine *m, int status)
+{
+	if (!m->cfg->no_shutdown) {
+		machine_end_because(m, MACHINE_END_GUEST_EXIT, status,
+				    status ? CAUSE_GUEST_PANIC : CAUSE_GUEST_SHUTDOWN);
+		return;
+	}
+	atomic_store(&m->guest_status, status);
+	post(m, status ? PENDING_CRASH : PENDING_OFF);
+}
+
 void machine_guest_request(struct machine *m, enum machine_request what, int status)
 {
 	switch (what) {
@@ -213,7 +225,7 @@ void machine_guest_request(struct machine *m, enum machine_request what, int sta
 			machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
 		break;
 	case MACHINE_GUEST_EXIT:
-		machine_end(m, MACHINE_END_GUEST_EXIT, MIN(status, (int)EXIT_GUEST_MAX));
+		guest_exit(m, MIN(status, (int)EXIT_GUEST_MAX));
 		break;
 	}
 }
@@ -242,8 +254,13 @@ static void stand_over(struct machine *m, enum run_state state)
 	machine_hold(m);
 	m->state = state;
 	if (state == RUN_PANICKED) {
-		report_crash(m->result.report, sizeof(m->result.report), m->crashed, m->crash_why,
-			     m->mem);
+		if (m->crashed)
+			report_crash(m->result.report, sizeof(m->result.report), m->crashed,
+				     m->crash_why, m->mem);
+		else
+			snprintf(m->result.report, sizeof(m->result.report),
+				 "the guest ended itself with status %d\n",
+				 atomic_load(&m->guest_status));
 		fputs(m->result.report, stderr);
 		m->result.report[0] = 0;
 		machine_tell(m, MACHINE_PANICKED, CAUSE_GUEST_PANIC);

@@ -30,9 +30,9 @@ const char *run_state_name(enum run_state s);
 /* Who or what caused a reset or the end. */
 enum machine_cause {
 	CAUSE_NONE,
-	CAUSE_GUEST_SHUTDOWN, /* ACPI power off, or the exit device */
+	CAUSE_GUEST_SHUTDOWN, /* ACPI power off, or status 0 at the exit device */
 	CAUSE_GUEST_RESET,    /* keyboard controller, 0xcf9, ACPI reset register */
-	CAUSE_GUEST_PANIC,    /* triple fault, emulation failure, ... */
+	CAUSE_GUEST_PANIC,    /* triple fault, emulation failure, another status there, ... */
 	CAUSE_HOST_SIGNAL,    /* TERM, INT, HUP */
 	CAUSE_HOST_QUIT,      /* machine_quit() */
 	CAUSE_HOST_RESET,     /* machine_reset() */

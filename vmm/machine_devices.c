@@ -124,9 +124,14 @@ static struct device *add_i8042(struct machine *m, bool *skip)
 
 static struct device *add_rtc(struct machine *m, bool *skip)
 {
+	struct device *d =
+		rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
+			   irqchip_line(&m->irqchip, PC_RTC_IRQ));
+
 	(void)skip;
-	return rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
-			  irqchip_line(&m->irqchip, PC_RTC_IRQ));
+	if (d)
+		rtc_set_catch_up(d, m->cfg->rtc_catch_up);
+	return d;
 }
 
 static struct device *add_acpi_pm(struct machine *m, bool *skip)

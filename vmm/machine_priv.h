@@ -70,6 +70,7 @@ struct machine {
 	void *disks_arg;
 	const struct machine_balloon *balloon;
 	atomic_int crashes;
+	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
 	enum vcpu_end crash_why;
 	u64 start_ns, start_user_ns, start_sys_ns;

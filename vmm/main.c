@@ -28,6 +28,7 @@ static const struct verb {
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
 	{ "simulate", cmd_simulate,
 	  "the tiny kernel's scheduler in virtual time: a scenario in, tables out" },
+	{ "qemu", cmd_qemu, "a guest from a QEMU command line, as libvirt writes it" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to do about the rest" },
 };
 
@@ -40,10 +41,22 @@ static void usage(FILE *out)
 		"\n`parallax VERB --help` tells more; `parallax run` boots the tiny kernel.\n");
 }
 
+/* Called by one of these names, the program is the verb. A link of the second one, in a path without
+ * QEMU, makes libvirt find an emulator for domains that name none. */
+static bool is_qemu(const char *program)
+{
+	const char *self = strrchr(program, '/');
+
+	self = self ? self + 1 : program;
+	return !strcmp(self, "parallax-qemu") || !strcmp(self, "qemu-system-x86_64");
+}
+
 int main(int argc, char **argv)
 {
 	const char *names[ARRAY_SIZE(verbs)], *near;
 
+	if (argc > 0 && is_qemu(argv[0]))
+		return cmd_qemu(argc, argv);
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_BAD_USAGE;

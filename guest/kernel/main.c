@@ -16,9 +16,13 @@
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/init.h"
 #include "guest/kernel/kthread.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
@@ -122,13 +126,14 @@ static void boot_clock(void)
 
 static void boot_sched(void)
 {
-	sched_init_cpu(&init_task);
-	pr_info("  round robin, then idle; stacks of %lu KiB", TASK_STACK_SIZE >> 10);
+	sched_setup((unsigned)boot_info.nr_cpus);
+	pr_info("  classes stop, deadline, real time, fair, idle; fair is %s; stacks of %lu KiB",
+		kernel_sched->chain[SLOT_FAIR]->name, TASK_STACK_SIZE >> 10);
 }
 
 static void boot_tick(void)
 {
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	local_irq_enable();
 	pr_info("  %u Hz by the %s", tick_hz, platform_names.tick);
 }
@@ -136,6 +141,8 @@ static void boot_tick(void)
 static void boot_smp(void)
 {
 	smp_boot();
+	rcu_start_threads();
+	deferred_work_start();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 
@@ -154,6 +161,9 @@ static const struct boot_step steps[] = {
 	{ "memory", "page tables and stacks have a home", boot_memory },
 	{ "paging", "text cannot be written, data not executed, all RAM has a name", paging_init },
 	{ "per-cpu", "CPUs do not share what they need not", boot_per_cpu },
+	{ "pages", "memory comes in frames, by the zone, and goes back", mm_init_pages },
+	{ "slab", "small objects do not cost a page each", mm_init_slab },
+	{ "vmalloc", "a stack is guarded, and large areas need no large blocks", mm_init_vmalloc },
 	{ "stacks", "even a broken stack pointer is reported", boot_stacks },
 	{ "irqchip", "devices can interrupt instead of being asked", boot_irqchip },
 	{ "clock", "time is known", boot_clock },

@@ -19,6 +19,7 @@ TESTBED = ROOT / "tests" / "testbed"
 CANNOT = 77  # the testbed's status for "something is not installed"
 POOL = 96  # 2 MiB pages
 ALL_TESTS = 30
+MEMORY_TESTS = 26
 BEGIN = re.compile(r"^=== BEGIN (\S+)$")
 # QEMU's SVM does not intercept XSETBV, so the outer KVM never learns what XCR0 holds, and CPUID leaf 0xd
 # reports the size for its reset value. Linux sees that, says so once and goes on.
@@ -66,6 +67,11 @@ def expect(status, text, want, *fragments):
 def selftest(status, text):
     expect(status, text, 0)
     tap.sound(text, ALL_TESTS)
+
+
+def memory(status, text):
+    expect(status, text, 0)
+    tap.sound(text, MEMORY_TESTS)
 
 
 def exit_status(want):
@@ -154,6 +160,9 @@ def cases(env):
     yield Case("selftest-4-cpus", f"{tiny} --cpus 4 --append 'selftest=all quiet'", selftest)
     yield Case("selftest-5G", f"{tiny} --mem 5G --append 'selftest=all quiet'", selftest)
     yield Case("selftest-2-nodes", f"{tiny} --mem 256M --numa 2 --cpus 2 --append 'selftest=all quiet'", selftest)
+    yield Case("memory-64G-slab", f"{tiny} --mem 64G --append 'selftest=mm quiet slab=slab memmodel=sparse'", memory)
+    yield Case("memory-highmem-slob", f"{tiny} --append 'selftest=mm quiet highmem=64M slab=slob'", memory)
+    yield Case("five-levels", f"{tiny} --append 'exit=0'", lambda s, t: expect(s, t, 0, "; 5 levels"))
     yield Case("selftest-4K-pages", f"{tiny} --hugepages off --append 'selftest=all quiet'", selftest)
     yield Case("exit-7", f"{tiny} --append exit=7", exit_status(7))
     yield Case("panic", f"{tiny} --append panic=null", exit_status(99))

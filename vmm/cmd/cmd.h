@@ -24,6 +24,7 @@ int cmd_stat(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_balloon(int argc, char **argv);
 int cmd_qmp(int argc, char **argv);
+int cmd_qemu(int argc, char **argv);
 
 /* Prints "parallax VERB: text" on stderr and returns status. */
 int cmd_fail(const char *verb, const struct error *e, int status);

@@ -27,8 +27,11 @@ static bool wanted(const json_t *list, const char *word)
 
 static void add_value(void *arg, const struct kvm_stats_desc *d, u64 value)
 {
-	json_array_append_new(arg, json_pack("{s:o,s:I}", "name", qmp_string(d->name), "value",
-					     (json_int_t)value));
+	u32 unit = (d->flags & KVM_STATS_UNIT_MASK);
+	json_t *v = unit == KVM_STATS_UNIT_BOOLEAN ? json_boolean(value != 0)
+						   : json_integer((json_int_t)value);
+
+	json_array_append_new(arg, json_pack("{s:o,s:o}", "name", qmp_string(d->name), "value", v));
 }
 
 /* One entry of the answer; nothing when this KVM has no statistics. */
