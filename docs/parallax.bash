@@ -6,10 +6,25 @@ _parallax() {
         mapfile -t COMPREPLY < <(compgen -W "$(parallax --help | sed -n 's/^  \([a-z]*\) .*/\1/p') --help --version" -- "$cur")
         return
     fi
+    case ${COMP_WORDS[1]} in
+    stop | pause | resume | reset | console | stat | events | balloon | qmp)
+        if [[ $cur != -* ]]; then
+            local names
+            names=$(parallax ps --quiet 2>/dev/null)
+            # Of a `qmp` the second word is a command.
+            if [[ ${COMP_WORDS[1]} == qmp && $COMP_CWORD == 3 ]]; then
+                names=$(parallax qmp "$prev" query-commands 2>/dev/null | sed -n 's/.*"name": "\(.*\)".*/\1/p')
+            fi
+            mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
+            return
+        fi
+        ;;
+    esac
     case $prev in
     --virt) mapfile -t COMPREPLY < <(compgen -W "para full" -- "$cur") ;;
     --hugepages) mapfile -t COMPREPLY < <(compgen -W "off thp 2M 1G" -- "$cur") ;;
     --irqchip) mapfile -t COMPREPLY < <(compgen -W "auto split kernel" -- "$cur") ;;
+    --qmp) mapfile -t COMPREPLY < <(compgen -W "unix: fd: none" -- "$cur") ;;
     --serial) mapfile -t COMPREPLY < <(compgen -W "stdio null none pty file:" -- "$cur") ;;
     *)
         if [[ $cur == -* ]]; then

@@ -332,7 +332,7 @@ def top_of_memory(mem, address):
 def end_by(port, value, width, status):
     def run(ctx):
         image = assemble(ctx, "hostile/end.asm", PORT=port, VALUE=value, WIDTH=width)
-        done = ctx.vmm("--timeout", "2", image)
+        done = ctx.vmm("--timeout", "2", "--no-reboot", image)
         ctx.equal(done.status, status, "status")
         ctx.check(status == 124 or not done.err, "it complains")
     return run

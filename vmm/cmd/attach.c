@@ -29,7 +29,8 @@ static const struct option_def options[] = {
 
 static const char text[] =
 	"console [options] [NAME]\n\n"
-	"Shows the guest's recent output and everything new; what you type goes to the guest.\n"
+	"Shows the guest's recent output, then everything new; what you type is the\n"
+	"guest's input.\n"
 	"Ctrl-a d leaves (the guest goes on), Ctrl-a a sends Ctrl-a, Ctrl-a h helps.\n";
 
 static const char keys[] = "\r\nCtrl-a h  this help\r\nCtrl-a d  leave; the guest goes on\r\n"

@@ -16,7 +16,7 @@ static const struct option_def options[] = {
 
 static const char text[] =
 	"balloon [--json] NAME [SIZE]\n\n"
-	"Says how much memory the guest has; with SIZE, asks it to shrink or grow to that.\n";
+	"Says how much memory the guest has; with SIZE, asks it to become that.\n";
 
 static json_t *ask(struct client *c, const char *size, u64 bytes, struct error *e)
 {

@@ -55,7 +55,7 @@ struct option_def;
 struct verb {
 	const char *name[VERB_MAX_NAMES]; /* words that are no options */
 	size_t nr;
-	bool json, all, force, quiet, recent, read_only;
+	bool json, all, force, quiet, recent, read_only, compact;
 	unsigned seconds; /* --timeout */
 	unsigned port;
 	double interval; /* 0: once */
@@ -74,6 +74,7 @@ int verb_set_all(void *ctx, const char *value, struct error *e);
 int verb_set_force(void *ctx, const char *value, struct error *e);
 int verb_set_quiet(void *ctx, const char *value, struct error *e);
 int verb_set_recent(void *ctx, const char *value, struct error *e);
+int verb_set_compact(void *ctx, const char *value, struct error *e);
 int verb_set_read_only(void *ctx, const char *value, struct error *e);
 int verb_set_timeout(void *ctx, const char *value, struct error *e);
 int verb_set_port(void *ctx, const char *value, struct error *e);

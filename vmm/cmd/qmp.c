@@ -12,17 +12,22 @@
 #include "vmm/machine.h"
 #include "vmm/options.h"
 
+static const struct option_def options[] = {
+	{ "compact", 'c', NULL, "what a command returns on one line", verb_set_compact },
+};
+
 static const char text[] =
-	"qmp NAME [COMMAND [ARGUMENTS]]\n\n"
-	"Executes a QMP command (ARGUMENTS is a JSON object) and prints what it returns. Without\n"
-	"a command: QMP lines from stdin, answers and events on stdout, already past the\n"
-	"greeting. NAME may be a path to a socket.\n\n"
+	"qmp [options] NAME [COMMAND [ARGUMENTS]]\n\n"
+	"Executes a QMP command (ARGUMENTS is a JSON object) and prints what it returns.\n"
+	"Without a command: QMP lines from stdin, answers and events on stdout, already\n"
+	"past the greeting. NAME may be a path to a socket.\n\n"
 	"  parallax qmp web query-status\n"
 	"  parallax qmp web query-stats '{\"target\": \"vm\"}'\n"
 	"  parallax qmp web query-commands\n";
 
-static int one(struct client *c, const char *command, const char *arguments, struct error *e)
+static int one(struct client *c, const struct verb *v, struct error *e)
 {
+	const char *command = v->name[1], *arguments = v->nr == 3 ? v->name[2] : NULL;
 	json_error_t why;
 	json_t *args = arguments ? json_loads(arguments, 0, &why) : NULL, *reply;
 
@@ -34,7 +39,13 @@ static int one(struct client *c, const char *command, const char *arguments, str
 	reply = client_execute(c, command, args, e);
 	if (!reply)
 		return -EREMOTEIO;
-	print_json(reply);
+	if (v->compact) {
+		json_dumpf(reply, stdout, JSON_ENCODE_ANY);
+		fputc('\n', stdout);
+		json_decref(reply);
+	} else {
+		print_json(reply);
+	}
 	return 0;
 }
 
@@ -81,7 +92,7 @@ int cmd_qmp(int argc, char **argv)
 	struct verb v = { 0 };
 	struct client c;
 	struct error e;
-	int r = verb_parse(&v, argc, argv, NULL, 0, text);
+	int r = verb_parse(&v, argc, argv, options, ARRAY_SIZE(options), text);
 
 	if (r >= 0)
 		return r;
@@ -95,7 +106,7 @@ int cmd_qmp(int argc, char **argv)
 	if (v.nr == 1)
 		relay(&c);
 	else
-		r = one(&c, v.name[1], v.nr == 3 ? v.name[2] : NULL, &e);
+		r = one(&c, &v, &e);
 	client_close(&c);
 	return r ? cmd_fail("qmp", &e, r == -EINVAL ? EXIT_BAD_USAGE : 1) : 0;
 }

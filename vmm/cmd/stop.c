@@ -21,8 +21,7 @@
 #define KILL_WAIT_MS	5000
 
 static const struct option_def options[] = {
-	{ "force", 'f', NULL, "end it at once; its process is killed if it does not answer",
-	  verb_set_force },
+	{ "force", 'f', NULL, "end it at once; a hung process is killed", verb_set_force },
 	{ "all", 'a', NULL, "every guest of this user", verb_set_all },
 	{ "timeout", 't', "SECONDS", "how long to wait for the guest, 20 by default",
 	  verb_set_timeout },

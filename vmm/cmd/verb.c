@@ -27,6 +27,7 @@ FLAG(force)
 FLAG(quiet)
 FLAG(recent)
 FLAG(read_only)
+FLAG(compact)
 
 static int set_number(const char *option, const char *value, u64 most, unsigned *out,
 		      struct error *e)
@@ -110,7 +111,7 @@ int verb_all_names(struct verb *v, struct error *e)
 
 void print_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2));
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	fputc('\n', stdout);
 	json_decref(value);
 }
