@@ -117,8 +117,8 @@ class Client:
     def __init__(self, ctx, path, negotiate=True):
         self.ctx = ctx
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(path))  # waits while the backlog is full, as it would not with a timeout
         self.sock.settimeout(20)
-        self.sock.connect(str(path))
         self.buf = b""
         self.events = []
         self.greeting = self.line()

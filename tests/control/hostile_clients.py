@@ -19,7 +19,8 @@ def attacked(fn):
     """fn(ctx, guest) does its worst; afterwards all is as it was."""
     def run(ctx):
         with Host(ctx, ctx.env.parallax_san) as host:
-            guest = host.start("--cpus", "2", "--append", "loop quiet")
+            guest = host.start("--cpus", "2", "--append", "loop")
+            guest.wait_output("Up: ")
             before = guest.client()
             before.execute("query-qmp-schema")
             before.close()
@@ -30,8 +31,9 @@ def attacked(fn):
             ctx.check(grown < ROOM_KIB, f"the VMM grew by {grown} KiB")
             client = guest.client()
             ctx.equal(client.execute("query-status")["status"], "running", "status")
-            exits = guest.stat()["exits"]["io"]
-            ctx.check(exits > 0, "the guest did nothing")
+            exits = guest.stat()["kvm"]["exits"]
+            while guest.stat()["kvm"]["exits"] == exits:  # its ticks; the test's time limit ends this
+                time.sleep(0.05)
             client.execute("quit")
             guest.gone()
             log = host.base / "g.log"

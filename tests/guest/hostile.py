@@ -94,6 +94,7 @@ def run_guest(ctx, source, defines, words):
     words = [w.replace("OUT", str(ctx.tmp / "out")) for w in words]
     if "--timeout" not in words:
         words += ["--timeout", SECONDS]
+    words.append("--no-reboot")  # what resets the machine is done with it
     return ctx.vmm(*map(str, words), image, binary=ctx.env.parallax_san, env=SANITIZED)
 
 
