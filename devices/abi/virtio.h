@@ -50,7 +50,7 @@
 #define VIRTIO_MMIO_SHM_LEN_HIGH	0x0b4
 #define VIRTIO_MMIO_SHM_BASE_LOW	0x0b8
 #define VIRTIO_MMIO_SHM_BASE_HIGH	0x0bc
-#define VIRTIO_MMIO_QUEUE_RESET		0x0c0 /* RW: with VIRTIO_F_RING_RESET: 1 resets the queue */
+#define VIRTIO_MMIO_QUEUE_RESET		0x0c0 /* RW: with VIRTIO_F_RING_RESET, which is not offered */
 #define VIRTIO_MMIO_CONFIG_GENERATION	0x0fc /* R: changes when the configuration does */
 #define VIRTIO_MMIO_CONFIG		0x100 /* the device's own configuration space */
 

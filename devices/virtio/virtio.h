@@ -11,7 +11,7 @@
  * as an I/O takes, and vCPUs take it only to change status or queues or to read the configuration
  * space. Doorbell, interrupt status and acknowledge take no lock.
  *
- * Rule V1: no guest memory is touched after a reset returned: reset() has waited for what was in flight.
+ * Rule V1: no guest memory is touched after a reset returned: it has waited for what was in flight.
  * Rule V2: queues are looked at only with DRIVER_OK set and NEEDS_RESET clear.
  * Rule V3: a driver that breaks a rule gets NEEDS_RESET and silence until it resets the device.
  */
@@ -32,16 +32,17 @@ struct virtio_dev;
 /* All calls with the lock held. */
 struct virtio_class {
 	u32 device_id; /* VIRTIO_ID_* */
-	/* The features were accepted, or a reset made them 0; NULL: no interest. */
+	/* The features were accepted; NULL: no interest. */
 	void (*features)(struct virtio_dev *vd, u64 accepted);
 	/* Queue `q` may have chains (a doorbell, or DRIVER_OK). Loop thread. */
 	void (*queue_ready)(struct virtio_dev *vd, unsigned q);
-	/* Waits for what is in flight and forgets all that belongs to the driver (V1); NULL: nothing. */
+	/* Waits until what was popped and is being worked on was pushed (V1); NULL: nothing ever is. */
+	void (*quiesce)(struct virtio_dev *vd);
+	/* Queue `q` goes down: forget chains that were taken from it; NULL: none are kept. */
+	void (*queue_stop)(struct virtio_dev *vd, unsigned q);
+	/* After both: forget what else belonged to the driver; NULL: nothing. */
 	void (*reset)(struct virtio_dev *vd);
-	/*
-	 * Configuration space: `len` bytes at `offset`, inside config_len. write NULL: read-only. The
-	 * device's `config` bytes answer reads.
-	 */
+	/* `len` bytes written at `offset`, inside config_len; NULL: read-only. */
 	void (*config_write)(struct virtio_dev *vd, u32 offset, const u8 *bytes, unsigned len);
 };
 
@@ -100,11 +101,22 @@ bool virtio_queue_usable(const struct virtio_dev *vd, unsigned q);
 /* After pushes: interrupts if the driver wants it. Lock held. */
 void virtio_signal(struct virtio_dev *vd, unsigned q);
 
+/*
+ * Pops what waits in queue q and hands each chain to serve(), which pushes it, or keeps it and says
+ * false: no more for now. Ends with a signal. After a ring's worth of chains other work has its turn
+ * first, and queue_ready() comes again. Lock held.
+ */
+void virtio_serve(struct virtio_dev *vd, unsigned q, struct vq_chain *c,
+		  bool (*serve)(struct virtio_dev *vd, unsigned q, struct vq_chain *c));
+
 /* The configuration space changed (by the caller, under the lock). */
 void virtio_config_changed(struct virtio_dev *vd);
 
-/* V3: for a class that found the driver out; why is for people. Lock held. */
-void virtio_broken(struct virtio_dev *vd, const char *why);
+/* V3: for a class that found the driver out. Lock held. */
+void virtio_broken(struct virtio_dev *vd);
+
+/* vq_pop() that answers 0 for a broken ring as well, after virtio_broken(). Lock held. */
+int virtio_pop(struct virtio_dev *vd, unsigned q, struct vq_chain *c);
 
 /* Makes every usable queue's queue_ready() run again on the loop thread. Any thread. */
 void virtio_kick(struct virtio_dev *vd);
@@ -113,6 +125,7 @@ void virtio_kick(struct virtio_dev *vd);
 u64 virtio_mmio_read(struct device *dev, unsigned range, u64 offset, unsigned size);
 void virtio_mmio_write(struct device *dev, unsigned range, u64 offset, unsigned size, u64 value);
 void virtio_mmio_reset(struct device *dev);
+int virtio_post_load(struct device *dev);
 int virtio_describe_fdt(const struct device *dev, void *fdt);
 void virtio_describe_acpi(const struct device *dev, struct aml *a);
 

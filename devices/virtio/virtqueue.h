@@ -6,8 +6,8 @@
  * once, then checked. What comes out of vq_pop() is host memory inside guest RAM, and nothing a
  * driver does afterwards can move it.
  *
- * Rule Q1: a chain has at most `size` descriptors and VQ_MAX_SEGS pieces; longer ones, and loops, are
- *          an error and not work.
+ * Rule Q1: a chain has at most `size` descriptors and VQ_MAX_SEGS pieces; longer ones, and loops,
+ *          are an error and not work.
  * Rule Q2: the driver may break its ring, never ours: after the first broken rule the queue answers
  *          -EIO until it is set up again.
  * Rule Q3: a published entry is read after its index (acquire) and written before it (release).
