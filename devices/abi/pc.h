@@ -57,8 +57,13 @@
 #define PC_IOAPIC_PINS 24
 #define PC_LAPIC_BASE  0xfee00000
 
-/* virtio-mmio window: one page of registers for each slot. */
-#define PC_VIRTIO_BASE 0xfeb00000
-#define PC_VIRTIO_STEP 0x1000
+/*
+ * virtio-mmio window: one page of registers for each slot. Slot n interrupts at the edge-triggered
+ * input PC_VIRTIO_GSI + n: those above the ISA's 16 belong to nobody else.
+ */
+#define PC_VIRTIO_BASE	0xfeb00000
+#define PC_VIRTIO_STEP	0x1000
+#define PC_VIRTIO_GSI	16
+#define PC_VIRTIO_SLOTS 8
 
 #endif
