@@ -51,6 +51,12 @@
 #define PC_EXIT_PORT 0xf4
 #define PC_EXIT_LEN  4
 
+/* Primary IDE channel: command block, and the device control register. */
+#define PC_ATA_PORT    0x1f0
+#define PC_ATA_LEN     8
+#define PC_ATA_CONTROL 0x3f6
+#define PC_ATA_IRQ     14
+
 /* Interrupt controllers. */
 #define PC_IOAPIC_BASE 0xfec00000
 #define PC_IOAPIC_LEN  0x1000
