@@ -38,14 +38,14 @@ enum block_op {
 	BLOCK_READ,
 	BLOCK_WRITE,
 	BLOCK_FLUSH,
-	BLOCK_DISCARD,	    /* the range's contents are no longer needed; reads give zeroes */
+	BLOCK_DISCARD,	    /* the range's contents are no longer needed */
 	BLOCK_WRITE_ZEROES, /* and stays allocated, unless .unmap */
 };
 
 /* Owned by the caller, untouched by it from block_submit() to done(). */
 struct block_req {
 	enum block_op op;
-	bool sync;  /* write: durable when done */
+	bool sync;  /* write, discard, write zeroes: durable when done */
 	bool unmap; /* write zeroes: may free the space */
 	u64 offset; /* bytes */
 	u64 len;    /* bytes; read and write: the sum of iov, not above 2 GiB - 1 */
@@ -56,7 +56,6 @@ struct block_req {
 
 	/* The backend's own. */
 	u64 moved;
-	struct block *block;
 	struct block_req *next;
 };
 

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "devices/abi/pc.h"
+#include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
+#include "vmm/disk.h"
 #include "vmm/machine_priv.h"
 
 /* Where the next device goes. */
@@ -84,6 +86,44 @@ void machine_finish_consoles(struct machine *m, int timeout_ms)
 				return; /* whoever reads it is not there any more */
 }
 
+/* --- disks --------------------------------------------------------------------------------------- */
+
+static int add_disk(struct machine *m, const char *text, struct error *e)
+{
+	struct virtio_blk_init init = { .queues = MIN(m->cfg->cpus, VIRTIO_BLK_MAX_QUEUES) };
+	struct dev_range mmio;
+	struct disk_spec spec;
+	struct irq_line irq;
+	struct device *d;
+	int err = disk_parse(text, &spec, e);
+
+	if (!err)
+		err = next_slot(m, &mmio, &irq, e);
+	if (!err)
+		err = block_open(&(struct block_config){ .path = spec.path,
+							 .read_only = spec.read_only,
+							 .direct = spec.direct },
+				 &init.block, e);
+	if (err)
+		return err;
+	init.serial = spec.serial;
+	d = virtio_blk_create(&m->env, &mmio, irq, &init);
+	if (!d)
+		return error_sys(e, -errno, "--disk %s", text);
+	return machine_attach_device(m, d, e);
+}
+
+static int add_disks(struct machine *m, struct error *e)
+{
+	for (int i = 0; i < CONFIG_MAX_DISKS && m->cfg->disk[i]; i++) {
+		int err = add_disk(m, m->cfg->disk[i], e);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* --- the others ---------------------------------------------------------------------------------- */
 
 static int add_rng(struct machine *m, struct error *e)
@@ -107,6 +147,7 @@ static int add_rng(struct machine *m, struct error *e)
 /* In the order of their slots. */
 static int (*const virtio_table[])(struct machine *m, struct error *e) = {
 	add_console,
+	add_disks,
 	add_rng,
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/size.h"
 #include "vmm/cmd/cmd.h"
+#include "vmm/disk.h"
 #include "vmm/gdb/server.h"
 #include "vmm/options.h"
 #include "vmm/serial.h"
@@ -155,6 +156,20 @@ static int set_console(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_disk(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = disk_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_disks == CONFIG_MAX_DISKS)
+		return error_set(e, -EINVAL, "--disk %s: there are %d disks at most", v,
+				 CONFIG_MAX_DISKS);
+	b->cfg.disk[b->nr_disks++] = v;
+	return 0;
+}
+
 static int set_rng(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -240,6 +255,8 @@ static const struct option_def defs[] = {
 	{ "prealloc", 0, NULL, "populate all memory before the guest starts", set_prealloc },
 	{ "serial", 0, "WHAT", "stdio, null, none, pty or file:PATH; up to 4 times", set_serial },
 	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
+	{ "disk", 0, "FILE[,...]", "a virtio disk; ,ro ,direct ,serial=X; up to 4 times",
+	  set_disk },
 	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },
