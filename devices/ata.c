@@ -486,6 +486,12 @@ static int ata_post_load(struct device *dev)
 	return 0;
 }
 
+static void ata_destroy(struct device *dev)
+{
+	block_close(to_ata(dev)->disk);
+	free(to_ata(dev));
+}
+
 static void ata_describe_acpi(const struct device *dev, struct aml *aml)
 {
 	aml_device_begin(aml, "IDE0");
@@ -505,8 +511,10 @@ struct device *ata_create(const struct dev_env *env, const struct dev_range *com
 {
 	struct ata *a = calloc(1, sizeof(*a));
 
-	if (!a)
+	if (!a) {
+		block_close(disk);
 		return NULL;
+	}
 	a->dev = (struct device){
 		.class = &ata_class,
 		.env = env,
@@ -515,7 +523,7 @@ struct device *ata_create(const struct dev_env *env, const struct dev_range *com
 		.nr_ranges = 2
 	};
 	a->disk = disk;
-	snprintf(a->serial, sizeof(a->serial), "%s", serial ? serial : DEFAULT_SERIAL);
+	snprintf(a->serial, sizeof(a->serial), "%s", *serial ? serial : DEFAULT_SERIAL);
 	dev_outputs_init(&a->out, NULL);
 	return &a->dev;
 }
@@ -526,6 +534,7 @@ const struct device_class ata_class = {
 	.reset = ata_reset,
 	.read = ata_read,
 	.write = ata_write,
+	.destroy = ata_destroy,
 	.state_offset = offsetof(struct ata, s),
 	.state_size = sizeof(struct ata_state),
 	.post_load = ata_post_load,

@@ -20,8 +20,8 @@
 extern const struct device_class ata_class;
 
 /*
- * command: 8 ports, control: 1 port. disk is borrowed and must outlive the device. serial: up to
- * 20 characters, NULL for a default. NULL when out of memory. Before the machine runs.
+ * command: 8 ports, control: 1 port. disk is the device's from here on, also on failure. serial: up
+ * to 20 characters, "" for a default. NULL when out of memory. Before the machine runs.
  */
 struct device *ata_create(const struct dev_env *env, const struct dev_range *command,
 			  const struct dev_range *control, struct irq_line irq, struct block *disk,

@@ -238,10 +238,11 @@ int machine_attach_device(struct machine *m, struct device *d, struct error *e)
 
 int machine_add_devices(struct machine *m, struct error *e)
 {
+	int err;
+
 	for (size_t i = 0; i < ARRAY_SIZE(device_table); i++) {
 		bool skip = false;
 		struct device *d = device_table[i].add(m, &skip);
-		int err;
 
 		if (skip)
 			continue;
@@ -251,7 +252,8 @@ int machine_add_devices(struct machine *m, struct error *e)
 		if (err)
 			return err;
 	}
-	return machine_add_virtio(m, e);
+	err = machine_add_ata(m, e);
+	return err ? err : machine_add_virtio(m, e);
 }
 
 void machine_remove_devices(struct machine *m)

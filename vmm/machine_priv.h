@@ -71,6 +71,9 @@ int machine_attach_device(struct machine *m, struct device *d, struct error *e);
 struct chardev *machine_add_chardev(struct machine *m, int index);
 void machine_init_env(struct machine *m);
 
+/* machine_ata.c: the first disk, in full mode. */
+int machine_add_ata(struct machine *m, struct error *e);
+
 /* machine_virtio.c */
 int machine_add_virtio(struct machine *m, struct error *e);
 void machine_terminal_resized(struct machine *m);

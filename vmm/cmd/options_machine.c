@@ -255,8 +255,7 @@ static const struct option_def defs[] = {
 	{ "prealloc", 0, NULL, "populate all memory before the guest starts", set_prealloc },
 	{ "serial", 0, "WHAT", "stdio, null, none, pty or file:PATH; up to 4 times", set_serial },
 	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
-	{ "disk", 0, "FILE[,...]", "a virtio disk; ,ro ,direct ,serial=X; up to 4 times",
-	  set_disk },
+	{ "disk", 0, "FILE[,...]", "a disk (full: one, ATA); ,ro ,direct ,serial=X", set_disk },
 	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },
@@ -306,11 +305,11 @@ static int default_kernel(struct config_builder *b, struct error *e)
 		"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it", dir);
 }
 
-/* What only a guest that knows of its hypervisor can have. */
+/* What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk. */
 static int check_virtio(const struct machine_config *cfg, struct error *e)
 {
 	const char *option = cfg->console[0] ? "--console"
-			     : cfg->disk[0]  ? "--disk"
+			     : cfg->disk[1]  ? "a second --disk"
 			     : cfg->net[0]   ? "--net"
 			     : cfg->rng	     ? "--rng"
 			     : cfg->balloon  ? "--balloon"

@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->disk.bad_sector = FAKE_NOTHING;
 	w->disk.during = during;
 	w->disk.arg = w;
-	w->dev = ata_create(&w->m.env, &cmd, &ctl, mock_line(&w->m, PC_ATA_IRQ), &w->disk, NULL);
+	w->dev = ata_create(&w->m.env, &cmd, &ctl, mock_line(&w->m, PC_ATA_IRQ), &w->disk, "");
 	check(w->dev);
 	w->dev->class->reset(w->dev);
 	while (w->left >= 4)
@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->dev->class->write(w->dev, 1, 0, 1, 0);
 	check(w->dev->class->read(w->dev, 0, ATA_STATUS, 1) == (ATA_SR_DRDY | ATA_SR_DSC));
 	check(w->unsure || !w->m.level[PC_ATA_IRQ]);
-	free(w->dev);
+	w->dev->class->destroy(w->dev);
 	close(w->m.epoll_fd);
 	free(w);
 	return 0;

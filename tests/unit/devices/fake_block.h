@@ -16,7 +16,7 @@
 
 struct block {
 	u64 size;
-	bool read_only;
+	bool read_only, closed;
 	u64 bad_sector; /* FAKE_NOTHING: none */
 	int flush_error;
 	unsigned reads, writes, flushes;
@@ -35,6 +35,11 @@ static int fake_check(struct block *b, u64 offset, u64 len)
 	    b->bad_sector < (offset + len) / BLOCK_SECTOR)
 		return -EIO;
 	return 0;
+}
+
+void block_close(struct block *b)
+{
+	b->closed = true;
 }
 
 u64 block_size(const struct block *b)

@@ -129,7 +129,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	free(dev);
+	dev->class->destroy(dev);
+	ck_assert(disk.closed);
 	close(m.epoll_fd);
 }
 
