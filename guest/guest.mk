@@ -2,6 +2,7 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
+        guest/drivers/*.c guest/drivers/virtio/*.c \
         guest/kernel/selftest/*.c) guest/env/ring0.c guest/env/ring0_string.c
 # guest/sched, guest/locking and the rest of guest/mm are not linked yet: they run in the unit tests
 # and in the simulator, and the kernel's own short scheduler and heap serve meanwhile.
