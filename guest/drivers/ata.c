@@ -42,18 +42,24 @@ static void out(unsigned reg, unsigned value)
 	outb((u16)(PC_ATA_PORT + reg), (u8)value);
 }
 
-static void insw(void *p, size_t words)
+/* 32 bits at a time, which every IDE channel on a PCI board takes: half the exits of 16. KVM reads
+ * ahead for string input, but hands string output out piece by piece. */
+static void data_in(void *p, size_t bytes)
 {
-	__asm__ volatile("rep insw"
-			 : "+D"(p), "+c"(words)
+	size_t n = bytes / 4;
+
+	__asm__ volatile("rep insl"
+			 : "+D"(p), "+c"(n)
 			 : "d"((u16)(PC_ATA_PORT + ATA_DATA))
 			 : "memory");
 }
 
-static void outsw(const void *p, size_t words)
+static void data_out(const void *p, size_t bytes)
 {
-	__asm__ volatile("rep outsw"
-			 : "+S"(p), "+c"(words)
+	size_t n = bytes / 4;
+
+	__asm__ volatile("rep outsl"
+			 : "+S"(p), "+c"(n)
 			 : "d"((u16)(PC_ATA_PORT + ATA_DATA))
 			 : "memory");
 }
@@ -119,7 +125,7 @@ static void send_block(struct ata *a)
 {
 	u32 n = take_block(a);
 
-	outsw(a->buf, n * SECTOR_SIZE / 2);
+	data_out(a->buf, n * SECTOR_SIZE);
 	a->buf += n * SECTOR_SIZE;
 }
 
@@ -127,7 +133,7 @@ static void receive_block(struct ata *a)
 {
 	u32 n = take_block(a);
 
-	insw(a->buf, n * SECTOR_SIZE / 2);
+	data_in(a->buf, n * SECTOR_SIZE);
 	a->buf += n * SECTOR_SIZE;
 }
 
@@ -239,7 +245,7 @@ static bool identify(struct ata *a)
 
 	if (s < 0 || !(s & ATA_SR_DRQ))
 		return false;
-	insw(id, ARRAY_SIZE(id));
+	data_in(id, sizeof(id));
 	if (!(id[ATA_ID_CAPABILITY] & ATA_CAP_LBA))
 		return false;
 	a->blk.sectors = id[ATA_ID_SECTORS_28] | (u64)id[ATA_ID_SECTORS_28 + 1] << 16;

@@ -17,8 +17,8 @@
 #include "guest/lib/types.h"
 #include "devices/abi/virtio.h"
 
-#define VQ_SIZE	   64u /* descriptors: what fits a page with both rings */
-#define VQ_MEMORY  4096u
+#define VQ_SIZE	      64u /* descriptors: what fits a page with both rings */
+#define VQ_MEMORY     4096u
 #define VIRTIO_BIT(n) (1ULL << (n))
 
 struct virtio_device {

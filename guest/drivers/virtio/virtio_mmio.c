@@ -176,7 +176,7 @@ static bool is_virtio(const volatile u8 *regs)
 	       *(const volatile u32 *)(regs + VIRTIO_MMIO_VERSION) == VIRTIO_MMIO_VERSION_VALUE;
 }
 
-#define for_each_virtio_node(n)                                                              \
+#define for_each_virtio_node(n)                                                                \
 	for ((n) = dt_find_compatible(&boot_info.fdt, DT_NONE, "virtio,mmio"); (n) != DT_NONE; \
 	     (n) = dt_find_compatible(&boot_info.fdt, (n), "virtio,mmio"))
 
@@ -187,7 +187,8 @@ bool virtio_present_early(u32 id)
 
 	if (!boot_info.has_fdt)
 		return false;
-	for_each_virtio_node (n) {
+	for_each_virtio_node(n)
+	{
 		const volatile u8 *regs;
 
 		if (!dt_reg(&boot_info.fdt, n, 0, &base, &size) || base + size > EARLY_MAP_SIZE)
@@ -207,7 +208,8 @@ unsigned virtio_probe(void)
 
 	if (!boot_info.has_fdt)
 		return 0;
-	for_each_virtio_node (n) {
+	for_each_virtio_node(n)
+	{
 		struct virtio_device *vd = &devices[nr];
 		u64 base, size;
 		u32 gsi;
