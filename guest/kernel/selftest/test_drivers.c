@@ -37,6 +37,11 @@ static struct blk_device *scratch(struct ktest *t)
 		ktest_skip(t, "the disk is smaller than 1 MiB");
 		return NULL;
 	}
+	if (disk->read_only) {
+		KT_EXPECT_EQ(t, blk_rw(disk, BLK_WRITE, 0, data, 1), -EROFS);
+		ktest_skip(t, "the disk is read-only");
+		return NULL;
+	}
 	return disk;
 }
 
