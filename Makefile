@@ -45,7 +45,7 @@ boot_DEPS    := boot devices mm base
 vmm_DEPS     := vmm boot devices mm base
 guest_DEPS   := guest
 # libfdt is small: loading it as a shared library costs more than what is used of it.
-HOST_LIBS    := -l:libfdt.a -lpthread
+HOST_LIBS    := -l:libfdt.a -l:liburing.a -lpthread
 TEST_LIBS    := -lcheck -lsubunit -lm -lrt
 
 all: $(B)/parallax $(B)/guest/parallax.elf $(B)/guest/parallax.elf-gdb.py ## build the VMM and the tiny kernel (the default)

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from gdb import debugging
-from guest import boots, console, hostile, refusals
+from guest import boots, console, disks, hostile, refusals
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
@@ -30,6 +30,7 @@ SUITES = (
     ("refusals", refusals),
     ("boots", boots),
     ("console", console),
+    ("drivers", disks),
     ("hostile", hostile),
     ("gdb", debugging),
     ("testbed", testbed),

@@ -30,6 +30,10 @@ enum stats_mode { STATS_OFF, STATS_TABLE, STATS_JSON };
 
 #define CONFIG_MAX_SERIALS 4
 #define CONFIG_MAX_CPUS	   255 /* xAPIC ids 0..254 */
+/* Paravirtual devices; together at most PC_VIRTIO_SLOTS, all consoles being one. */
+#define CONFIG_MAX_CONSOLES 4
+#define CONFIG_MAX_DISKS    4
+#define CONFIG_MAX_NETS	    2
 
 struct machine_config {
 	const char *name; /* "guest" unless given */
@@ -43,8 +47,12 @@ struct machine_config {
 	enum irqchip_mode irqchip;
 	struct mem_config mem;
 	unsigned cpus;
-	const char *serial[CONFIG_MAX_SERIALS]; /* stdio, null, none, pty, file:PATH */
-	unsigned timeout_s;			/* 0: none */
+	const char *serial[CONFIG_MAX_SERIALS];	  /* stdio, null, none, pty, file:PATH */
+	const char *console[CONFIG_MAX_CONSOLES]; /* virtio console ports; as serial; NULL: none */
+	const char *disk[CONFIG_MAX_DISKS];	  /* FILE[,ro,direct,serial=TEXT] (disk.h) */
+	const char *net[CONFIG_MAX_NETS];	  /* user[,...] or tap=NAME[,...] (net.h) */
+	bool rng, balloon;
+	unsigned timeout_s; /* 0: none */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */

@@ -199,6 +199,43 @@ def cases(env):
     yield Case("debian-panics",
                patient(f"{debian} --append 'console=ttyS0 panic=-1 do=\"echo c >/proc/sysrq-trigger\"'"),
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 210)
+    yield from disk_cases(run, debian)
+
+
+# Zeroes with a mark, and what the tests of the drivers may then write to.
+SCRATCH = "truncate -s 4M $TMPDIR/d && printf 'PARALLAX SCRATCH DISK' | dd of=$TMPDIR/d conv=notrunc 2>/dev/null"
+# A disk whose sectors all differ; the guest reads all of it, changes 20 KiB, and so does the host.
+ATA_DISK = "seq 1 600000 | head -c 4194304 >$TMPDIR/d && cp $TMPDIR/d $TMPDIR/e"
+ATA_CHANGE = "dd if=/dev/zero of={} bs=4k seek=3 count=5 conv=notrunc,fsync 2>/dev/null"
+
+
+def ata_disk(status, text):
+    expect(status, text, 0, "INNER-DO-STATUS 0", "Parallax ATA", "SAME-ON-THE-HOST")
+    sums = re.findall(r"^([0-9a-f]{32})  \S*(?:sda|/d)$", text, re.M)
+    if len(sums) != 2 or sums[0] != sums[1]:
+        raise Failed(f"checksums of the disk: {sums}")
+
+
+def drivers_tests(skipped):
+    def judge(status, text):
+        expect(status, text, 0)
+        tap.sound(text, 4)
+        if text.count("# SKIP") != skipped:
+            raise Failed(f"{text.count('# SKIP')} tests were skipped")
+    return judge
+
+
+def disk_cases(run, debian):
+    for mode, words, skipped in (("full", "--virt full", 1), ("para", "--console stdio --rng", 0)):
+        yield Case(f"drivers-{mode}", f"{SCRATCH} && {run} --timeout 40 --cpus 2 {words} --disk $TMPDIR/d "
+                   "--append 'selftest=drivers quiet'", drivers_tests(skipped))
+    linux_words = ('console=ttyS0 quiet mods=pata_legacy,sd_mod do=\\"md5sum /dev/sda; cat /sys/block/sda/device/model; '
+                   + ATA_CHANGE.format("/dev/sda") + '\\" do=poweroff')
+    yield Case("debian-ata-disk",
+               f"{ATA_DISK} && md5sum $TMPDIR/d && "
+               + "(" + patient(f"{debian} --virt full --disk $TMPDIR/d --append \"{linux_words}\"")
+               + f") && {ATA_CHANGE.format('$TMPDIR/e')} && cmp $TMPDIR/d $TMPDIR/e && echo SAME-ON-THE-HOST",
+               ata_disk, 210)
 
 
 class Verdicts:

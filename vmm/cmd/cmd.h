@@ -26,7 +26,8 @@ int cmd_fail(const char *verb, const struct error *e, int status);
 struct config_builder {
 	struct machine_config cfg;
 	char default_kernel[4096];
-	unsigned nr_serials; /* --serial options seen */
+	unsigned nr_serials; /* --serial options seen; and of the others that may come often */
+	unsigned nr_consoles, nr_disks, nr_nets;
 	bool dry_run;
 };
 void config_options(struct option_set *set, struct config_builder *b);
