@@ -9,8 +9,10 @@
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
+#include "devices/virtio/net.h"
 #include "vmm/disk.h"
 #include "vmm/machine_priv.h"
+#include "vmm/net.h"
 
 /* Where the next device goes. */
 static int next_slot(struct machine *m, struct dev_range *mmio, struct irq_line *irq,
@@ -124,6 +126,44 @@ static int add_disks(struct machine *m, struct error *e)
 	return 0;
 }
 
+/* --- networks ------------------------------------------------------------------------------------ */
+
+static int add_net(struct machine *m, unsigned index, struct error *e)
+{
+	/* QEMU's own range of local addresses, so that nothing real is met. */
+	u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, (u8)(0x56 + index) };
+	struct net_backend *nb;
+	struct dev_range mmio;
+	struct net_spec spec;
+	struct irq_line irq;
+	struct device *d;
+	int err = net_parse(m->cfg->net[index], &spec, e);
+
+	if (!err)
+		err = next_slot(m, &mmio, &irq, e);
+	if (err)
+		return err;
+	nb = spec.tap[0] ? net_tap_create(&m->env, spec.tap, e)
+			 : net_user_create(&m->env, spec.forward, spec.nr_forwards, e);
+	if (!nb)
+		return -ENODEV;
+	d = virtio_net_create(&m->env, &mmio, irq, nb, spec.has_mac ? spec.mac : mac);
+	if (!d)
+		return error_sys(e, -errno, "--net %s", m->cfg->net[index]);
+	return machine_attach_device(m, d, e);
+}
+
+static int add_nets(struct machine *m, struct error *e)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_NETS && m->cfg->net[i]; i++) {
+		int err = add_net(m, i, e);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* --- the others ---------------------------------------------------------------------------------- */
 
 static int add_rng(struct machine *m, struct error *e)
@@ -148,6 +188,7 @@ static int add_rng(struct machine *m, struct error *e)
 static int (*const virtio_table[])(struct machine *m, struct error *e) = {
 	add_console,
 	add_disks,
+	add_nets,
 	add_rng,
 };
 

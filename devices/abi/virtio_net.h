@@ -12,7 +12,6 @@
 
 #define VIRTIO_NET_F_CSUM	0 /* the device completes checksums of what is sent */
 #define VIRTIO_NET_F_GUEST_CSUM 1 /* the driver takes frames with partial checksums */
-#define VIRTIO_NET_F_MTU	3 /* config.mtu is valid */
 #define VIRTIO_NET_F_MAC	5 /* config.mac is valid */
 #define VIRTIO_NET_F_GUEST_TSO4 7 /* the driver takes segments larger than a frame */
 #define VIRTIO_NET_F_GUEST_TSO6 8
@@ -45,7 +44,6 @@ struct virtio_net_config {
 	uint8_t mac[6];
 	uint16_t status;
 	uint16_t max_virtqueue_pairs;
-	uint16_t mtu;
 } __attribute__((packed));
 
 struct virtio_net_hdr {

@@ -153,23 +153,30 @@ int vq_pop(struct virtqueue *vq, struct vq_chain *c)
 	return got;
 }
 
-void vq_push(struct virtqueue *vq, const struct vq_chain *c, u32 written)
+void vq_push_all(struct virtqueue *vq, const struct vq_used *u, unsigned n)
 {
 	if (!vq->desc || vq->s->broken)
 		return;
 	if (vq->packed)
-		vq_packed_push(vq, c, written);
+		vq_packed_push(vq, u, n);
 	else
-		vq_split_push(vq, c, written);
-	vq->s->in_flight--;
+		vq_split_push(vq, u, n);
+	vq->s->in_flight = (u16)(vq->s->in_flight - n);
 }
 
-void vq_unpop(struct virtqueue *vq, const struct vq_chain *c)
+void vq_push(struct virtqueue *vq, const struct vq_chain *c, u32 written)
+{
+	const struct vq_used u = vq_used(c, written);
+
+	vq_push_all(vq, &u, 1);
+}
+
+void vq_unpop(struct virtqueue *vq, u16 nr_desc)
 {
 	if (!vq->desc || vq->s->broken)
 		return;
 	if (vq->packed)
-		vq_packed_unpop(vq, c);
+		vq_packed_unpop(vq, nr_desc);
 	else
 		vq->s->next_avail--;
 	vq->s->in_flight--;

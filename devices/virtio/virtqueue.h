@@ -71,11 +71,26 @@ int vq_pop(struct virtqueue *vq, struct vq_chain *c);
 /* Gives the chain back, `written` bytes of its nr_in pieces filled. Any order of chains. */
 void vq_push(struct virtqueue *vq, const struct vq_chain *c, u32 written);
 
+/* What vq_push() needs of a chain. */
+struct vq_used {
+	u16 id, nr_desc;
+	bool in; /* there were pieces to write */
+	u32 written;
+};
+
+static inline struct vq_used vq_used(const struct vq_chain *c, u32 written)
+{
+	return (struct vq_used){ c->id, c->nr_desc, c->nr_in, written };
+}
+
+/* Gives n >= 1 chains back at once: the driver sees all of them or none. */
+void vq_push_all(struct virtqueue *vq, const struct vq_used *u, unsigned n);
+
 /*
- * Takes back what was popped last and not pushed, as if it never had been popped (a receiver that
- * finds the buffers too small for now).
+ * Puts back the chain that was popped last and not pushed, as if it never had been popped (a
+ * receiver that finds too few buffers for now).
  */
-void vq_unpop(struct virtqueue *vq, const struct vq_chain *c);
+void vq_unpop(struct virtqueue *vq, u16 nr_desc);
 
 /* After one or more vq_push(): whether the driver asked to be interrupted for them. */
 bool vq_should_signal(struct virtqueue *vq);

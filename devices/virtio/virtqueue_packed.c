@@ -66,30 +66,39 @@ int vq_packed_pop(struct virtqueue *vq, struct vq_chain *c)
 	return -EIO;
 }
 
-void vq_packed_unpop(struct virtqueue *vq, const struct vq_chain *c)
+void vq_packed_unpop(struct virtqueue *vq, u16 nr_desc)
 {
 	struct virtq_state *s = vq->s;
 
-	if (s->next_avail < c->nr_desc) {
+	if (s->next_avail < nr_desc) {
 		s->next_avail = (u16)(s->next_avail + s->size);
 		s->avail_wrap ^= 1;
 	}
-	s->next_avail = (u16)(s->next_avail - c->nr_desc);
+	s->next_avail = (u16)(s->next_avail - nr_desc);
 }
 
-void vq_packed_push(struct virtqueue *vq, const struct vq_chain *c, u32 written)
+void vq_packed_push(struct virtqueue *vq, const struct vq_used *u, unsigned n)
 {
-	struct virtq_packed_desc *ring = vq->desc;
+	struct virtq_packed_desc *ring = vq->desc, *first = &ring[vq->s->next_used];
 	struct virtq_state *s = vq->s;
-	struct virtq_packed_desc *d = &ring[s->next_used];
-	u16 flags = s->used_wrap ? VIRTQ_PACKED_DESC_F_AVAIL | VIRTQ_PACKED_DESC_F_USED : 0;
+	u16 first_flags = 0;
 
-	if (c->nr_in)
-		flags |= VIRTQ_DESC_F_WRITE; /* 2.8.3: len means something */
-	d->id = c->id;
-	d->len = written;
-	__atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE); /* Q3 */
-	forward(&s->next_used, &s->used_wrap, c->nr_desc, s->size);
+	for (unsigned i = 0; i < n; i++) {
+		struct virtq_packed_desc *d = &ring[s->next_used];
+		u16 flags = s->used_wrap ? VIRTQ_PACKED_DESC_F_AVAIL | VIRTQ_PACKED_DESC_F_USED : 0;
+
+		if (u[i].in)
+			flags |= VIRTQ_DESC_F_WRITE; /* 2.8.3: len means something */
+		d->id = u[i].id;
+		d->len = u[i].written;
+		if (i)
+			__atomic_store_n(&d->flags, flags, __ATOMIC_RELAXED);
+		else
+			first_flags = flags;
+		forward(&s->next_used, &s->used_wrap, u[i].nr_desc, s->size);
+	}
+	/* The driver stops at the first that is not used yet: this one last shows all of them. */
+	__atomic_store_n(&first->flags, first_flags, __ATOMIC_RELEASE); /* Q3 */
 }
 
 bool vq_packed_should_signal(struct virtqueue *vq)

@@ -42,16 +42,16 @@ static inline bool vq_event_passed(u16 event, u16 new, u16 old)
 }
 
 int vq_split_pop(struct virtqueue *vq, struct vq_chain *c); /* as vq_pop() */
-void vq_split_push(struct virtqueue *vq, const struct vq_chain *c, u32 written);
+void vq_split_push(struct virtqueue *vq, const struct vq_used *u, unsigned n);
 bool vq_split_should_signal(struct virtqueue *vq);
 void vq_split_listen(struct virtqueue *vq, bool on);
 bool vq_split_pending(const struct virtqueue *vq);
 
 int vq_packed_pop(struct virtqueue *vq, struct vq_chain *c);
-void vq_packed_push(struct virtqueue *vq, const struct vq_chain *c, u32 written);
+void vq_packed_push(struct virtqueue *vq, const struct vq_used *u, unsigned n);
 bool vq_packed_should_signal(struct virtqueue *vq);
 void vq_packed_listen(struct virtqueue *vq, bool on);
 bool vq_packed_pending(const struct virtqueue *vq);
-void vq_packed_unpop(struct virtqueue *vq, const struct vq_chain *c);
+void vq_packed_unpop(struct virtqueue *vq, u16 nr_desc);
 
 #endif

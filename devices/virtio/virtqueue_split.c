@@ -60,15 +60,18 @@ int vq_split_pop(struct virtqueue *vq, struct vq_chain *c)
 	return -EIO;
 }
 
-void vq_split_push(struct virtqueue *vq, const struct vq_chain *c, u32 written)
+void vq_split_push(struct virtqueue *vq, const struct vq_used *u, unsigned n)
 {
 	struct virtq_used *used = vq->device;
 	struct virtq_state *s = vq->s;
-	struct virtq_used_elem *e = &used->ring[s->next_used & (s->size - 1)];
 
-	e->id = c->id;
-	e->len = written;
-	s->next_used++;
+	for (unsigned i = 0; i < n; i++) {
+		struct virtq_used_elem *e = &used->ring[s->next_used & (s->size - 1)];
+
+		e->id = u[i].id;
+		e->len = u[i].written;
+		s->next_used++;
+	}
 	__atomic_store_n(&used->idx, s->next_used, __ATOMIC_RELEASE); /* Q3 */
 }
 

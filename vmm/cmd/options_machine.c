@@ -9,6 +9,7 @@
 #include "vmm/cmd/cmd.h"
 #include "vmm/disk.h"
 #include "vmm/gdb/server.h"
+#include "vmm/net.h"
 #include "vmm/options.h"
 #include "vmm/serial.h"
 
@@ -170,6 +171,20 @@ static int set_disk(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_net(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = net_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_nets == CONFIG_MAX_NETS)
+		return error_set(e, -EINVAL, "--net %s: there are %d networks at most", v,
+				 CONFIG_MAX_NETS);
+	b->cfg.net[b->nr_nets++] = v;
+	return 0;
+}
+
 static int set_rng(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -256,6 +271,7 @@ static const struct option_def defs[] = {
 	{ "serial", 0, "WHAT", "stdio, null, none, pty or file:PATH; up to 4 times", set_serial },
 	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
 	{ "disk", 0, "FILE[,...]", "a disk (full: one, ATA); ,ro ,direct ,serial=X", set_disk },
+	{ "net", 0, "KIND[,...]", "user[,hostfwd=tcp::2222-:22] or tap=NAME; ,mac=X", set_net },
 	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },

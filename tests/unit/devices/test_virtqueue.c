@@ -298,7 +298,7 @@ START_TEST(a_chain_can_be_given_back_unused)
 		ck_assert_int_eq(vq_pop(vq, c), 1);
 		id = c->id;
 		ck_assert(!vq_pending(vq));
-		vq_unpop(vq, c);
+		vq_unpop(vq, c->nr_desc);
 		ck_assert(vq_pending(vq));
 		ck_assert_int_eq(vq_pop(vq, c), 1);
 		ck_assert_uint_eq(c->id, id);
