@@ -71,4 +71,8 @@ struct net_backend *net_user_create(const struct dev_env *env, const struct net_
 
 struct net_backend *net_tap_create(const struct dev_env *env, const char *name, struct error *e);
 
+/* The same of a descriptor that somebody else has attached to an interface with IFF_VNET_HDR. The
+ * backend's from here on, also on failure. */
+struct net_backend *net_tap_adopt(const struct dev_env *env, int fd, struct error *e);
+
 #endif

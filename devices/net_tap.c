@@ -147,19 +147,41 @@ static int open_tap(struct tap *t, const char *name, struct error *e)
 	return 0;
 }
 
-struct net_backend *net_tap_create(const struct dev_env *env, const char *name, struct error *e)
+static int adopt_tap(struct tap *t, int fd, struct error *e)
+{
+	const short want = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	int hdr = sizeof(struct virtio_net_hdr), mode = fcntl(fd, F_GETFL);
+	struct ifreq ifr;
+
+	t->fd = fd;
+	if (ioctl(fd, TUNGETIFF, &ifr))
+		return error_sys(e, -errno, "--net tap-fd=%d: not an interface", fd);
+	if ((ifr.ifr_flags & want) != want)
+		return error_set(e, -EINVAL,
+				 "--net tap-fd=%d: %.16s is no tap with IFF_VNET_HDR and without "
+				 "packet information",
+				 fd, ifr.ifr_name);
+	if (fcntl(fd, F_SETFL, mode | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC) ||
+	    ioctl(fd, TUNSETVNETHDRSZ, &hdr))
+		return error_sys(e, -errno, "--net tap-fd=%d: TUNSETVNETHDRSZ", fd);
+	return 0;
+}
+
+/* name, or fd when that is NULL. */
+static struct net_backend *create(const struct dev_env *env, const char *name, int fd,
+				  struct error *e)
 {
 	struct tap *t = calloc(1, sizeof(*t));
 	int err;
 
 	if (!t) {
-		error_sys(e, -ENOMEM, "--net tap=%s", name);
+		error_sys(e, -ENOMEM, "--net tap");
 		return NULL;
 	}
 	t->nb.ops = &tap_ops;
 	t->nb.env = env;
 	t->fd = -1;
-	err = open_tap(t, name, e);
+	err = name ? open_tap(t, name, e) : adopt_tap(t, fd, e);
 	if (!err)
 		err = env->watch_fd(env->ctx, t->fd, EPOLLIN, on_input, t);
 	if (err) {
@@ -173,4 +195,14 @@ struct net_backend *net_tap_create(const struct dev_env *env, const char *name, 
 			 1ULL << VIRTIO_NET_F_GUEST_ECN | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
 			 1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN;
 	return &t->nb;
+}
+
+struct net_backend *net_tap_create(const struct dev_env *env, const char *name, struct error *e)
+{
+	return create(env, name, -1, e);
+}
+
+struct net_backend *net_tap_adopt(const struct dev_env *env, int fd, struct error *e)
+{
+	return create(env, NULL, fd, e);
 }

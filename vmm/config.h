@@ -72,8 +72,11 @@ struct machine_config {
 	const char *serial[CONFIG_MAX_SERIALS];	      /* stdio, null, none, pty, file:PATH */
 	const char *serial_label[CONFIG_MAX_SERIALS]; /* in query-chardev; NULL: "serialN" */
 	const char *console[CONFIG_MAX_CONSOLES]; /* virtio console ports; as serial; NULL: none */
-	const char *disk[CONFIG_MAX_DISKS];	  /* FILE[,ro,direct,serial=TEXT] (disk.h) */
-	const char *net[CONFIG_MAX_NETS];	  /* user[,...] or tap=NAME[,...] (net.h) */
+	const char *console_label[CONFIG_MAX_CONSOLES]; /* in query-chardev; NULL: "consoleN" */
+	const char *disk[CONFIG_MAX_DISKS];		/* FILE[,ro,direct,serial=TEXT] (disk.h) */
+	const char *disk_id[CONFIG_MAX_DISKS];		/* in query-block; NULL: "diskN" */
+	const char *disk_node[CONFIG_MAX_DISKS];	/* the same disk's block node; NULL: none */
+	const char *net[CONFIG_MAX_NETS];		/* user[,...] or tap=NAME[,...] (net.h) */
 	bool rng, balloon;
 	unsigned timeout_s; /* 0: none */
 	enum stats_mode stats;

@@ -266,6 +266,11 @@ void machine_remove_devices(struct machine *m)
 			free(d);
 	}
 	machine_remove_hubs(m);
+	for (int i = 0; i < CONFIG_MAX_DISKS; i++) {
+		free(m->disk_path[i]);
+		m->disk_path[i] = NULL;
+		m->disk[i] = NULL;
+	}
 	for (int i = 0; i < MACHINE_LINES; i++) {
 		if (m->chardev[i])
 			chardev_destroy(m->chardev[i]);

@@ -71,6 +71,9 @@ struct machine {
 	struct registry_claim claim;
 	struct console_hub *hub[CONFIG_MAX_SERIALS]; /* NULL: nobody can watch */
 	int *stats_fd; /* of the VM and of each vCPU; NULL until somebody asked */
+	struct device *disk[CONFIG_MAX_DISKS]; /* NULL: no more */
+	char *disk_path[CONFIG_MAX_DISKS];
+	char disk_name[CONFIG_MAX_DISKS][8];
 	machine_disks_fn disks;
 	void *disks_arg;
 	const struct machine_balloon *balloon;

@@ -2,6 +2,7 @@
 /* machine_virtio.c - the paravirtual devices of a machine; none is built unless it is asked for. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -90,8 +91,41 @@ void machine_finish_consoles(struct machine *m, int timeout_ms)
 
 /* --- disks --------------------------------------------------------------------------------------- */
 
-static int add_disk(struct machine *m, const char *text, struct error *e)
+/* machine_disks_fn */
+static size_t view_disks(void *arg, struct machine_disk *out, size_t max)
 {
+	struct machine *m = arg;
+	size_t n = 0;
+
+	for (; n < CONFIG_MAX_DISKS && n < max && m->disk[n]; n++) {
+		const struct block *image = virtio_blk_image(m->disk[n]);
+		struct virtio_blk_counts c;
+
+		virtio_blk_counts(m->disk[n], &c);
+		snprintf(m->disk_name[n], sizeof(m->disk_name[n]), "disk%zu", n);
+		out[n] = (struct machine_disk){
+			.id = m->cfg->disk_id[n] ? m->cfg->disk_id[n] : m->disk_name[n],
+			.node = m->cfg->disk_node[n],
+			.path = m->disk_path[n],
+			.format = "raw",
+			.read_only = block_read_only(image),
+			.size = block_size(image),
+			.rd_bytes = c.rd_bytes,
+			.wr_bytes = c.wr_bytes,
+			.rd_ops = c.rd_ops,
+			.wr_ops = c.wr_ops,
+			.flush_ops = c.flush_ops,
+			.rd_ns = c.rd_ns,
+			.wr_ns = c.wr_ns,
+			.flush_ns = c.flush_ns,
+		};
+	}
+	return n;
+}
+
+static int add_disk(struct machine *m, unsigned index, struct error *e)
+{
+	const char *text = m->cfg->disk[index];
 	struct virtio_blk_init init = { .queues = MIN(m->cfg->cpus, VIRTIO_BLK_MAX_QUEUES) };
 	struct dev_range mmio;
 	struct disk_spec spec;
@@ -112,13 +146,21 @@ static int add_disk(struct machine *m, const char *text, struct error *e)
 	d = virtio_blk_create(&m->env, &mmio, irq, &init);
 	if (!d)
 		return error_sys(e, -errno, "--disk %s", text);
-	return machine_attach_device(m, d, e);
+	err = machine_attach_device(m, d, e);
+	if (err)
+		return err;
+	m->disk_path[index] = strdup(spec.path);
+	if (!m->disk_path[index])
+		return error_sys(e, -ENOMEM, "--disk %s", text);
+	m->disk[index] = d;
+	machine_set_disks(m, view_disks, m);
+	return 0;
 }
 
 static int add_disks(struct machine *m, struct error *e)
 {
-	for (int i = 0; i < CONFIG_MAX_DISKS && m->cfg->disk[i]; i++) {
-		int err = add_disk(m, m->cfg->disk[i], e);
+	for (unsigned i = 0; i < CONFIG_MAX_DISKS && m->cfg->disk[i]; i++) {
+		int err = add_disk(m, i, e);
 
 		if (err)
 			return err;
@@ -143,8 +185,11 @@ static int add_net(struct machine *m, unsigned index, struct error *e)
 		err = next_slot(m, &mmio, &irq, e);
 	if (err)
 		return err;
-	nb = spec.tap[0] ? net_tap_create(&m->env, spec.tap, e)
-			 : net_user_create(&m->env, spec.forward, spec.nr_forwards, e);
+	if (spec.tap_fd >= 0)
+		nb = net_tap_adopt(&m->env, spec.tap_fd, e);
+	else
+		nb = spec.tap[0] ? net_tap_create(&m->env, spec.tap, e)
+				 : net_user_create(&m->env, spec.forward, spec.nr_forwards, e);
 	if (!nb)
 		return -ENODEV;
 	d = virtio_net_create(&m->env, &mmio, irq, nb, spec.has_mac ? spec.mac : mac);

@@ -81,7 +81,7 @@ static int parse_word(const char *spec, const char *word, struct net_spec *n, st
 		return error_set(e, -EINVAL, "--net %s: mac=52:54:00:12:34:56 is the form", spec);
 	}
 	v = spec_value(word, "hostfwd");
-	if (v && !n->tap[0]) {
+	if (v && !n->tap[0] && n->tap_fd < 0) {
 		if (n->nr_forwards == NET_MAX_FORWARDS)
 			return error_set(e, -EINVAL, "--net %s: at most %d forwards", spec,
 					 NET_MAX_FORWARDS);
@@ -100,15 +100,19 @@ static int parse_word(const char *spec, const char *word, struct net_spec *n, st
 int net_parse(const char *spec, struct net_spec *out, struct error *e)
 {
 	struct net_spec scratch, *n = out ? out : &scratch;
-	const char *at = spec, *tap;
+	const char *at = spec, *tap, *fd;
 	char word[96];
 	int got;
 
 	memset(n, 0, sizeof(*n));
+	n->tap_fd = -1;
 	got = spec_next(&at, word, sizeof(word));
 	tap = got > 0 ? spec_value(word, "tap") : NULL;
+	fd = got > 0 ? spec_value(word, "tap-fd") : NULL;
 	if (tap && *tap && strlen(tap) < sizeof(n->tap))
 		strcpy(n->tap, tap);
+	else if (fd && *fd && strlen(fd) < 9 && strspn(fd, "0123456789") == strlen(fd))
+		n->tap_fd = atoi(fd);
 	else if (got <= 0 || strcmp(word, "user") != 0)
 		return error_set(e, -EINVAL, "--net %s: begins with user or tap=NAME", spec);
 	while ((got = spec_next(&at, word, sizeof(word))) > 0) {

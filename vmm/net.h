@@ -4,6 +4,7 @@
  *
  *	user[,hostfwd=tcp|udp:[HOST]:PORT-[GUEST]:PORT]...[,mac=MAC]
  *	tap=NAME[,mac=MAC]
+ *	tap-fd=N[,mac=MAC]	for front ends: an open tap that was inherited
  */
 #ifndef VMM_NET_H
 #define VMM_NET_H
@@ -14,7 +15,8 @@
 #define NET_MAX_FORWARDS 16
 
 struct net_spec {
-	char tap[16]; /* "": user mode */
+	char tap[16]; /* "": user mode, or tap_fd */
+	int tap_fd;   /* -1: none */
 	bool has_mac;
 	u8 mac[6];
 	unsigned nr_forwards;

@@ -162,3 +162,17 @@ const struct device_class virtio_blk_class = {
 	.describe_fdt = virtio_describe_fdt,
 	.describe_acpi = virtio_describe_acpi,
 };
+
+void virtio_blk_counts(struct device *dev, struct virtio_blk_counts *out)
+{
+	struct virtio_blk *blk = to_blk(to_virtio(dev));
+
+	pthread_mutex_lock(&blk->vd.lock);
+	*out = blk->counts;
+	pthread_mutex_unlock(&blk->vd.lock);
+}
+
+const struct block *virtio_blk_image(const struct device *dev)
+{
+	return to_blk(to_virtio((struct device *)dev))->block;
+}

@@ -22,11 +22,23 @@ struct virtio_blk_init {
 	unsigned queues;     /* 1..VIRTIO_BLK_MAX_QUEUES */
 };
 
+struct virtio_blk_counts {
+	u64 rd_ops, rd_bytes, rd_ns;
+	u64 wr_ops, wr_bytes, wr_ns; /* zeroes and discards too */
+	u64 flush_ops, flush_ns;
+};
+
 /* NULL with errno set. Before the machine runs. */
 struct device *virtio_blk_create(const struct dev_env *env, const struct dev_range *mmio,
 				 struct irq_line irq, const struct virtio_blk_init *init);
 
 /* The image may have another size now: the guest is told. Loop thread. */
 void virtio_blk_resized(struct device *dev);
+
+/* Requests that have ended well since the machine's start. Any thread. */
+void virtio_blk_counts(struct device *dev, struct virtio_blk_counts *out);
+
+/* The image; for its size and path. */
+const struct block *virtio_blk_image(const struct device *dev);
 
 #endif

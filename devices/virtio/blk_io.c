@@ -37,10 +37,39 @@ static void end(struct blk_slot *s, u8 status, u32 written)
 	free_slot(blk, s);
 }
 
+static u64 now(const struct virtio_blk *blk)
+{
+	return blk->vd.dev.env->now_ns(blk->vd.dev.env->ctx);
+}
+
+static void count(struct blk_slot *s)
+{
+	struct virtio_blk_counts *c = &s->blk->counts;
+	u64 took = now(s->blk) - s->began;
+
+	switch (s->req.op) {
+	case BLOCK_READ:
+		c->rd_ops++;
+		c->rd_bytes += s->req.len;
+		c->rd_ns += took;
+		break;
+	case BLOCK_FLUSH:
+		c->flush_ops++;
+		c->flush_ns += took;
+		break;
+	default:
+		c->wr_ops++;
+		c->wr_bytes += s->req.len;
+		c->wr_ns += took;
+	}
+}
+
 static void on_done(struct block_req *req, int err)
 {
 	struct blk_slot *s = container_of(req, struct blk_slot, req);
 
+	if (!err)
+		count(s);
 	if (!err)
 		end(s, VIRTIO_BLK_S_OK, s->written);
 	else
@@ -52,6 +81,7 @@ static void on_done(struct block_req *req, int err)
 static void submit(struct blk_slot *s)
 {
 	s->req.done = on_done;
+	s->began = now(s->blk);
 	/* Never -EAGAIN: there are as many slots as requests that the image takes. */
 	if (block_submit(s->blk->block, &s->req))
 		end(s, VIRTIO_BLK_S_IOERR, 1);

@@ -15,6 +15,7 @@ struct blk_slot {
 	struct block_req req; /* first */
 	struct virtio_blk *blk;
 	struct blk_slot *next; /* while free */
+	u64 began;	       /* ns */
 	unsigned queue;
 	u8 *status;  /* guest memory */
 	u32 written; /* what the driver is told when all goes well, the status included */
@@ -31,6 +32,7 @@ struct virtio_blk {
 	unsigned nr_slots_used; /* slots that were ever taken */
 	u32 to_signal;		/* queues with chains pushed since their last signal */
 	u32 stalled;		/* queues that wait for a free slot */
+	struct virtio_blk_counts counts;
 };
 
 static inline struct virtio_blk *to_blk(struct virtio_dev *vd)
