@@ -13,7 +13,6 @@
 u64 mm_test_settle(void);
 
 /* At the end of a test that began with `before`. */
-#define MM_TEST_ALL_BACK(t, before) mm_test_all_back((t), __FILE__, __LINE__, (before))
-void mm_test_all_back(struct ktest *t, const char *file, int line, u64 before);
+#define MM_TEST_ALL_BACK(t, before) KT_EXPECT_EQ((t), mm_test_settle(), (before))
 
 #endif
