@@ -2,31 +2,19 @@
 /* device.c - see device.h. */
 #include "guest/drivers/device.h"
 #include "guest/arch/x86/lapic.h"
-#include "guest/arch/x86/paging.h"
 #include "guest/drivers/ata.h"
 #include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
 #include "guest/platform/i8259.h"
 #include "guest/platform/ioapic.h"
 #include "guest/platform/platform.h"
 #include "devices/abi/pc.h"
 
-#define MAX_PAGES 16 /* of device registers */
-
-/* Behind the fixmap's own pages. */
-#define DEVICE_WINDOW (FIXADDR_START + 0x100 * PAGE_SIZE)
-
 volatile u8 *device_map(phys_t pa)
 {
-	static unsigned used;
-	u64 va = DEVICE_WINDOW + used * PAGE_SIZE;
-
-	if (used == MAX_PAGES ||
-	    pt_map(&kernel_pt, va, ALIGN_DOWN(pa, PAGE_SIZE), PAGE_SIZE, PROT_DEV))
-		return NULL;
-	used++;
-	return (volatile u8 *)(va + pa % PAGE_SIZE);
+	return ioremap(&kernel_mm.vmalloc, pa, PAGE_SIZE - pa % PAGE_SIZE);
 }
 
 bool device_irq(unsigned gsi, const char *name, irq_handler_fn fn, void *arg)
