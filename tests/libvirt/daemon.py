@@ -307,10 +307,10 @@ class Daemon:
             for name in self.virsh("list", "--all", "--name", check=False, quiet=True).out.split():
                 self.virsh("undefine", name, check=False, quiet=True)
 
-    def console(self, name, prompt=PROMPT):
+    def console(self, name, prompt=PROMPT, device="serial0"):
         """Connected, and at the guest's prompt if it is to have one. virsh throws away what is typed too early,
         and does not say when it is ready."""
-        c = Console(self, "virsh", "console", name)
+        c = Console(self, "virsh", "console", name, "--devname", device)
         c.read_until("Escape character is ^]")
         end = time.monotonic() + 30
         while prompt and prompt.encode() not in c.seen:
@@ -320,7 +320,8 @@ class Daemon:
             c.look(0.3)
         if not prompt:
             c.look(0.3)
-        c.seen = b""
+        else:
+            c.seen = b""
         return c
 
 
