@@ -45,7 +45,7 @@ boot_DEPS    := boot devices mm base
 vmm_DEPS     := vmm boot devices mm base
 guest_DEPS   := guest
 # libfdt and jansson are small: loading them as shared libraries costs more than what is used of them.
-HOST_LIBS    := -l:libfdt.a -l:libjansson.a -lpthread
+HOST_LIBS    := -l:libfdt.a -l:libjansson.a -l:liburing.a -lpthread
 TEST_LIBS    := -lcheck -lsubunit -lm -lrt
 
 all: $(B)/parallax $(B)/guest/parallax.elf $(B)/guest/parallax.elf-gdb.py ## build the VMM and the tiny kernel (the default)

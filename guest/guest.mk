@@ -2,7 +2,7 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
-        guest/kernel/selftest/*.c) $(wildcard guest/env/ring0*.c)
+        guest/kernel/selftest/*.c guest/drivers/*.c guest/drivers/virtio/*.c) $(wildcard guest/env/ring0*.c)
 GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/% \
         guest/mm/%,$(guest_SRCS))
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)

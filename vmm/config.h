@@ -46,6 +46,10 @@ struct control_config {
 	bool any_name; /* the name was not chosen: a number is added when it is taken */
 	const char *qmp[CONFIG_MAX_QMP]; /* more sockets: unix:PATH, or fd:N inherited */
 };
+/* Paravirtual devices; together at most PC_VIRTIO_SLOTS, all consoles being one. */
+#define CONFIG_MAX_CONSOLES 4
+#define CONFIG_MAX_DISKS    4
+#define CONFIG_MAX_NETS	    2
 
 struct machine_config {
 	const char *name; /* "guest" unless given */
@@ -67,7 +71,14 @@ struct machine_config {
 	size_t nr_cpu_wishes;
 	const char *serial[CONFIG_MAX_SERIALS];	      /* stdio, null, none, pty, file:PATH */
 	const char *serial_label[CONFIG_MAX_SERIALS]; /* in query-chardev; NULL: "serialN" */
-	unsigned timeout_s;			      /* 0: none */
+	const char *console[CONFIG_MAX_CONSOLES]; /* virtio console ports; as serial; NULL: none */
+	const char *console_label[CONFIG_MAX_CONSOLES]; /* in query-chardev; NULL: "consoleN" */
+	const char *disk[CONFIG_MAX_DISKS];		/* FILE[,ro,direct,serial=TEXT] (disk.h) */
+	const char *disk_id[CONFIG_MAX_DISKS];		/* in query-block; NULL: "diskN" */
+	const char *disk_node[CONFIG_MAX_DISKS];	/* the same disk's block node; NULL: none */
+	const char *net[CONFIG_MAX_NETS];		/* user[,...] or tap=NAME[,...] (net.h) */
+	bool rng, balloon;
+	unsigned timeout_s; /* 0: none */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */

@@ -204,13 +204,19 @@ static int create_vcpus(struct machine *m, struct error *e)
 
 static int open_serials(struct machine *m, struct error *e)
 {
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
-		int err = serial_open(&m->serial[i], m->cfg->serial[i], e);
+	for (int i = 0; i < MACHINE_LINES; i++) {
+		bool virtio = i >= CONFIG_MAX_SERIALS;
+		int port = virtio ? i - CONFIG_MAX_SERIALS : i, err;
 
+		if (virtio && m->cfg->virt != VIRT_PARA)
+			break;
+		err = serial_open(&m->serial[i],
+				  virtio ? m->cfg->console[port] : m->cfg->serial[port], e);
 		if (err)
 			return err;
 		if (m->serial[i].path[0])
-			fprintf(stderr, "parallax: serial port %d on %s\n", i, m->serial[i].path);
+			fprintf(stderr, "parallax: %s port %d on %s\n",
+				virtio ? "console" : "serial", port, m->serial[i].path);
 	}
 	return 0;
 }
@@ -315,7 +321,7 @@ static int build(struct machine *m, struct error *e)
 	if (err)
 		return err;
 	machine_init_env(m);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	for (int i = 0; i < MACHINE_LINES; i++)
 		if (m->serial[i].terminal)
 			console_init(&m->console, &(struct console_keys){ m, key_quit, key_break });
 	err = machine_add_devices(m, e);
@@ -340,7 +346,7 @@ int machine_create(const struct machine_config *cfg, struct machine **out, struc
 	m->cfg = cfg;
 	m->kvm = m->vm = -1;
 	m->kernel.fd = m->initrd.fd = -1;
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	for (int i = 0; i < MACHINE_LINES; i++)
 		serial_open(&m->serial[i], NULL, NULL);
 	machine_stats_start(m);
 	err = build(m, e);
@@ -392,12 +398,12 @@ static int start(struct machine *m, struct error *e)
 	if (err)
 		return error_sys(e, err, "signal handler");
 	console_enter(&m->console);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		err = m->chardev[i] ? chardev_start(m->chardev[i]) : 0;
 		if (!err)
 			err = serial_start(&m->serial[i], m->loop);
 		if (err)
-			return error_sys(e, err, "serial port %d: watching its input", i);
+			return error_sys(e, err, "port %d: watching its input", i);
 	}
 	if (m->cfg->timeout_s)
 		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
@@ -449,7 +455,8 @@ const struct machine_result *machine_run(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(&m->vcpu[i]);
 	r->end = (enum machine_end)atomic_load(&m->ended);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	machine_finish_consoles(m, FLUSH_TIMEOUT_MS);
+	for (int i = 0; i < MACHINE_LINES; i++)
 		if (m->chardev[i]) {
 			chardev_flush(m->chardev[i], FLUSH_TIMEOUT_MS);
 			serial_drain(&m->serial[i]);

@@ -328,7 +328,11 @@ static void on_signal(void *arg, u32 events)
 	struct signalfd_siginfo si;
 
 	(void)events;
-	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
+	if (read(s->fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGWINCH)
+		machine_terminal_resized(s->m);
+	else
 		machine_quit(s->m, CAUSE_HOST_SIGNAL, 128 + (int)si.ssi_signo);
 }
 
@@ -340,6 +344,8 @@ void machine_signals_take(struct machine_signals *s, struct machine *m)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	if (m->vconsole)
+		sigaddset(&set, SIGWINCH);
 	s->m = m;
 	pthread_sigmask(SIG_BLOCK, &set, &s->old);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -125,7 +125,7 @@ struct machine_usage {
 };
 void machine_usage(struct machine *m, struct machine_usage *u);
 
-/* The host end of a serial port: NULL when the machine has none; "pty:/dev/pts/3", "stdio", ... */
+/* The host end of a serial port, behind those of a virtio console's port: NULL when the machine has none; "pty:/dev/pts/3", "stdio", ... */
 const char *machine_serial_filename(const struct machine *m, unsigned port, char buf[96]);
 
 /* The control server, for more commands and sockets; NULL when config.control asks for none. */

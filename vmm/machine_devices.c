@@ -11,6 +11,7 @@
 #include "devices/ioapic.h"
 #include "devices/rtc.h"
 #include "devices/uart16550.h"
+#include "vmm/kvm.h"
 #include "vmm/machine_priv.h"
 
 /* --- struct dev_env: thin adapters to the machine's parts ------------------------------------- */
@@ -72,6 +73,17 @@ static void env_msi_route(void *ctx, u32 gsi, u64 addr, u32 data)
 	irqchip_msi_route(&((struct machine *)ctx)->irqchip, gsi, addr, data);
 }
 
+static int env_doorbell(void *ctx, int eventfd, const struct dev_range *range, bool attach)
+{
+	return kvm_ioeventfd(((struct machine *)ctx)->vm, eventfd, range->base, (u32)range->len,
+			     range->space == DEV_PIO, attach);
+}
+
+static int env_irq_fd(void *ctx, int eventfd, u32 gsi, bool attach)
+{
+	return irqchip_irqfd(&((struct machine *)ctx)->irqchip, eventfd, gsi, attach);
+}
+
 void machine_init_env(struct machine *m)
 {
 	m->env = (struct dev_env){
@@ -87,6 +99,8 @@ void machine_init_env(struct machine *m)
 		.timer_cancel = env_timer_cancel,
 		.msi_send = env_msi_send,
 		.msi_route = env_msi_route,
+		.doorbell_fd = env_doorbell,
+		.irq_fd = env_irq_fd,
 	};
 }
 
@@ -145,26 +159,31 @@ static struct device *add_acpi_pm(struct machine *m, bool *skip)
 	return m->acpi_pm;
 }
 
-static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
+struct chardev *machine_add_chardev(struct machine *m, int index)
 {
-	static const u16 port[] = { PC_COM1_PORT, PC_COM2_PORT, PC_COM3_PORT, PC_COM4_PORT };
-	static const u8 irq[] = { PC_COM1_IRQ, PC_COM2_IRQ, PC_COM3_IRQ, PC_COM4_IRQ };
-	struct dev_range range = { DEV_PIO, port[index], PC_COM_LEN };
-	struct serial_backend *s = &m->serial[index];
+	const struct serial_backend *s = &m->serial[index];
 	struct chardev_config cfg = { .in_fd = s->in_fd, .out_fd = s->out_fd };
 
-	*skip = !s->present;
-	if (*skip)
-		return NULL;
 	if (s->terminal) {
 		cfg.filter = console_filter;
 		cfg.filter_arg = &m->console;
 		if (!m->console.readable)
 			cfg.in_fd = -1;
 	}
-	machine_add_hub(m, index, &cfg);
+	if (index < CONFIG_MAX_SERIALS)
+		machine_add_hub(m, index, &cfg);
 	m->chardev[index] = chardev_create(&m->env, &cfg);
-	if (!m->chardev[index])
+	return m->chardev[index];
+}
+
+static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
+{
+	static const u16 port[] = { PC_COM1_PORT, PC_COM2_PORT, PC_COM3_PORT, PC_COM4_PORT };
+	static const u8 irq[] = { PC_COM1_IRQ, PC_COM2_IRQ, PC_COM3_IRQ, PC_COM4_IRQ };
+	struct dev_range range = { DEV_PIO, port[index], PC_COM_LEN };
+
+	*skip = !m->serial[index].present;
+	if (*skip || !machine_add_chardev(m, (int)index))
 		return NULL;
 	if (m->hub[index])
 		console_hub_bind(m->hub[index], m->chardev[index]);
@@ -203,26 +222,37 @@ static const struct {
 	{ "com2", add_com2 },	  { "com3", add_com3 },	      { "com4", add_com4 },
 };
 
+int machine_attach_device(struct machine *m, struct device *d, struct error *e)
+{
+	int err;
+
+	m->device[m->nr_devices++] = d;
+	err = bus_add(&m->pio, DEV_PIO, d, e);
+	if (!err)
+		err = bus_add(&m->mmio, DEV_MMIO, d, e);
+	if (!err)
+		d->class->reset(d);
+	return err;
+}
+
 int machine_add_devices(struct machine *m, struct error *e)
 {
+	int err;
+
 	for (size_t i = 0; i < ARRAY_SIZE(device_table); i++) {
 		bool skip = false;
 		struct device *d = device_table[i].add(m, &skip);
-		int err;
 
 		if (skip)
 			continue;
 		if (!d)
 			return error_sys(e, -ENOMEM, "device %s", device_table[i].name);
-		m->device[m->nr_devices++] = d;
-		err = bus_add(&m->pio, DEV_PIO, d, e);
-		if (!err)
-			err = bus_add(&m->mmio, DEV_MMIO, d, e);
+		err = machine_attach_device(m, d, e);
 		if (err)
 			return err;
-		d->class->reset(d);
 	}
-	return 0;
+	err = machine_add_ata(m, e);
+	return err ? err : machine_add_virtio(m, e);
 }
 
 void machine_remove_devices(struct machine *m)
@@ -236,7 +266,12 @@ void machine_remove_devices(struct machine *m)
 			free(d);
 	}
 	machine_remove_hubs(m);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	for (int i = 0; i < CONFIG_MAX_DISKS; i++) {
+		free(m->disk_path[i]);
+		m->disk_path[i] = NULL;
+		m->disk[i] = NULL;
+	}
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		if (m->chardev[i])
 			chardev_destroy(m->chardev[i]);
 		m->chardev[i] = NULL;

@@ -24,6 +24,9 @@
 
 #define MACHINE_MAX_DEVICES 32
 
+/* Serial ports, then the ports of the virtio console. */
+#define MACHINE_LINES (CONFIG_MAX_SERIALS + CONFIG_MAX_CONSOLES)
+
 struct machine {
 	const struct machine_config *cfg;
 	struct kvm_quirks quirks;
@@ -40,8 +43,10 @@ struct machine {
 	struct device *device[MACHINE_MAX_DEVICES];
 	size_t nr_devices;
 	struct device *com[CONFIG_MAX_SERIALS]; /* NULL: no such port */
-	struct serial_backend serial[CONFIG_MAX_SERIALS];
-	struct chardev *chardev[CONFIG_MAX_SERIALS];
+	struct serial_backend serial[MACHINE_LINES];
+	struct chardev *chardev[MACHINE_LINES];
+	struct device *vconsole; /* NULL: none */
+	unsigned nr_virtio;
 	struct console console;
 	struct device *acpi_pm;
 
@@ -66,6 +71,9 @@ struct machine {
 	struct registry_claim claim;
 	struct console_hub *hub[CONFIG_MAX_SERIALS]; /* NULL: nobody can watch */
 	int *stats_fd; /* of the VM and of each vCPU; NULL until somebody asked */
+	struct device *disk[CONFIG_MAX_DISKS]; /* NULL: no more */
+	char *disk_path[CONFIG_MAX_DISKS];
+	char disk_name[CONFIG_MAX_DISKS][8];
 	machine_disks_fn disks;
 	void *disks_arg;
 	const struct machine_balloon *balloon;
@@ -119,7 +127,19 @@ void machine_remove_hubs(struct machine *m);
 /* machine_devices.c: creates every device of the mode's table and puts it on the buses. */
 int machine_add_devices(struct machine *m, struct error *e);
 void machine_remove_devices(struct machine *m);
+int machine_attach_device(struct machine *m, struct device *d, struct error *e);
+/* The chardev of line `index`, on its backend; NULL: out of memory. */
+struct chardev *machine_add_chardev(struct machine *m, int index);
 void machine_init_env(struct machine *m);
+
+/* machine_ata.c: the first disk, in full mode. */
+int machine_add_ata(struct machine *m, struct error *e);
+
+/* machine_virtio.c */
+int machine_add_virtio(struct machine *m, struct error *e);
+void machine_terminal_resized(struct machine *m);
+/* After the vCPUs have stopped: what the driver queued last goes out as well. */
+void machine_finish_consoles(struct machine *m, int timeout_ms);
 
 /* machine_gdb.c: listens where cfg->gdb says; nothing without it. */
 int machine_add_gdb(struct machine *m, struct error *e);

@@ -158,7 +158,7 @@ void machine_stats_collect(struct machine *m)
 	read_counters(ms, m->vm);
 	if (ms->nr_kvm)
 		qsort(ms->kvm, ms->nr_kvm, sizeof(*ms->kvm), by_name);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		u64 bytes = 0, writes = 0;
 
 		if (m->chardev[i])

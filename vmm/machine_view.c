@@ -51,13 +51,17 @@ const char *machine_serial_filename(const struct machine *m, unsigned port, char
 {
 	const struct serial_backend *s;
 
-	if (port >= CONFIG_MAX_SERIALS || !m->chardev[port])
+	const char *words;
+
+	if (port >= MACHINE_LINES || !m->chardev[port])
 		return NULL;
 	s = &m->serial[port];
+	words = port < CONFIG_MAX_SERIALS ? m->cfg->serial[port]
+					  : m->cfg->console[port - CONFIG_MAX_SERIALS];
 	if (s->path[0])
 		snprintf(buf, 96, "pty:%s", s->path);
 	else
-		snprintf(buf, 96, "%s", m->cfg->serial[port] ? m->cfg->serial[port] : "null");
+		snprintf(buf, 96, "%s", words ? words : "null");
 	return buf;
 }
 

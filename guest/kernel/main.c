@@ -12,6 +12,8 @@
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
+#include "guest/drivers/device.h"
+#include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/init.h"
@@ -75,9 +77,16 @@ static void boot_loader(void)
 		pr_info("  initrd %lu KiB at %#lx", bi->initrd_size >> 10, bi->initrd);
 }
 
+/* A virtio console needs page tables: until then the log keeps what is said. */
 static void boot_console(void)
 {
-	console_register(uart16550_console_init());
+	char wish[16];
+
+	if (cmdline_str(boot_info.cmdline, "console", wish, sizeof(wish)) < 0 &&
+	    virtio_present_early(VIRTIO_ID_CONSOLE))
+		pr_info("  hvc0, once there are drivers; the log waits for it");
+	else
+		console_register(uart16550_console_init());
 }
 
 static void boot_cpu(void)
@@ -171,6 +180,7 @@ static const struct boot_step steps[] = {
 	{ "tick", "no thread can keep a CPU for itself", boot_tick },
 	{ "smp", "the other CPUs work, too", boot_smp },
 	{ "button", "pressing it powers off in good order", power_button_init },
+	{ "drivers", "the world outside can be reached", drivers_init },
 };
 
 _Noreturn void kernel_main(u32 start_info)

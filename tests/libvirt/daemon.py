@@ -25,10 +25,14 @@ NOBODY = 65534
 KVM_MAJOR_MINOR = "10 232"
 URI = "qemu:///session"
 PROMPT = "parallax> "
+TAP = "plx-tap"  # an interface that the daemon's user may open; when root starts it
 
 ENTER = """set -e
 mknod -m 666 "$1/kvm" c {numbers}
 mount --bind "$1/kvm" /dev/kvm
+if ip link set lo up && mknod -m 666 "$1/tun" c 10 200; then
+    mount --bind "$1/tun" /dev/net/tun && ip tuntap add {tap} mode tap user {user} vnet_hdr && ip link set {tap} up
+fi 2>/dev/null || true
 shift
 exec setpriv --reuid {user} --regid {user} --clear-groups "$@"
 """
@@ -122,10 +126,11 @@ class Daemon:
         daemon = ["env", "-i", *(f"{k}={v}" for k, v in env.items()), program, "--timeout", "600",
                   "-p", str(self.root / "run/libvirtd.pid")]
         if self.as_root:
-            script = ENTER.format(numbers=KVM_MAJOR_MINOR, user=NOBODY)
-            daemon = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", str(self.root), *daemon]
+            script = ENTER.format(numbers=KVM_MAJOR_MINOR, user=NOBODY, tap=TAP)
+            daemon = ["unshare", "-m", "-n", "--propagation", "private", "sh", "-c", script, "sh", str(self.root), *daemon]
         with contextlib.suppress(FileNotFoundError):
             (self.root / "kvm").unlink()
+            (self.root / "tun").unlink()
         with open(self.root / "libvirtd.out", "ab") as out:
             self.process = subprocess.Popen(daemon, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             cwd="/", start_new_session=True)
@@ -302,10 +307,10 @@ class Daemon:
             for name in self.virsh("list", "--all", "--name", check=False, quiet=True).out.split():
                 self.virsh("undefine", name, check=False, quiet=True)
 
-    def console(self, name, prompt=PROMPT):
+    def console(self, name, prompt=PROMPT, device="serial0"):
         """Connected, and at the guest's prompt if it is to have one. virsh throws away what is typed too early,
         and does not say when it is ready."""
-        c = Console(self, "virsh", "console", name)
+        c = Console(self, "virsh", "console", name, "--devname", device)
         c.read_until("Escape character is ^]")
         end = time.monotonic() + 30
         while prompt and prompt.encode() not in c.seen:
@@ -315,7 +320,8 @@ class Daemon:
             c.look(0.3)
         if not prompt:
             c.look(0.3)
-        c.seen = b""
+        else:
+            c.seen = b""
         return c
 
 

@@ -10,7 +10,7 @@ import time
 from harness.core import FAIL, PASS, SKIP, Failed, Job, Result, Skipped
 
 from libvirt import clients, hostile
-from libvirt.daemon import PROMPT, Daemon
+from libvirt.daemon import PROMPT, TAP, Daemon
 from libvirt.xml import WORDS, domain, example
 
 NEEDS = ("kvm", "libvirtd")
@@ -50,6 +50,22 @@ def the_example(d):
     with d.console("tiny"):
         pass
     d.virsh("destroy", "tiny")
+    # Its kernel, disk and initial RAM disk are somewhere else; the machine is the same.
+    image = d.folder("out") / "debian.raw"
+    with open(image, "wb") as f:
+        f.truncate(1 << 20)
+    d.give(image)
+    text = example(d, "debian.xml")
+    for path, here in (("/var/tmp/vmlinuz", d.kernel), ("/var/tmp/initrd.img", d.kernel),
+                       ("/var/tmp/debian-12-nocloud-amd64.raw", image), ("root=/dev/vda1 console=ttyS0", WORDS)):
+        d.ctx.contains(text, path)
+        text = text.replace(path, str(here))
+    d.define(text)
+    d.virsh("start", "debian")
+    with d.console("debian") as c:
+        c.type("uptime\r")
+        c.read_until("2 CPUs")
+    d.virsh("destroy", "debian")
 
 
 # ---- the verbs --------------------------------------------------------------------------------------------
@@ -384,8 +400,63 @@ def serial_ports(d):
     d.virsh("destroy", "sock")
 
 
+MMIO = "<address type='virtio-mmio'/>"
+
+
+def virtio(d):
+    """A disk, a user network, entropy, a virtio console: what is plugged in is shown, and shared with nobody."""
+    image = d.folder("out") / "disk, with a comma.img"
+    with open(image, "wb") as f:
+        f.truncate(8 << 20)
+    d.give(image)
+    disk = (f"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='{image}'/>"
+            f"<target dev='vda' bus='virtio'/><serial>S-1</serial>{MMIO}</disk>")
+    others = (f"<interface type='user'><mac address='52:54:00:aa:bb:cc'/><model type='virtio'/>{MMIO}</interface>"
+              f"<rng model='virtio'><backend model='random'>/dev/urandom</backend>{MMIO}</rng>")
+    started(d, "vio", devices=disk + others)
+    d.ctx.contains(d.virsh("domblklist", "vio").out, "vda", str(image))
+    info = lines(d.virsh("domblkinfo", "vio", "vda").out)
+    d.ctx.equal(info["Capacity"], str(8 << 20), "domblkinfo")
+    stats = d.virsh("domblkstat", "vio", "vda").out
+    d.ctx.contains(stats, "vda rd_req ", "vda wr_bytes ", "vda flush_operations ")
+    d.ctx.contains(d.virsh("domiflist", "vio").out, "52:54:00:aa:bb:cc", "user", "virtio")
+    stats = lines(d.virsh("domstats", "vio").out)
+    d.ctx.equal((stats["block.0.name"], stats["block.0.capacity"]), ("vda", str(8 << 20)), "domstats")
+    d.define(domain(d, "two", devices=disk))
+    done = d.virsh("start", "two", check=False)
+    d.ctx.contains(done.err, "in use by another VM")
+    d.virsh("reset", "vio")
+    with d.console("vio"):
+        pass
+    d.virsh("shutdown", "vio")
+    d.wait_state("vio", "shut off (shutdown)")
+    d.virsh("undefine", "two")
+    hvc = (f"<controller type='virtio-serial'>{MMIO}</controller>"
+           "<console type='pty'><target type='virtio' port='1'/></console>")
+    d.define(domain(d, "hvc", devices=hvc))
+    d.virsh("start", "hvc")
+    with d.console("hvc", prompt=None, device="console1") as c:  # where the guest speaks, once it has found it
+        c.read_until(PROMPT)
+    d.define(domain(d, "three", devices=disk.replace("type='raw'", "type='qcow2'")))
+    d.ctx.contains(d.virsh("start", "three", check=False).err, "disks are raw images")
+    d.define(domain(d, "four", machine="parallax-full", devices=disk))
+    d.ctx.contains(d.virsh("start", "four", check=False).err, "not supported by machine parallax-full")
+
+
+def tap(d):
+    """An interface of the host: libvirt opens it and hands it over; its counters are the host's."""
+    if not (d.root / "tun").exists():
+        raise Skipped("only root can make a tap interface (and needs ip, package iproute2)")
+    nic = (f"<interface type='ethernet'><target dev='{TAP}' managed='no'/><model type='virtio'/>"
+           f"<driver name='qemu'/>{MMIO}</interface>")
+    started(d, "tap", devices=nic)
+    d.ctx.contains(d.virsh("domiflist", "tap").out, TAP, "ethernet", "virtio")
+    d.ctx.contains(d.virsh("domifstat", "tap", TAP).out, f"{TAP} rx_bytes ", f"{TAP} tx_packets ")
+    d.virsh("destroy", "tap")
+
+
 CASES = (
-    ("capabilities", capabilities), ("the examples", the_example), ("life", life), ("console", console),
+    ("virtio", virtio), ("tap", tap), ("capabilities", capabilities), ("the examples", the_example), ("life", life), ("console", console),
     ("suspend", suspend), ("reset", reset), ("shutdown", shutdown), ("reboot", reboot), ("nmi", nmi),
     ("monitor", monitor), ("statistics", statistics), ("pinning", pinning), ("power off", power_off),
     ("guest reboot", guest_reboot), ("crash", crash), ("killed", killed), ("events", events),

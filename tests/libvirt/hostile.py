@@ -23,6 +23,9 @@ REFUSED = (
     ("sleep", {"more": "<pm><suspend-to-mem enabled='yes'/></pm>"}, "disable_s3=0 is not supported"),
     ("words", {"more": arguments("-frobnicate")}, "-frobnicate: unknown option"),
     ("device", {"more": arguments("-device", "e1000")}, "-device e1000: this machine has no such thing"),
+    ("agent", {"devices": "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+                          "<controller type='virtio-serial'><address type='virtio-mmio'/></controller>"},
+     "no guest agent channel"),
     ("pci", {"devices": "<interface type='user'><model type='e1000'/></interface>"}, "PCI"),
 )
 

@@ -37,7 +37,8 @@ int cmd_fail(const char *verb, const struct error *e, int status);
 struct config_builder {
 	struct machine_config cfg;
 	char default_kernel[4096];
-	unsigned nr_serials; /* --serial options seen */
+	unsigned nr_serials; /* --serial options seen; and of the others that may come often */
+	unsigned nr_consoles, nr_disks, nr_nets;
 	bool dry_run;
 	bool detach; /* `run` alone; the others refuse it */
 };

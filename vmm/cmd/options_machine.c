@@ -7,7 +7,9 @@
 
 #include "base/size.h"
 #include "vmm/cmd/cmd.h"
+#include "vmm/disk.h"
 #include "vmm/gdb/server.h"
+#include "vmm/net.h"
 #include "vmm/options.h"
 #include "vmm/qmp/qmp.h"
 #include "vmm/qmp/registry.h"
@@ -140,6 +142,58 @@ static int set_serial(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_console(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+
+	if (serial_check(v, NULL) || !strcmp(v, "none"))
+		return error_set(e, -EINVAL, "--console %s: one of stdio, null, pty, file:PATH", v);
+	if (b->nr_consoles == CONFIG_MAX_CONSOLES)
+		return error_set(e, -EINVAL, "--console %s: there are %d ports at most", v,
+				 CONFIG_MAX_CONSOLES);
+	b->cfg.console[b->nr_consoles++] = v;
+	/* The terminal goes from COM1 to it, unless that was given. */
+	if (!strcmp(v, "stdio") && !b->nr_serials)
+		b->cfg.serial[0] = "null";
+	return 0;
+}
+
+static int set_disk(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = disk_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_disks == CONFIG_MAX_DISKS)
+		return error_set(e, -EINVAL, "--disk %s: there are %d disks at most", v,
+				 CONFIG_MAX_DISKS);
+	b->cfg.disk[b->nr_disks++] = v;
+	return 0;
+}
+
+static int set_net(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = net_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_nets == CONFIG_MAX_NETS)
+		return error_set(e, -EINVAL, "--net %s: there are %d networks at most", v,
+				 CONFIG_MAX_NETS);
+	b->cfg.net[b->nr_nets++] = v;
+	return 0;
+}
+
+static int set_rng(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->rng = true;
+	return 0;
+}
+
 static int set_timeout(void *ctx, const char *v, struct error *e)
 {
 	u64 n;
@@ -257,6 +311,10 @@ static const struct option_def defs[] = {
 	{ "hugepages", 0, "KIND", "backing: off, thp (default), 2M or 1G", set_hugepages },
 	{ "prealloc", 0, NULL, "populate all memory before the guest starts", set_prealloc },
 	{ "serial", 0, "WHAT", "stdio, null, none, pty or file:PATH; up to 4 times", set_serial },
+	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
+	{ "disk", 0, "FILE[,...]", "a disk (full: one, ATA); ,ro ,direct ,serial=X", set_disk },
+	{ "net", 0, "KIND[,...]", "user[,hostfwd=tcp::2222-:22] or tap=NAME; ,mac=X", set_net },
+	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },
 	{ "timeout", 0, "SECONDS", "end the guest after that time, with status 124", set_timeout },
@@ -311,6 +369,21 @@ static int default_kernel(struct config_builder *b, struct error *e)
 		"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it", dir);
 }
 
+/* What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk. */
+static int check_virtio(const struct machine_config *cfg, struct error *e)
+{
+	const char *option = cfg->console[0] ? "--console"
+			     : cfg->disk[1]  ? "a second --disk"
+			     : cfg->net[0]   ? "--net"
+			     : cfg->rng	     ? "--rng"
+			     : cfg->balloon  ? "--balloon"
+					     : NULL;
+
+	if (!option || cfg->virt == VIRT_PARA)
+		return 0;
+	return error_set(e, -EINVAL, "%s: a virtio device; leave --virt full out", option);
+}
+
 int config_finish(struct config_builder *b, struct error *e)
 {
 	int err;
@@ -320,6 +393,8 @@ int config_finish(struct config_builder *b, struct error *e)
 		b->cfg.hold = true;
 	}
 	err = config_check(&b->cfg, e);
+	if (!err)
+		err = check_virtio(&b->cfg, e);
 	if (err || b->cfg.kernel)
 		return err;
 	return default_kernel(b, e);

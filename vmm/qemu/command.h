@@ -99,6 +99,9 @@ bool qemu_command_is_probe(const struct qemu_command *c);
 /* Fills c->cfg from the parts. Opens nothing. 0, or -EINVAL with e filled. */
 int qemu_command_resolve(struct qemu_command *c, struct error *e) must_check;
 
+/* virtio.c: disks, networks, entropy and consoles. 0, or -EINVAL with e filled. */
+int qemu_resolve_virtio(struct qemu_command *c, struct error *e) must_check;
+
 /* resolve.c: the words that --serial and --console take for a character device; NULL with e filled. */
 const char *qemu_chardev_words(struct qemu_command *c, const struct qemu_chardev *d,
 			       struct error *e);

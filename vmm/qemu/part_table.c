@@ -12,7 +12,6 @@
 
 #define KEYS(table) table, ARRAY_SIZE(table)
 #define NO_BALLOON  "<memballoon model='none'/>"
-#define NO_VIRTIO   "the machine has no virtio devices"
 #define ONE_THREAD  "I/O has a thread of its own already"
 #define NO_TCP	    "a guest's serial port is no network service; use type 'unix' or 'pty'"
 
@@ -99,11 +98,11 @@ static const struct key_rule virtio_serial[] = { KEY_LABEL("max_ports") };
 static const struct qemu_kind device_kinds[] = {
 	{ "isa-serial", KEYS(isa_serial), NULL },
 	{ "isa-debug-exit", KEYS(debug_exit), NULL },
-	{ "virtio-blk-device", KEYS(virtio_blk), NO_VIRTIO },
-	{ "virtio-net-device", KEYS(virtio_net), NO_VIRTIO },
-	{ "virtio-rng-device", KEYS(virtio_rng), NO_VIRTIO },
-	{ "virtio-serial-device", KEYS(virtio_serial), NO_VIRTIO },
-	{ "virtconsole", KEYS(virtio_port), NO_VIRTIO },
+	{ "virtio-blk-device", KEYS(virtio_blk), NULL },
+	{ "virtio-net-device", KEYS(virtio_net), NULL },
+	{ "virtio-rng-device", KEYS(virtio_rng), NULL },
+	{ "virtio-serial-device", KEYS(virtio_serial), NULL },
+	{ "virtconsole", KEYS(virtio_port), NULL },
 	{ "virtserialport", NULL, 0, "there is no guest agent channel" },
 	{ "virtio-balloon-device", NULL, 0, NO_BALLOON },
 };
@@ -141,7 +140,7 @@ static const struct qemu_kind object_kinds[] = {
 	{ "memory-backend-ram", KEYS(object_ram), NULL },
 	{ "memory-backend-memfd", KEYS(object_memfd), NULL },
 	{ "memory-backend-file", NULL, 0, "guest memory is anonymous or a memfd" },
-	{ "rng-random", KEYS(object_rng), NO_VIRTIO },
+	{ "rng-random", KEYS(object_rng), NULL },
 	{ "iothread", NULL, 0, ONE_THREAD },
 };
 
@@ -173,14 +172,14 @@ static const struct key_rule net_tap[] = {
 };
 
 static const struct qemu_kind blockdev_kinds[] = {
-	{ "file", KEYS(block_file), NO_VIRTIO },
-	{ "raw", KEYS(block_raw), NO_VIRTIO },
+	{ "file", KEYS(block_file), NULL },
+	{ "raw", KEYS(block_raw), NULL },
 	{ "qcow2", NULL, 0, "disks are raw images; `qemu-img convert -O raw` makes one" },
-	{ "host_device", KEYS(block_file), NO_VIRTIO },
+	{ "host_device", KEYS(block_file), NULL },
 };
 static const struct qemu_kind netdev_kinds[] = {
-	{ "user", KEYS(net_user), NO_VIRTIO },
-	{ "tap", KEYS(net_tap), NO_VIRTIO },
+	{ "user", KEYS(net_user), NULL },
+	{ "tap", KEYS(net_tap), NULL },
 };
 
 /* ---- reading one ---------------------------------------------------------------------------------- */

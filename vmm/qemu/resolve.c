@@ -336,6 +336,8 @@ int qemu_command_resolve(struct qemu_command *c, struct error *e)
 	if (!err)
 		err = resolve_monitors(c, e);
 	if (!err)
+		err = qemu_resolve_virtio(c, e);
+	if (!err)
 		err = check_users(c, e);
 	return err ? err : config_check(&c->cfg, e);
 }

@@ -63,13 +63,15 @@ static int query_chardev(struct qmp_call *call)
 	const struct machine_config *cfg = machine_config_of(call->machine);
 
 	call->ret = json_array();
-	for (unsigned i = 0; i < CONFIG_MAX_SERIALS; i++) {
-		const char *label = cfg->serial_label[i];
+	for (unsigned i = 0; i < CONFIG_MAX_SERIALS + CONFIG_MAX_CONSOLES; i++) {
+		bool serial = i < CONFIG_MAX_SERIALS;
+		unsigned n = serial ? i : i - CONFIG_MAX_SERIALS;
+		const char *label = serial ? cfg->serial_label[n] : cfg->console_label[n];
 		char filename[96], number[16];
 
 		if (!machine_serial_filename(call->machine, i, filename))
 			continue;
-		snprintf(number, sizeof(number), "serial%u", i);
+		snprintf(number, sizeof(number), "%s%u", serial ? "serial" : "console", n);
 		json_array_append_new(call->ret,
 				      json_pack("{s:o,s:o,s:b}", "label",
 						qmp_string(label ? label : number), "filename",

@@ -8,7 +8,7 @@
 
 #define MiB (1UL << 20)
 
-/* Pages that are free when nothing is held back; what is kept for ever after its first use exists
+/* Bytes that are free when nothing is held back; what is kept for ever after its first use exists
  * from the first call on. */
 u64 mm_test_settle(void);
 

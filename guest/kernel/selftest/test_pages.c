@@ -24,9 +24,9 @@ u64 mm_test_settle(void)
 		kfree(&kernel_mm.slab,
 		      kmalloc(&kernel_mm.slab, 16, GFP_KERNEL | __GFP_RECLAIMABLE));
 		free_percpu_kernel(alloc_percpu_kernel(8, 8));
-		first_settled = mm_settled_free_pages();
+		first_settled = mm_settled_free_bytes();
 	}
-	return mm_settled_free_pages();
+	return mm_settled_free_bytes();
 }
 
 static void expect_sound(struct ktest *t)

@@ -79,3 +79,7 @@ KTEST(rcu, grace_period, "synchronize_rcu() waits for a reader, and for no longe
 KTEST(rcu, readers, "readers on all CPUs never see what was freed")
 KTEST(rcu, callbacks, "callbacks run once, on the CPU that queued them")
 KTEST(console, long_lines, "long lines pass through log and console")
+KTEST(drivers, disk, "what is written to the disk is read back")
+KTEST(drivers, last_sector, "the disk ends where it says; a flush")
+KTEST(drivers, many, "48 requests at once all end, with their own data")
+KTEST(drivers, random, "the entropy source gives bytes")

@@ -242,6 +242,34 @@ START_TEST(cpu_features)
 }
 END_TEST
 
+#define DISK                                                                                             \
+	"-blockdev {\"driver\":\"file\",\"filename\":\"/p/a,b.img\",\"node-name\":\"s\","                \
+	"\"auto-read-only\":true,\"discard\":\"unmap\",\"cache\":{\"direct\":true,\"no-flush\":false}} " \
+	"-blockdev {\"node-name\":\"f\",\"read-only\":true,\"driver\":\"raw\",\"file\":\"s\"} "
+
+START_TEST(virtio)
+{
+	struct line *l = good(
+		"-kernel k -nodefaults " DISK
+		"-device virtio-blk-device,drive=f,id=virtio-disk0,bootindex=1,write-cache=on,serial=S1 "
+		"-netdev user,id=n0 -device virtio-net-device,netdev=n0,id=net0,mac=52:54:00:12:34:56 "
+		"-object rng-random,id=r,filename=/dev/urandom -device virtio-rng-device,rng=r,id=rng0 "
+		"-device virtio-serial-device,id=vs -chardev pty,id=c -device virtconsole,chardev=c,id=c0");
+	const struct machine_config *cfg = &l->c.cfg;
+
+	ck_assert_str_eq(cfg->disk[0], "/p/a,,b.img,ro,direct,serial=S1");
+	ck_assert_str_eq(cfg->disk_id[0], "virtio-disk0");
+	ck_assert_str_eq(cfg->disk_node[0], "f");
+	ck_assert_ptr_null(cfg->disk[1]);
+	ck_assert_str_eq(cfg->net[0], "user,mac=52:54:00:12:34:56");
+	ck_assert(cfg->rng);
+	ck_assert_str_eq(cfg->console[0], "pty");
+	ck_assert_str_eq(cfg->console_label[0], "c");
+	ck_assert_ptr_null(cfg->serial[0]);
+	done(l);
+}
+END_TEST
+
 /* What is given after "-kernel k", and the words that the refusal must have. */
 static const char *const refusals[][2] = {
 	/* the words themselves */
@@ -346,11 +374,29 @@ static const char *const refusals[][2] = {
 	{ "-device isa-serail", "did you mean isa-serial?" },
 	{ "-device isa-serial", "which chardev?" },
 	{ "-device isa-debug-exit,iobase=0x501", "iobase=0x501 is not supported" },
-	{ "-device virtio-blk-device,drive=x", "no virtio devices" },
-	{ "-device virtio-blk-device,frob=x", "frob=x is not supported" },
-	{ "-netdev user,id=n", "-netdev user: not supported" },
-	{ "-object rng-random,id=r,filename=/etc/passwd", "filename=/etc/passwd is not supported" },
+	{ "-device virtio-blk-device,drive=x", "drive=x: no such -blockdev" },
+	{ "-device virtio-blk-device", "drive=: no such -blockdev" },
+	{ DISK, "has no user" },
+	{ "-machine parallax-full " DISK "-device virtio-blk-device,drive=f", "parallax-full" },
+	{ DISK "-device virtio-blk-device,drive=f,write-cache=off", "write-cache=off" },
+	{ DISK "-device virtio-blk-device,drive=f,serial=123456789012345678901", "at most 20" },
+	{ "-blockdev {\"driver\":\"raw\",\"node-name\":\"f\",\"file\":\"s\"} -device "
+	  "virtio-blk-device,drive=f",
+	  "file=s: no such -blockdev" },
 	{ "-blockdev {\"driver\":\"qcow2\",\"node-name\":\"f\",\"backing\":null}", "raw images" },
+	{ "-blockdev {\"driver\":\"file\",\"cache\":{\"no-flush\":true}}", "cache.no-flush=on" },
+	{ "-netdev user,id=n", "n has no user" },
+	{ "-netdev tap,id=n,fd=3,vhost=on", "vhost=on is not supported" },
+	{ "-netdev tap,id=n -device virtio-net-device,netdev=n", "it needs fd=N" },
+	{ "-netdev user,id=n -device virtio-net-device,netdev=n -device virtio-net-device,netdev=n",
+	  "several users" },
+	{ "-netdev user,id=n -device virtio-net-device,netdev=n,mac=zz", "mac" },
+	{ "-netdev user,id=n -device "
+	  "virtio-net-device,netdev=n,mac=52:54:00:12:34:56,,hostfwd=tcp::1-:1",
+	  "not an address" },
+	{ "-device virtio-rng-device,rng=x", "rng=x: no such -object" },
+	{ "-object rng-random,id=r,filename=/etc/passwd", "filename=/etc/passwd is not supported" },
+	{ "-chardev pty,id=c -device virtconsole,chardev=c", "virtio-serial-device before it" },
 	{ "-device virtserialport", "no guest agent" },
 	{ "-device virtio-balloon-device", "<memballoon model='none'/>" },
 	{ "-drive file=x", "-drive: not supported" },
@@ -434,6 +480,7 @@ static Suite *suite(void)
 	tcase_add_test(t, memory_backends);
 	tcase_add_test(t, machines);
 	tcase_add_test(t, cpu_features);
+	tcase_add_test(t, virtio);
 	tcase_add_loop_test(t, refused, 0, ARRAY_SIZE(refusals));
 	tcase_add_test(t, no_kernel);
 	tcase_add_test(t, too_many);
