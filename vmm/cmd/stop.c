@@ -4,10 +4,12 @@
  * each is gone; with --force, the end without asking the guest.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/cmd/client.h"
@@ -41,12 +43,9 @@ static int kill_hung(const char *name, pid_t pid, struct error *e)
 	fprintf(stderr, "parallax stop: %s did not answer; its process %d was killed\n", name, pid);
 	/* Gone once nobody listens any more; this cleans up as well. */
 	while (loop_now() < until) {
-		unsigned dead;
-
 		if (registry_connect(name, &g, NULL)) {
 			struct verb unused = { 0 };
 
-			(void)dead;
 			verb_all_names(&unused, NULL);
 			return 0;
 		}
@@ -98,20 +97,27 @@ static int ask(struct client *c, const char *name, bool force, struct error *e)
 	return 0;
 }
 
-/* Until the connection ends, or deadline. */
-static int wait_gone(struct client *c, u64 deadline, unsigned seconds, struct error *e)
+static int ms_until(u64 deadline)
 {
+	u64 now = loop_now();
+
+	return deadline > now ? (int)((deadline - now) / 1000000u) : 0;
+}
+
+/* Until the connection and then the process (pidfd; -1: unknown) have ended, or deadline. */
+static int wait_gone(struct client *c, int pidfd, u64 deadline, unsigned seconds, struct error *e)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	json_t *event;
 	int r;
 
 	do {
-		u64 now = loop_now();
-
-		r = client_event(c, deadline > now ? (int)((deadline - now) / 1000000u) : 0, &event,
-				 e);
+		r = client_event(c, ms_until(deadline), &event, e);
 		if (r == 1)
 			json_decref(event);
 	} while (r == 1);
+	if (!r && pidfd >= 0 && !poll(&p, 1, ms_until(deadline)))
+		r = -ETIMEDOUT;
 	if (r == -ETIMEDOUT)
 		return error_set(
 			e, r, "%s: did not power off within %u s; --force ends it without asking",
@@ -122,6 +128,7 @@ static int wait_gone(struct client *c, u64 deadline, unsigned seconds, struct er
 int cmd_stop(int argc, char **argv)
 {
 	struct verb v = { .seconds = DEFAULT_SECONDS };
+	int pidfd[VERB_MAX_NAMES];
 	struct client *c;
 	struct error e;
 	u64 deadline;
@@ -144,19 +151,24 @@ int cmd_stop(int argc, char **argv)
 		return EXIT_NO_START;
 	for (size_t i = 0; i < v.nr; i++) {
 		c[i].fd = -1;
+		pidfd[i] = -1;
 		r = ask(&c[i], v.name[i], v.force, &e);
 		if (r < 0)
 			failed = cmd_fail("stop", &e, 1);
 		if (r)
 			c[i].fd = -1;
+		else if (c[i].pid > 0)
+			pidfd[i] = (int)syscall(SYS_pidfd_open, c[i].pid, 0);
 	}
 	deadline = loop_now() + v.seconds * 1000000000UL;
 	for (size_t i = 0; i < v.nr; i++) {
 		if (c[i].fd < 0)
 			continue;
-		if (wait_gone(&c[i], deadline, v.seconds, &e))
+		if (wait_gone(&c[i], pidfd[i], deadline, v.seconds, &e))
 			failed = cmd_fail("stop", &e, 1);
 		client_close(&c[i]);
+		if (pidfd[i] >= 0)
+			close(pidfd[i]);
 	}
 	free(c);
 	return failed;
