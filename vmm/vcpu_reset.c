@@ -134,8 +134,8 @@ static void copy_msr(int to, int from, u32 index)
 /* Deadline and in-service bits go with the registers; interrupts on their way with the events. */
 static int copy_apic(int to, int from, unsigned id)
 {
-	struct kvm_vcpu_events events;
-	struct kvm_lapic_state apic;
+	struct kvm_vcpu_events events = { 0 };
+	struct kvm_lapic_state apic = { 0 };
 	int err = kvm_get_lapic(from, &apic);
 	u32 id_register = id << 24;
 

@@ -177,6 +177,23 @@ def pool_too_small(status, text):
         raise Failed("more than one line")
 
 
+def control(env, guest):
+    """Debian in the background: reset by the host once it is up, then powered off by the button."""
+    guest = guest.replace(" run ", " run --detach --name d ", 1)
+    return "; ".join((
+        f"p={shlex.quote(str(env.parallax))}",
+        'up() { n=0; until [ "$($p console --recent d | grep -c INNER-INIT-OK)" = "$1" ]; do '
+        'n=$((n + 1)); [ $n -gt 80 ] && return 1; sleep 1; done; }',
+        f"{guest} --append 'console=ttyS0 quiet mods=button,evdev do=button do=poweroff'",
+        "up 1 && $p reset d && up 2 && echo UP-AGAIN || $p console --recent d",
+        "$p events --json d >/tmp/events & sleep 3",
+        "$p stop --timeout 60 d; status=$?; wait; cat /tmp/events; $p ps; (exit $status)"))
+
+
+def controlled(status, text):
+    expect(status, text, 0, "UP-AGAIN", '"event": "POWERDOWN"', '"reason": "guest-shutdown"')
+
+
 def cases(env):
     run = shlex.join([str(env.parallax), "run"])
     images = env.build / "testbed"
@@ -226,6 +243,9 @@ def cases(env):
                """grep -q acpi /proc/interrupts && test -d /sys/firmware/acpi/tables && hwclock -u" do=poweroff'"""),
                in_linux("Parallax", "IO-APIC", "ttyS0"), 210)
     yield Case("debian-virtio", patient(f"({virtio(debian)})"), virtio_judge, 210)
+    for mode in ("full", "para"):
+        yield Case(f"debian-control-{mode}", control(env, f"{debian} --virt {mode}".replace(" --no-reboot", "")),
+                   controlled, 210)
     yield Case("debian-panics",
                patient(f"{debian} --append 'console=ttyS0 panic=-1 do=\"echo c >/proc/sysrq-trigger\"'"),
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 210)

@@ -146,12 +146,12 @@ int cmd_stop(int argc, char **argv)
 		error_set(&e, -EINVAL, "which guest? `parallax ps` lists them; --all stops all");
 		return cmd_fail("stop", &e, EXIT_BAD_USAGE);
 	}
+	memset(pidfd, -1, sizeof(pidfd));
 	c = calloc(v.nr + 1, sizeof(*c));
 	if (!c)
 		return EXIT_NO_START;
 	for (size_t i = 0; i < v.nr; i++) {
 		c[i].fd = -1;
-		pidfd[i] = -1;
 		r = ask(&c[i], v.name[i], v.force, &e);
 		if (r < 0)
 			failed = cmd_fail("stop", &e, 1);

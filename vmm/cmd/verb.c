@@ -93,10 +93,10 @@ int verb_parse(struct verb *v, int argc, char **argv, const struct option_def *o
 static int add_name(void *arg, struct registry_guest *g)
 {
 	struct verb *v = arg;
-	char *name = strdup(g->name);
+	char *name = v->nr < VERB_MAX_NAMES ? strdup(g->name) : NULL;
 
 	close(g->fd);
-	if (name && v->nr < VERB_MAX_NAMES)
+	if (name)
 		v->name[v->nr++] = name;
 	return 0;
 }

@@ -229,7 +229,7 @@ void registry_release(struct registry_claim *c)
 
 static int open_guest(const char *base, const char *name, struct registry_guest *g)
 {
-	struct registry_claim c;
+	struct registry_claim c = { .lock = -1 };
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
 
@@ -264,7 +264,7 @@ static size_t collect(const char *base, struct registry_guest **out, unsigned *d
 	size_t nr = 0;
 
 	for (int i = 0; i < n; i++) {
-		struct registry_claim c;
+		struct registry_claim c = { .lock = -1 };
 		int r = all ? open_guest(base, list[i]->d_name, &all[nr]) : -ENOMEM;
 
 		nr += !r;
