@@ -17,8 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
+from libvirt import domains
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
@@ -33,6 +35,9 @@ SUITES = (
     ("drivers", disks),
     ("hostile", hostile),
     ("gdb", debugging),
+    ("control", lifecycle),
+    ("clients", hostile_clients),
+    ("libvirt", domains),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )

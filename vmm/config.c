@@ -52,8 +52,9 @@ int config_check(const struct machine_config *cfg, struct error *e)
 	if (stdio_users > 1)
 		return error_set(e, -EINVAL, "stdio: wanted by %d ports, but there is one terminal",
 				 stdio_users);
-	if (cfg->paused && !cfg->gdb)
-		return error_set(e, -EINVAL,
-				 "--paused: nothing could let the guest go; add --gdb PORT");
+	if (cfg->hold && !cfg->control.registered && !cfg->control.qmp[0])
+		return error_set(
+			e, -EINVAL,
+			"--paused: nothing could let the guest go; add --gdb PORT or --qmp");
 	return mem_config_check(&cfg->mem, e);
 }

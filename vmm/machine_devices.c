@@ -33,19 +33,7 @@ static u64 env_wall(void *ctx)
 
 static void env_request(void *ctx, enum machine_request what, int status)
 {
-	struct machine *m = ctx;
-
-	switch (what) {
-	case MACHINE_POWER_OFF:
-		machine_end(m, MACHINE_END_POWER_OFF, EXIT_GUEST_OFF);
-		break;
-	case MACHINE_RESET:
-		machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
-		break;
-	case MACHINE_GUEST_EXIT:
-		machine_end(m, MACHINE_END_GUEST_EXIT, MIN(status, (int)EXIT_GUEST_MAX));
-		break;
-	}
+	machine_guest_request(ctx, what, status);
 }
 
 static int env_watch(void *ctx, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg)
@@ -150,18 +138,25 @@ static struct device *add_i8042(struct machine *m, bool *skip)
 
 static struct device *add_rtc(struct machine *m, bool *skip)
 {
+	struct device *d =
+		rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
+			   irqchip_line(&m->irqchip, PC_RTC_IRQ));
+
 	(void)skip;
-	return rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
-			  irqchip_line(&m->irqchip, PC_RTC_IRQ));
+	if (d)
+		rtc_set_catch_up(d, m->cfg->rtc_catch_up);
+	return d;
 }
 
 static struct device *add_acpi_pm(struct machine *m, bool *skip)
 {
 	(void)skip;
-	return acpi_pm_create(&m->env,
-			      &(struct dev_range){ DEV_PIO, PC_PM1A_EVT_PORT, PC_ACPI_PM_LEN },
-			      &(struct dev_range){ DEV_PIO, PC_RESET_PORT, 1 },
-			      irqchip_line(&m->irqchip, PC_ACPI_SCI_IRQ));
+	m->acpi_pm =
+		acpi_pm_create(&m->env,
+			       &(struct dev_range){ DEV_PIO, PC_PM1A_EVT_PORT, PC_ACPI_PM_LEN },
+			       &(struct dev_range){ DEV_PIO, PC_RESET_PORT, 1 },
+			       irqchip_line(&m->irqchip, PC_ACPI_SCI_IRQ));
+	return m->acpi_pm;
 }
 
 struct chardev *machine_add_chardev(struct machine *m, int index)
@@ -175,6 +170,8 @@ struct chardev *machine_add_chardev(struct machine *m, int index)
 		if (!m->console.readable)
 			cfg.in_fd = -1;
 	}
+	if (index < CONFIG_MAX_SERIALS)
+		machine_add_hub(m, index, &cfg);
 	m->chardev[index] = chardev_create(&m->env, &cfg);
 	return m->chardev[index];
 }
@@ -188,6 +185,8 @@ static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
 	*skip = !m->serial[index].present;
 	if (*skip || !machine_add_chardev(m, (int)index))
 		return NULL;
+	if (m->hub[index])
+		console_hub_bind(m->hub[index], m->chardev[index]);
 	m->com[index] = uart16550_create(&m->env, &range, irqchip_line(&m->irqchip, irq[index]),
 					 m->chardev[index], index);
 	return m->com[index];
@@ -266,6 +265,7 @@ void machine_remove_devices(struct machine *m)
 		else
 			free(d);
 	}
+	machine_remove_hubs(m);
 	for (int i = 0; i < MACHINE_LINES; i++) {
 		if (m->chardev[i])
 			chardev_destroy(m->chardev[i]);

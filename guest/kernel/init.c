@@ -5,6 +5,7 @@
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   demo=NAME        switch (the default), sched, time, mm
+ *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
@@ -55,6 +56,8 @@ int init_main(void *unused)
 		for (;;)
 			halt();
 	}
+	if (boot_option("prompt"))
+		prompt_run();
 	v = option_value("selftest", buf, sizeof(buf));
 	if (v)
 		machine_exit(selftest_run(v) ? 0 : 1);

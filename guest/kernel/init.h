@@ -29,6 +29,9 @@ void demo_time(void);
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
 
+/* prompt: obeys lines typed at the console. Returns never. Thread context. */
+_Noreturn void prompt_run(void);
+
 /* selftest=...: runs the tests and prints TAP. Whether all passed. */
 bool selftest_run(const char *selection);
 

@@ -179,6 +179,7 @@ static const struct boot_step steps[] = {
 	{ "sched", "there can be more than one thread", boot_sched },
 	{ "tick", "no thread can keep a CPU for itself", boot_tick },
 	{ "smp", "the other CPUs work, too", boot_smp },
+	{ "button", "pressing it powers off in good order", power_button_init },
 	{ "drivers", "the world outside can be reached", drivers_init },
 };
 

@@ -63,8 +63,8 @@ void *alloc_percpu_kernel(size_t size, size_t align);
 void free_percpu_kernel(void *ptr);
 
 /* What is free or could be at once: caches shrunk, per-CPU lists drained, addresses purged. Page
- * tables count as free. For leak checks; thread context. */
-u64 mm_settled_free_pages(void);
+ * tables and, with slob, the free parts of pages in use count as free. For leak checks; thread context. */
+u64 mm_settled_free_bytes(void);
 
 /* show=WORD,...: prints tables of /proc and debugfs. False when a word is unknown. */
 bool mm_show(const char *words);

@@ -410,7 +410,7 @@ void mm_init_vmalloc(void)
 	show_layout();
 }
 
-u64 mm_settled_free_pages(void)
+u64 mm_settled_free_bytes(void)
 {
 	struct kernel_mm *mm = &kernel_mm;
 	struct kmem_cache *c;
@@ -422,5 +422,6 @@ u64 mm_settled_free_pages(void)
 		list_for_each_entry (c, &mm->slab.caches, list)
 			kmem_cache_shrink(c);
 	drain_all_pages(&mm->pg);
-	return nr_free_pages(&mm->pg) + READ_ONCE(mm->nr_table_pages);
+	return (nr_free_pages(&mm->pg) + READ_ONCE(mm->nr_table_pages)) * PAGE_SIZE +
+	       slob_free_bytes(&mm->slab);
 }

@@ -50,6 +50,9 @@ void platform_detect(void);
 /* Asks for S5 in the way this machine has; returns only if nothing answered. */
 void platform_power_off(void);
 
+/* Listens for the ACPI power button, and asks for S5 when it is pressed. Boot CPU, IRQs on. */
+void power_button_init(void);
+
 /* Makes `vector` the clock event's, and gives it its name for people. Boot CPU. */
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack);
 
@@ -60,5 +63,8 @@ void platform_lapic_event_set(u64 expires);
 /* The serial console at COM1, for every platform so far. */
 struct console;
 const struct console *uart16550_console_init(void);
+
+/* A byte that came in at the serial console, or -1 when there is none. Any context. */
+int uart16550_console_getc(void);
 
 #endif

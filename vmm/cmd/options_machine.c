@@ -11,6 +11,8 @@
 #include "vmm/gdb/server.h"
 #include "vmm/net.h"
 #include "vmm/options.h"
+#include "vmm/qmp/qmp.h"
+#include "vmm/qmp/registry.h"
 #include "vmm/serial.h"
 
 static struct machine_config *cfg_of(void *ctx)
@@ -20,10 +22,9 @@ static struct machine_config *cfg_of(void *ctx)
 
 static int set_name(void *ctx, const char *v, struct error *e)
 {
-	if (!*v || strchr(v, '/'))
-		return error_set(e, -EINVAL, "--name '%s': a name is not empty and has no '/'", v);
 	cfg_of(ctx)->name = v;
-	return 0;
+	cfg_of(ctx)->control.any_name = false;
+	return registry_check_name(v, e);
 }
 
 static int set_kernel(void *ctx, const char *v, struct error *e)
@@ -243,6 +244,47 @@ static int set_paused(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_qmp(void *ctx, const char *v, struct error *e)
+{
+	struct control_config *c = &cfg_of(ctx)->control;
+	int i = 0;
+
+	if (!strcmp(v, "none")) {
+		c->registered = false;
+		return 0;
+	}
+	while (i < CONFIG_MAX_QMP && c->qmp[i])
+		i++;
+	if (i == CONFIG_MAX_QMP)
+		return error_set(e, -EINVAL, "--qmp %s: at most %d sockets", v, CONFIG_MAX_QMP);
+	c->qmp[i] = v;
+	return qmp_address_check(v, e);
+}
+
+static int set_detach(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	((struct config_builder *)ctx)->detach = true;
+	return 0;
+}
+
+static int set_no_reboot(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->no_reboot = true;
+	return 0;
+}
+
+static int set_no_shutdown(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->no_shutdown = true;
+	return 0;
+}
+
 static int set_dry_run(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -278,8 +320,14 @@ static const struct option_def defs[] = {
 	{ "timeout", 0, "SECONDS", "end the guest after that time, with status 124", set_timeout },
 	{ "stats", 0, "[=json]", "print exits by reason, port and address at the end", set_stats },
 	{ "name", 'n', "NAME", "a name for the guest", set_name },
+	{ "detach", 'd', NULL, "go to the background once the guest runs", set_detach },
+	{ "qmp", 0, "WHERE", "one more control socket: unix:PATH or fd:N; none: not any", set_qmp },
+	{ "no-reboot", 0, NULL, "a reset ends the guest instead of booting it again",
+	  set_no_reboot },
+	{ "no-shutdown", 0, NULL, "a power-off leaves it standing, for `parallax reset`",
+	  set_no_shutdown },
 	{ "gdb", 0, "WHERE", "let gdb connect at [HOST:]PORT or unix:PATH", set_gdb },
-	{ "paused", 0, NULL, "with --gdb: do not start until gdb says so", set_paused },
+	{ "paused", 0, NULL, "do not start until gdb or `parallax resume` says so", set_paused },
 	{ "dry-run", 0, NULL, "print the resolved machine, do not run it", set_dry_run },
 	{ "dump-dtb", 0, "FILE", "write the guest's device tree", set_dump_dtb },
 	{ "kvm", 0, "PATH", "the KVM device (default: /dev/kvm)", set_kvm },
@@ -289,6 +337,7 @@ void config_options(struct option_set *set, struct config_builder *b)
 {
 	memset(b, 0, sizeof(*b));
 	config_init(&b->cfg);
+	b->cfg.control = (struct control_config){ .registered = true, .any_name = true };
 	*set = (struct option_set){
 		.defs = defs,
 		.n = ARRAY_SIZE(defs),
@@ -338,11 +387,15 @@ static int check_virtio(const struct machine_config *cfg, struct error *e)
 
 int config_finish(struct config_builder *b, struct error *e)
 {
-	int err = config_check(&b->cfg, e);
+	int err;
 
+	if (b->cfg.paused && !b->cfg.gdb) {
+		b->cfg.paused = false;
+		b->cfg.hold = true;
+	}
+	err = config_check(&b->cfg, e);
 	if (!err)
 		err = check_virtio(&b->cfg, e);
-
 	if (err || b->cfg.kernel)
 		return err;
 	return default_kernel(b, e);

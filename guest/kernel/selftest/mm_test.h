@@ -8,12 +8,11 @@
 
 #define MiB (1UL << 20)
 
-/* Pages that are free when nothing is held back; what is kept for ever after its first use exists
+/* Bytes that are free when nothing is held back; what is kept for ever after its first use exists
  * from the first call on. */
 u64 mm_test_settle(void);
 
 /* At the end of a test that began with `before`. */
-#define MM_TEST_ALL_BACK(t, before) mm_test_all_back((t), __FILE__, __LINE__, (before))
-void mm_test_all_back(struct ktest *t, const char *file, int line, u64 before);
+#define MM_TEST_ALL_BACK(t, before) KT_EXPECT_EQ((t), mm_test_settle(), (before))
 
 #endif
