@@ -332,7 +332,7 @@ def debug_refuses(ctx):
         ctx.equal(done.status, status, f"status of {words}")
         ctx.contains(done.err, text)
         ctx.equal(len(done.err.splitlines()), 1, "lines on stderr")
-    for words, text in ((["--paused"], "--gdb"), (["--gdb", "99999"], "--gdb 99999"), (["--gdb", "unix:"], "path"),
+    for words, text in ((["--gdb", "99999"], "--gdb 99999"), (["--gdb", "unix:"], "path"),
                         (["--gdb", "host:"], "--gdb host:"), (["--gdb", "x"], "--gdb x")):
         done = ctx.run([ctx.env.parallax, "run", *words])
         ctx.equal(done.status, 2, f"status of {words}")
