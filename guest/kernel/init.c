@@ -20,11 +20,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } demos[] = {
-	{ "switch", demo_switch },
-	{ "sched", demo_sched },
-	{ "time", demo_time },
-	{ "mm", demo_mm },
-	{ "io", demo_io },
+	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
+	{ "mm", demo_mm },	   { "io", demo_io },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
