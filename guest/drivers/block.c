@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* block.c - see block.h. */
 #include "guest/drivers/block.h"
-#include "guest/drivers/waiting.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/string.h"
+#include "guest/locking/wait.h"
 
 static LIST_HEAD(devices); /* written at boot only */
 
@@ -50,20 +50,20 @@ void blk_submit(struct blk_device *dev, struct blk_request *rq, size_t n)
 
 static void finished(struct blk_request *rq)
 {
-	waiting_done(rq->arg);
+	complete(rq->arg);
 }
 
 int blk_rw(struct blk_device *dev, enum blk_op op, u64 sector, void *buf, u32 nr)
 {
 	struct blk_request rq = { .op = op, .sector = sector, .buf = buf, .done = finished };
-	struct waiting w;
+	struct completion c;
 
-	rq.arg = &w;
+	rq.arg = &c;
+	init_completion(&c);
 	do {
 		rq.nr = MIN(nr, dev->max_sectors);
-		waiting_init(&w);
 		blk_submit(dev, &rq, 1);
-		waiting_wait(&w);
+		wait_for_completion(&c);
 		nr -= rq.nr;
 		rq.sector += rq.nr;
 		rq.buf = (u8 *)rq.buf + rq.nr * SECTOR_SIZE;

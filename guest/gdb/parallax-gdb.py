@@ -73,6 +73,19 @@ def list_entries(head, type_name, member, limit=100000):
         limit -= 1
 
 
+def tree_nodes(cached, limit=100000):
+    """The nodes of a struct rb_root_cached, in order."""
+    path, node = [], cached["root"]["node"]
+    while (path or unsigned(node)) and limit:
+        while unsigned(node):
+            path.append(node)
+            node = node.dereference()["left"]
+        node = path.pop()
+        yield node
+        node = node.dereference()["right"]
+        limit -= 1
+
+
 def text_of(array):
     data = bytes(int(array[i]) & 0xff for i in range(array.type.range()[1] + 1))
     return data.split(b"\0")[0].decode(errors="replace")
@@ -122,7 +135,10 @@ on the list of all tasks; px-runqueues shows them when they run."""
 
 
 class Runqueues(gdb.Command):
-    """px-runqueues: for each CPU the running task, those that wait (real time, then fair), and the sleepers."""
+    """px-runqueues: for each CPU the running task and those that wait, each class in the order of its queue.
+
+Deadline tasks by deadline, real time by priority, fair tasks as they stand in the tree (by virtual deadline
+under eevdf, by virtual run time under cfs), groups with what is in them below."""
 
     def __init__(self):
         super().__init__("px-runqueues", gdb.COMMAND_STATUS)
@@ -143,19 +159,37 @@ class Runqueues(gdb.Command):
             rq = pointer.dereference()
             print(f"CPU {cpu}: {int(rq['nr_running'])} runnable, {int(rq['nr_switches'])} switches, "
                   f"running {self.name(rq['curr'])}")
+            self.curr = unsigned(rq["curr"])
+            for node in tree_nodes(rq["dl"]["root"]):
+                t = container(node, "struct task_struct", "dl.node")
+                self.waits(t, f"deadline {int(t['dl']['deadline'])} ns")
             for prio in range(100):
                 for t in list_entries(rq["rt"]["queue"][prio], "struct task_struct", "rt.run_list"):
-                    self.waits(rq, t, f"real-time priority {99 - prio}")
+                    self.waits(t, f"real-time priority {99 - prio}")
+            shown = self.fair(rq["cfs"], "  ")
             for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node"):
-                self.waits(rq, t, f"nice {int(t['static_prio']) - 120}")
-            sleepers = per_cpu(static("guest/kernel/timeout.c", "sleepers"), cpu)
-            for s in list_entries(sleepers["list"], "struct sleeper", "node"):
-                print(f"  sleeps  {self.name(s['task'])} until {int(s['wake_at'])} ns")
+                if address_of(t) not in shown:
+                    self.waits(t, f"nice {int(t['static_prio']) - 120}")
 
-    @staticmethod
-    def waits(rq, t, how):
-        if address_of(t) != unsigned(rq["curr"]):
-            print(f"  waits   {text_of(t['comm'])} ({int(t['pid'])}), {how}")
+    def fair(self, cfs, indent):
+        """The tree, groups inside it; the addresses of the tasks that were seen, also of those that run."""
+        seen = set()
+        for node in tree_nodes(cfs["timeline"]):
+            se = container(node, "struct sched_entity", "run_node")
+            where = f"vruntime {int(se['vruntime'])}, deadline {int(se['deadline'])}"
+            if unsigned(se["my_q"]):
+                print(f"{indent}group   {address_of(se):#x}, weight {int(se['weight'])}, {where}")
+                seen |= self.fair(se["my_q"].dereference(), indent + "  ")
+                continue
+            t = container(se.address, "struct task_struct", "se")
+            seen.add(address_of(t))
+            late = ", paying back" if int(se["sched_delayed"]) else ""
+            self.waits(t, f"nice {int(t['static_prio']) - 120}, {where}{late}", indent)
+        return seen
+
+    def waits(self, t, how, indent="  "):
+        if address_of(t) != self.curr:
+            print(f"{indent}waits   {text_of(t['comm'])} ({int(t['pid'])}), {how}")
 
 
 # ---- the log ------------------------------------------------------------------------------------

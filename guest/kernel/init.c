@@ -4,7 +4,7 @@
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
- *   demo=NAME        switch (the default), sched, time, mm
+ *   demo=NAME        switch (the default), sched, time, mm, io
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -20,10 +20,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } demos[] = {
-	{ "switch", demo_switch },
-	{ "sched", demo_sched },
-	{ "time", demo_time },
-	{ "mm", demo_mm },
+	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
+	{ "mm", demo_mm },	   { "io", demo_io },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
@@ -81,6 +79,6 @@ int init_main(void *unused)
 			machine_exit(0);
 		}
 	}
-	pr_err("demo=%s: there are switch, sched, time and mm", v);
+	pr_err("demo=%s: there are switch, sched, time, mm and io", v);
 	machine_exit(1);
 }

@@ -26,6 +26,10 @@ void demo_sched(void);
  */
 void demo_time(void);
 
+/* demo=io: requests to the first disk and lines of console, as many as reads=, writes=, depth= and lines=
+ * say; what they cost is counted outside. Thread context. */
+void demo_io(void);
+
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
 

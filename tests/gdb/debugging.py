@@ -129,9 +129,10 @@ def watch_reads(ctx):
             ("rwatch start_info_phys", "read watchpoint 3"), ("rwatch boot_info.cmdline", "read watchpoint 4"),
             ("continue", "read watchpoint 4: boot_info.cmdline", '^Value = "exit=0 quiet'),
             ("delete", ""),
-            *([("break on_each_cpu", ""), ("continue", "on_each_cpu"), ("delete", ""),
-               ("rwatch call.fn", "read watchpoint 6"),
-               ("continue", 'Thread 2 "CPU#1" hit Hardware read watchpoint 6: call.fn'), ("delete", "")]
+            *([("tbreak smp_boot", ""), ("continue", "smp_boot"), ("tbreak on_each_cpu", ""),
+               ("continue", "on_each_cpu"),
+               ("rwatch call.fn", "read watchpoint 7"),
+               ("continue", 'Thread 2 "CPU#1" hit Hardware read watchpoint 7: call.fn'), ("delete", "")]
               if cpus > 1 else []),
             ("kill", ""))
         guest.end(0)
@@ -296,7 +297,7 @@ def helper_commands(ctx):
         ("px-dmesg", "Parallax tiny kernel"),
         ("px-ps", r"^0x\w+ +0 R.* swapper/0", r"^0x\w+ +\d+ R\* +0 .* spin-[AB]$"),
         ("px-runqueues", r"^CPU 0: .*running spin-[AB] \(\d+\)\n  waits +(init|spin-[AB]) ", r"^CPU 1: \d+ runnable"),
-        ("px-irqs", r"^VECTOR +CPU0 +CPU1  NAME", "tick|timer"),
+        ("px-irqs", r"^VECTOR +CPU0 +CPU1  NAME", "tick|timer|clock event"),
         ("px-percpu cpu_number", r"^CPU 0: 0$", r"^CPU 1: 1$"),
         ("px-percpu runqueues.cpu", r"^CPU 0: 0$", r"^CPU 1: 1$"),
         ("px-pagewalk kernel_main", "-> physical"), ("px-pagewalk 0", "not mapped"),

@@ -255,7 +255,7 @@ def cases(env):
 # Zeroes with a mark, and what the tests of the drivers may then write to.
 SCRATCH = "truncate -s 4M $TMPDIR/d && printf 'PARALLAX SCRATCH DISK' | dd of=$TMPDIR/d conv=notrunc 2>/dev/null"
 # A disk whose sectors all differ; the guest reads all of it, changes 20 KiB, and so does the host.
-ATA_DISK = "seq 1 600000 | head -c 4194304 >$TMPDIR/d && cp $TMPDIR/d $TMPDIR/e"
+ATA_DISK = "seq 1 700000 | head -c 4194304 >$TMPDIR/d && cp $TMPDIR/d $TMPDIR/e"
 ATA_CHANGE = "dd if=/dev/zero of={} bs=4k seek=3 count=5 conv=notrunc,fsync 2>/dev/null"
 
 
@@ -279,7 +279,7 @@ def disk_cases(run, debian):
     for mode, words, skipped in (("full", "--virt full", 1), ("para", "--console stdio --rng", 0)):
         yield Case(f"drivers-{mode}", f"{SCRATCH} && {run} --timeout 40 --cpus 2 {words} --disk $TMPDIR/d "
                    "--append 'selftest=drivers quiet'", drivers_tests(skipped))
-    linux_words = ('console=ttyS0 quiet mods=pata_legacy,sd_mod do=\\"md5sum /dev/sda; cat /sys/block/sda/device/model; '
+    linux_words = ('console=ttyS0 quiet panic=-1 mods=pata_legacy,sd_mod do=\\"md5sum /dev/sda; cat /sys/block/sda/device/model; '
                    + ATA_CHANGE.format("/dev/sda") + '\\" do=poweroff')
     yield Case("debian-ata-disk",
                f"{ATA_DISK} && md5sum $TMPDIR/d && "

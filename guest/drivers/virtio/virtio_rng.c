@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* virtio_rng.c - random bytes from the host (virtio 1.2, 5.4): a buffer goes there and comes back full. */
 #include "guest/drivers/virtio/virtio.h"
-#include "guest/drivers/waiting.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/errno.h"
 #include "guest/locking/spinlock.h"
+#include "guest/locking/wait.h"
 
 struct rng_request {
-	struct waiting w;
+	struct completion done;
 	u32 got;
 };
 
@@ -28,7 +28,7 @@ static void rng_interrupt(void *unused)
 	do {
 		while ((r = vq_get(&rng.vq, &len))) {
 			r->got = len;
-			waiting_done(&r->w);
+			complete(&r->done);
 		}
 	} while (!vq_listen(&rng.vq));
 	spin_unlock(&rng.lock);
@@ -46,14 +46,14 @@ int virtio_rng_read(void *buf, u32 n)
 
 		if (!rng.vd)
 			return -ENODEV;
-		waiting_init(&r.w);
+		init_completion(&r.done);
 		flags = spin_lock_irqsave(&rng.lock);
 		err = vq_add(&rng.vq, &b, 0, 1, &r);
 		vq_kick(&rng.vq);
 		spin_unlock_irqrestore(&rng.lock, flags);
 		if (err)
 			return err;
-		waiting_wait(&r.w);
+		wait_for_completion(&r.done);
 		if (!r.got)
 			return -EIO;
 	}

@@ -5,11 +5,11 @@
  */
 #include "guest/drivers/block.h"
 #include "guest/drivers/virtio/virtio.h"
-#include "guest/drivers/waiting.h"
 #include "guest/kernel/selftest/tests_decl.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/string.h"
+#include "guest/locking/wait.h"
 
 #define SCRATCH	 "PARALLAX SCRATCH DISK"
 #define SECTORS	 320u /* more than one request of either driver takes at ATA's side */
@@ -103,14 +103,14 @@ void ktest_drivers_last_sector(struct ktest *t)
 
 static struct {
 	atomic_t left;
-	struct waiting w;
+	struct completion done;
 } batch;
 
 static void one_done(struct blk_request *rq)
 {
 	(void)rq;
 	if (atomic_dec_and_test(&batch.left))
-		waiting_done(&batch.w);
+		complete(&batch.done);
 }
 
 /* All at once, and in the wrong order; the number that failed. */
@@ -129,9 +129,9 @@ static unsigned run_batch(struct blk_device *disk, enum blk_op op)
 					      .done = one_done };
 	}
 	atomic_set(&batch.left, (s32)AT_ONCE);
-	waiting_init(&batch.w);
+	init_completion(&batch.done);
 	blk_submit(disk, rq, AT_ONCE);
-	waiting_wait(&batch.w);
+	wait_for_completion(&batch.done);
 	for (u32 i = 0; i < AT_ONCE; i++)
 		failed += rq[i].err != 0;
 	return failed;
