@@ -167,7 +167,6 @@ struct inversion {
 	bool inherit, held;
 	struct mutex mutex;
 	struct rt_mutex rt_mutex;
-	u64 loops;   /* of work in CRITICAL_MS */
 	u64 wait_ns; /* of the important thread */
 	int lent;    /* priority the holder had at the end of its work */
 };
@@ -188,11 +187,19 @@ static void unlock(struct inversion *x)
 		mutex_unlock(&x->mutex);
 }
 
-/* Takes CPU time, not time: who is preempted needs longer. */
-static void work(u64 loops)
+/* Takes CPU time, not time: who is preempted needs longer. A long step between two looks at the clock
+ * was somebody else's time. */
+static void work(u64 ms)
 {
-	while (loops--)
-		barrier();
+	u64 done = 0, last = clock_ns();
+
+	while (done < ms * NSEC_PER_MSEC) {
+		u64 now = clock_ns();
+
+		if (now - last < NSEC_PER_MSEC)
+			done += now - last;
+		last = now;
+	}
 }
 
 static int low(void *arg)
@@ -201,7 +208,7 @@ static int low(void *arg)
 
 	lock(x);
 	WRITE_ONCE(x->held, true);
-	work(x->loops);
+	work(CRITICAL_MS);
 	x->lent = MAX_RT_PRIO - 1 - current->prio;
 	unlock(x);
 	return 0;
@@ -209,9 +216,8 @@ static int low(void *arg)
 
 static int medium(void *arg)
 {
-	struct inversion *x = arg;
-
-	work(x->loops * (MEDIUM_MS / CRITICAL_MS));
+	(void)arg;
+	work(MEDIUM_MS);
 	return 0;
 }
 
@@ -224,20 +230,6 @@ static int high(void *arg)
 	x->wait_ns = clock_ns() - start;
 	unlock(x);
 	return 0;
-}
-
-static u64 loops_in(u64 ms)
-{
-	u64 loops = 1000, ns;
-
-	do {
-		u64 start = clock_ns();
-
-		loops *= 2;
-		work(loops);
-		ns = clock_ns() - start;
-	} while (ns < NSEC_PER_MSEC);
-	return loops * ms * NSEC_PER_MSEC / ns;
 }
 
 static void run_inversion(struct inversion *x)
@@ -269,15 +261,13 @@ static void run_inversion(struct inversion *x)
 
 static void show_inversion(void)
 {
-	u64 loops = loops_in(CRITICAL_MS);
-
 	console_printf(
 		"\nPriority inversion on CPU 0: \"low\" (FIFO 10) holds a lock for %u ms of work, \"high\" "
 		"(FIFO 30)\nwants it, \"medium\" (FIFO 20) works %u ms and wants nothing.\n",
 		CRITICAL_MS, MEDIUM_MS);
 	console_printf("  lock               high waited   priority of low when done\n");
 	for (unsigned inherit = 0; inherit < 2; inherit++) {
-		struct inversion x = { .inherit = inherit, .loops = loops };
+		struct inversion x = { .inherit = inherit };
 
 		run_inversion(&x);
 	}
