@@ -13,6 +13,7 @@
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/fault.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
@@ -49,6 +50,8 @@ static DEFINE_PER_CPU(struct stopped, stopped);
 
 unsigned nr_cpus = 1;
 static u32 apic_id_of[NR_CPUS];
+static DEFINE_PER_CPU(u32, resched_due);
+static DEFINE_PER_CPU(bool, restart_timer);
 static bool ap_is_up; /* the CPU being started says so */
 
 static struct {
@@ -129,6 +132,10 @@ static void handle_reschedule(void *unused)
 	/* The sender has set need_resched; the way out of the interrupt does the rest. */
 	(void)unused;
 	sched_timer_changed();
+	if (unlikely(this_cpu_read(restart_timer))) {
+		this_cpu_write(restart_timer, false);
+		hrtimer_interrupt(&kernel_hrtimers.base[smp_processor_id()]);
+	}
 }
 
 static void flush_one(void *unused)
@@ -166,12 +173,44 @@ void smp_boot(void)
 	on_each_cpu(flush_one, NULL);
 }
 
-void smp_send_reschedule(unsigned cpu)
+bool cpu_is_online(unsigned cpu)
+{
+	return cpu < nr_cpus && test_bit(cpu, kernel_sched->online);
+}
+
+static void send(unsigned cpu, u32 mode, u32 vector)
 {
 	u64 flags = local_irq_save();
 
-	lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_RESCHEDULE);
+	lapic_send(apic_id_of[cpu], mode, vector);
 	local_irq_restore(flags);
+}
+
+void smp_send_reschedule(unsigned cpu)
+{
+	/* The count was read before the message leaves: it is one higher when this or a later one is
+	 * there. */
+	WRITE_ONCE(per_cpu(resched_due, cpu), (u32)irq_count(VECTOR_RESCHEDULE, cpu) + 1);
+	if (!fault_loses_ipi(cpu))
+		send(cpu, APIC_MODE_FIXED, VECTOR_RESCHEDULE);
+}
+
+u32 smp_resched_due(unsigned cpu)
+{
+	u32 due = READ_ONCE(per_cpu(resched_due, cpu));
+
+	return (s32)(due - (u32)irq_count(VECTOR_RESCHEDULE, cpu)) > 0 ? due : 0;
+}
+
+void smp_send_nmi(unsigned cpu)
+{
+	send(cpu, APIC_MODE_NMI, 0);
+}
+
+void smp_restart_timer(unsigned cpu)
+{
+	smp_store_release(&per_cpu(restart_timer, cpu), true);
+	send(cpu, APIC_MODE_FIXED, VECTOR_RESCHEDULE);
 }
 
 void on_each_cpu(void (*fn)(void *arg), void *arg)

@@ -19,6 +19,17 @@ void smp_boot(void);
 /* Makes cpu look at its run queue again. Any context. */
 void smp_send_reschedule(unsigned cpu);
 
+/* Whether the CPU runs and takes tasks. */
+bool cpu_is_online(unsigned cpu);
+
+/* How many messages to reschedule that CPU has received once the last one sent is there; 0: it is. */
+u32 smp_resched_due(unsigned cpu);
+
+void smp_send_nmi(unsigned cpu);
+
+/* Makes that CPU look at its timers and set its clock event anew. */
+void smp_restart_timer(unsigned cpu);
+
 /* For a panic: stops the other CPUs by NMI and waits a moment for them. Any context. */
 void smp_stop_others(void);
 
