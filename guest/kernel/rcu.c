@@ -38,7 +38,10 @@ static int run_callbacks(void *unused)
 		preempt_enable();
 		if (kthread_should_stop())
 			break;
-		schedule();
+		if (kthread_should_park())
+			kthread_parkme();
+		else
+			schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
@@ -60,6 +63,16 @@ void rcu_start_threads(void)
 		kthread_start(t);
 		WRITE_ONCE(per_cpu(rcu_thread, cpu), t);
 	}
+}
+
+void rcu_park_thread(unsigned cpu)
+{
+	kthread_park(per_cpu(rcu_thread, cpu));
+}
+
+void rcu_unpark_thread(unsigned cpu)
+{
+	kthread_unpark(per_cpu(rcu_thread, cpu));
 }
 
 void rcu_tick(bool preemptible)
