@@ -4,12 +4,14 @@
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
+ *   fault=NAME       something that a watchdog must report
  *   demo=NAME        switch (the default), sched, time, mm, io
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/fault.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
@@ -72,6 +74,9 @@ int init_main(void *unused)
 		}
 		machine_exit((u8)status);
 	}
+	v = option_value("fault", buf, sizeof(buf));
+	if (v)
+		machine_exit(fault_run(v));
 	v = option_value("demo", buf, sizeof(buf));
 	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
 		if (strcmp(v ? v : "switch", demos[i].name) == 0) {

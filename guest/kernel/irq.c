@@ -26,6 +26,7 @@ struct irq_counts {
 	u32 n[NR_VECTORS];
 };
 static DEFINE_PER_CPU(struct irq_counts, irq_counts);
+static DEFINE_PER_CPU(const struct pt_regs *, interrupted);
 
 void irq_set_handler(unsigned vector, const char *name, irq_handler_fn fn, void *arg,
 		     enum irq_ack ack)
@@ -56,13 +57,20 @@ void irq_dispatch(struct pt_regs *regs)
 	/* Before the handler: it may not come back for long when it switches tasks one day, and an
 	 * edge that arrives meanwhile must be seen as a new one. IRQs stay off, so nothing nests. */
 	acknowledge(a->ack, vector);
+	this_cpu_write(interrupted, regs);
 	if (a->fn)
 		a->fn(a->arg);
 	else if (vector != VECTOR_SPURIOUS && !a->name)
 		pr_warn("interrupt: nobody handles vector %#x", vector);
+	this_cpu_write(interrupted, NULL);
 	this_cpu_add32(preempt_count_, -HARDIRQ_OFFSET);
 	if (likely(kernel_softirqs.cpu))
 		softirq_irq_exit(&kernel_softirqs);
+}
+
+const struct pt_regs *irq_regs(void)
+{
+	return this_cpu_read(interrupted);
 }
 
 u64 irq_count(unsigned vector, unsigned cpu)

@@ -33,6 +33,9 @@ void irq_set_handler(unsigned vector, const char *name, irq_handler_fn fn, void 
 /* Called by trap_entry() only. */
 void irq_dispatch(struct pt_regs *regs);
 
+/* What the interrupt in service interrupted; NULL outside of one. */
+const struct pt_regs *irq_regs(void);
+
 /* How often a vector has fired on a CPU. */
 u64 irq_count(unsigned vector, unsigned cpu);
 

@@ -48,6 +48,8 @@ static struct thread *alloc(void (*start)(void))
 		return NULL;
 	}
 	init_completion(&th->exited);
+	init_completion(&th->parked);
+	init_completion(&th->unparked);
 	atomic_set(&th->refs, 1);
 	f = (struct first_frame *)th->stack - 1;
 	*f = (struct first_frame){ .ret = (u64)start };
@@ -159,4 +161,34 @@ int kthread_stop(struct task_struct *t)
 bool kthread_should_stop(void)
 {
 	return READ_ONCE(thread_of(current)->should_stop);
+}
+
+void kthread_park(struct task_struct *t)
+{
+	WRITE_ONCE(thread_of(t)->should_park, true);
+	/* It may look at the flag before we set it, and go to sleep after we woke it. */
+	while (!try_wait_for_completion(&thread_of(t)->parked)) {
+		wake_up_process(t);
+		msleep(1);
+	}
+}
+
+void kthread_unpark(struct task_struct *t)
+{
+	WRITE_ONCE(thread_of(t)->should_park, false);
+	complete(&thread_of(t)->unparked);
+}
+
+bool kthread_should_park(void)
+{
+	return READ_ONCE(thread_of(current)->should_park);
+}
+
+void kthread_parkme(void)
+{
+	struct thread *th = thread_of(current);
+
+	__set_current_state(TASK_RUNNING);
+	complete(&th->parked);
+	wait_for_completion(&th->unparked);
 }

@@ -35,6 +35,15 @@ int kthread_join(struct task_struct *t);
 int kthread_stop(struct task_struct *t);
 bool kthread_should_stop(void);
 
+/*
+ * Parking: a per-CPU thread stands aside while its CPU is away. kthread_park() returns when it does;
+ * the thread itself asks now and then, and whenever it is woken, whether it should.
+ */
+void kthread_park(struct task_struct *t);
+void kthread_unpark(struct task_struct *t);
+bool kthread_should_park(void);
+void kthread_parkme(void);
+
 /* A thread that no scheduler knows yet; fn NULL: it runs already, or will, without a first switch
  * to it. NULL without memory. */
 struct thread *thread_alloc(int (*fn)(void *data), void *data);

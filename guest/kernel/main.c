@@ -25,6 +25,7 @@
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
+#include "guest/kernel/watchdog.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
@@ -135,6 +136,7 @@ static void boot_clock(void)
 
 static void boot_sched(void)
 {
+	watchdog_setup();
 	sched_setup((unsigned)boot_info.nr_cpus);
 	pr_info("  classes stop, deadline, real time, fair, idle; fair is %s; stacks of %lu KiB",
 		kernel_sched->chain[SLOT_FAIR]->name, TASK_STACK_SIZE >> 10);

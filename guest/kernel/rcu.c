@@ -6,15 +6,14 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
-
-#define STALL_NS (21 * NSEC_PER_SEC) /* Linux's default */
+#include "guest/kernel/watchdog.h"
 
 struct rcu *kernel_rcu;
 static DEFINE_PER_CPU(struct task_struct *, rcu_thread);
 
 void rcu_setup(unsigned cpus)
 {
-	kernel_rcu = rcu_create(cpus, STALL_NS);
+	kernel_rcu = rcu_create(cpus, watchdog_rcu_stall_ns());
 	if (!kernel_rcu)
 		env_panic(__FILE__, __LINE__, "no memory for RCU");
 }
@@ -39,7 +38,10 @@ static int run_callbacks(void *unused)
 		preempt_enable();
 		if (kthread_should_stop())
 			break;
-		schedule();
+		if (kthread_should_park())
+			kthread_parkme();
+		else
+			schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
@@ -63,6 +65,16 @@ void rcu_start_threads(void)
 	}
 }
 
+void rcu_park_thread(unsigned cpu)
+{
+	kthread_park(per_cpu(rcu_thread, cpu));
+}
+
+void rcu_unpark_thread(unsigned cpu)
+{
+	kthread_unpark(per_cpu(rcu_thread, cpu));
+}
+
 void rcu_tick(bool preemptible)
 {
 	struct task_struct *t = this_cpu_read(rcu_thread);
@@ -73,5 +85,10 @@ void rcu_tick(bool preemptible)
 		set_need_resched(); /* a CPU that reads again and again stops for a moment */
 	if (t && callbacks_due())
 		wake_up_process(t);
-	rcu_check_stall(kernel_rcu);
+	if (rcu_check_stall(kernel_rcu)) {
+		DECLARE_BITMAP(cpus, NR_CPUS);
+
+		bitmap_copy(cpus, kernel_rcu->qs_mask, kernel_rcu->nr_cpus);
+		watchdog_rcu_stall(cpus);
+	}
 }

@@ -18,6 +18,10 @@ void rcu_setup(unsigned cpus);
 /* Creates the threads of the CPUs that are online. Thread or idle context, IRQs on. */
 void rcu_start_threads(void);
 
+/* Keep a CPU's thread aside while the CPU is away. Sleep. */
+void rcu_park_thread(unsigned cpu);
+void rcu_unpark_thread(unsigned cpu);
+
 /* From the tick, IRQs off; preemptible: the interrupted code was in no read side. */
 void rcu_tick(bool preemptible);
 

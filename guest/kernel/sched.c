@@ -4,6 +4,7 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/hotplug.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
@@ -122,6 +123,7 @@ _Noreturn void cpu_idle_loop(void)
 			local_irq_enable();
 			schedule();
 		} else {
+			hotplug_idle();
 			/* An interrupt that makes something runnable switches on its own way out. */
 			timers_idle_enter_cpu();
 			rcu_idle_enter(kernel_rcu);

@@ -26,9 +26,22 @@ void softirqs_setup(unsigned cpus)
 static int run_ksoftirqd(void *unused)
 {
 	(void)unused;
-	while (!kthread_should_stop())
+	while (!kthread_should_stop()) {
+		if (kthread_should_park())
+			kthread_parkme();
 		ksoftirqd_run(&kernel_softirqs);
+	}
 	return 0;
+}
+
+void softirq_park_thread(unsigned cpu)
+{
+	kthread_park(per_cpu(ksoftirqd, cpu));
+}
+
+void softirq_unpark_thread(unsigned cpu)
+{
+	kthread_unpark(per_cpu(ksoftirqd, cpu));
 }
 
 static void start_ksoftirqd(unsigned cpu)

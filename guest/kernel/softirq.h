@@ -20,4 +20,8 @@ void softirqs_setup(unsigned cpus);
 /* Starts ksoftirqd/N of the CPUs that are online, and all kworkers; thread or idle context. */
 void deferred_work_start(void);
 
+/* Keep a CPU's ksoftirqd aside while the CPU is away. Sleep. */
+void softirq_park_thread(unsigned cpu);
+void softirq_unpark_thread(unsigned cpu);
+
 #endif

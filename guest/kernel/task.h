@@ -16,11 +16,12 @@ struct thread {
 	u64 stack; /* top of the kernel stack; 0: the boot stack */
 	/* One while the thread lives, one of who created it, and of everybody who looks. */
 	atomic_t refs;
-	bool should_stop;
+	bool should_stop, should_park;
 	int (*threadfn)(void *data);
 	void *data;
 	int exit_code;		  /* valid once exited is complete */
 	struct completion exited; /* off its CPU for good */
+	struct completion parked, unparked;
 };
 
 DECLARE_PER_CPU(struct task_struct *, current_task);

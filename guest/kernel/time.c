@@ -6,6 +6,7 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/watchdog.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/math.h"
 
@@ -71,6 +72,7 @@ void tick_handle(void)
 	this_cpu_inc64(nr_ticks);
 	sched_tick();
 	rcu_tick(preempt_count() == HARDIRQ_OFFSET);
+	watchdog_tick(preempt_count() == HARDIRQ_OFFSET);
 }
 
 u64 tick_count(unsigned cpu)

@@ -3,10 +3,12 @@
 #include "guest/kernel/timers.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/fault.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/watchdog.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
 #include "guest/platform/platform.h"
@@ -54,6 +56,7 @@ void timers_start_cpu(void)
 	oneshot = platform->event_start(tick_hz, switched_off("highres"));
 	nohz = nohz && oneshot;
 	tick_start(this_cpu_ptr(&tick_sched), &kernel_hrtimers, &kernel_timers);
+	watchdog_start_cpu();
 }
 
 bool timers_tickless(void)
@@ -63,7 +66,10 @@ bool timers_tickless(void)
 
 void timers_interrupt(void)
 {
-	hrtimer_interrupt(&kernel_hrtimers.base[smp_processor_id()]);
+	unsigned cpu = smp_processor_id();
+
+	if (!fault_loses_timer(cpu))
+		hrtimer_interrupt(&kernel_hrtimers.base[cpu]);
 }
 
 void timers_idle_enter_cpu(void)

@@ -147,6 +147,29 @@ u64 rcu_process_callbacks(struct rcu *rcu)
 	}
 }
 
+void rcu_adopt(struct rcu *rcu, unsigned dead)
+{
+	struct rcu_cpu *c = &rcu->cpus[env_cpu()], *d = &rcu->cpus[dead];
+	struct rcu_head *head;
+
+	raw_spin_lock(&rcu->lock);
+	/* At the end of the order, so with a later grace period than they need. */
+	while ((head = d->head)) {
+		d->head = head->next;
+		d->nr_queued--;
+		head->next = NULL;
+		head->gp = rcu->gp + 1;
+		*c->tail = head;
+		c->tail = &head->next;
+		c->nr_queued++;
+		rcu->wanted = head->gp;
+	}
+	d->tail = &d->head;
+	if (!gp_running(rcu))
+		advance(rcu);
+	raw_spin_unlock(&rcu->lock);
+}
+
 struct rcu_wait {
 	struct rcu_head head;
 	struct completion done;

@@ -68,6 +68,8 @@ void rcu_quiescent(struct rcu *rcu);
 /* From here on, and until the other call, this CPU has no read sides. IRQs off. */
 void rcu_idle_enter(struct rcu *rcu);
 void rcu_idle_exit(struct rcu *rcu);
+/* dead runs no more: its callbacks go to the calling CPU. IRQs off. */
+void rcu_adopt(struct rcu *rcu, unsigned dead);
 /* Runs what is due on this CPU; how many. Preemption off, IRQs on. */
 u64 rcu_process_callbacks(struct rcu *rcu);
 /* From a tick: reports a grace period that takes too long, naming the CPUs; whether it did. */

@@ -11,4 +11,8 @@ void ioapic_route_edge(unsigned gsi, unsigned vector, u32 apic_id);
 
 void ioapic_mask(unsigned gsi);
 
+/* Where an input goes; false while it is masked, and before anything was routed. Any context. */
+bool ioapic_destination(unsigned gsi, u32 *apic_id);
+void ioapic_set_destination(unsigned gsi, u32 apic_id);
+
 #endif

@@ -168,12 +168,11 @@ static struct task_struct *any_waiting(struct rq *rq)
 	return NULL;
 }
 
-static void push_all(struct rq *rq, struct cpu_stop_work *work)
+void sched_push_all(struct rq *rq)
 {
 	u64 flags = env_irq_save();
 	struct task_struct *p;
 
-	env_free(work, sizeof(*work));
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
 	fair_rq_offline(rq);
@@ -183,7 +182,8 @@ static void push_all(struct rq *rq, struct cpu_stop_work *work)
 		unsigned cpu;
 		struct rq *to;
 
-		/* pi_lock comes before rq->lock; meanwhile p may go elsewhere. */
+		/* pi_lock comes before rq->lock; meanwhile p may go elsewhere, and end there. */
+		sched_env_task_hold(p);
 		raw_spin_unlock(&rq->lock);
 		raw_spin_lock(&p->pi_lock);
 		raw_spin_lock(&rq->lock);
@@ -198,10 +198,17 @@ static void push_all(struct rq *rq, struct cpu_stop_work *work)
 			raw_spin_unlock(&rq->lock);
 		}
 		raw_spin_unlock(&p->pi_lock);
+		sched_env_task_drop(p);
 		raw_spin_lock(&rq->lock);
 	}
 	raw_spin_unlock(&rq->lock);
 	env_irq_restore(flags);
+}
+
+static void push_all(struct rq *rq, struct cpu_stop_work *work)
+{
+	env_free(work, sizeof(*work));
+	sched_push_all(rq);
 }
 
 int sched_cpu_offline(struct sched *s, unsigned cpu)

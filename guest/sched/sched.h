@@ -460,9 +460,14 @@ u64 task_rr_interval(struct task_struct *p);
 int set_cpus_allowed(struct task_struct *p, const u64 *mask);
 
 /* CPU hotplug. Taking one off is -EBUSY for the last one; its tasks leave through the stop class,
- * so the CPU is empty once its stop task has run. */
+ * so the CPU is empty once its stop task has run - but for those that a waker, who saw the CPU
+ * online, is just about to queue there. When all such wakers are through, sched_push_all() sends those
+ * away as well, in the stop task of rq's CPU. */
 void sched_cpu_online(struct sched *s, unsigned cpu);
 int sched_cpu_offline(struct sched *s, unsigned cpu);
+void sched_push_all(struct rq *rq);
+/* On a CPU that came back, once its clock event runs: timers of its queue that waited meanwhile. */
+void sched_timers_resume(void);
 
 /* ---- policies and groups: policy.c, group.c ------------------------------------------------------ */
 

@@ -66,6 +66,18 @@ void sched_timer_interrupt(void)
 	raw_spin_unlock(&rq->lock);
 }
 
+void sched_timers_resume(void)
+{
+	struct rq *rq = this_rq();
+	u64 flags = env_irq_save();
+
+	raw_spin_lock(&rq->lock);
+	rq->timer_set = UINT64_MAX; /* what the environment was told before is forgotten */
+	program(rq);
+	raw_spin_unlock(&rq->lock);
+	env_irq_restore(flags);
+}
+
 const char *sched_timer_check(struct rq *rq)
 {
 	struct sched_timer *t = first_timer(rq);

@@ -58,6 +58,18 @@ CRASHES = {
     "gp": "crash_gp",
 }
 
+# fault= name | CPUs | what the watchdog says, and the function it finds
+FAULTS = """
+irqs-off-spin    | 2 | hard lockup: CPU 1 takes no interrupts; spin_irqs_off
+preempt-off-spin | 2 | soft lockup: CPU 1 has preemption off; spin_preempt_off
+preempt-off-spin | 1 | soft lockup: CPU 0 has preemption off; spin_preempt_off
+rcu-reader       | 2 | rcu: stall: grace period; waiting for CPUs: 1; read_for_ever
+rcu-reader       | 1 | rcu: stall: grace period; waiting for CPUs: 0; read_for_ever
+no-tick          | 2 | lost timer: no timer interrupt on CPU 1; spin_without_timer
+lost-ipi         | 2 | lost interrupt: CPU 1 was told
+warn             | 1 | WARNING: this is said once, and this was time 1; warn_three_times
+"""
+
 
 def rows(table):
     for line in table.strip().splitlines():
@@ -186,6 +198,26 @@ def crash(name, words):
         if name != "test":
             ctx.contains(done.out, "RIP", "CR2", "RSP")
     return run
+
+
+def fault(name, mode, cpus, words):
+    """A watchdog tells, with the culprit's name; then the kernel goes on as if nothing had been."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", cpus, "--timeout", "100", "--append", f"fault={name} watchdog=40 quiet")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, *(w.strip() for w in words.split(";")), "and the kernel goes on")
+        ctx.check("time 2" not in done.text and "time 3" not in done.text, "a second warning")
+    return run
+
+
+def fault_alone(ctx):
+    """What nobody is left to notice is not committed; what does not exist, neither."""
+    done = ctx.vmm("--timeout", "20", "--append", "fault=irqs-off-spin quiet")
+    ctx.equal(done.status, 2, "status")
+    ctx.contains(done.out, "with one CPU nobody is left to notice")
+    done = ctx.vmm("--timeout", "20", "--append", "fault=nonsense quiet")
+    ctx.equal(done.status, 2, "status")
+    ctx.contains(done.out, "fault=nonsense: no such fault", "fault=lost-ipi")
 
 
 def timeout(append, *words):
@@ -383,6 +415,10 @@ def jobs(_env):
     yield job("quiet", quiet)
     for name, words in CRASHES.items():
         yield job(f"panic={name}", crash(name, words))
+    for name, (cpus,), words in rows(FAULTS):
+        for mode in MODES:
+            yield job(f"fault={name} {mode} {cpus} cpu", fault(name, mode, cpus, words))
+    yield job("fault alone", fault_alone)
     yield job("timeout spinning", timeout("loop", "running", "at 0xffffffff8"))
     yield job("timeout halted", timeout("halt", "halted, interrupts off"))
     yield job("dump-dtb", dump_dtb, (*KVM, "dtc"))

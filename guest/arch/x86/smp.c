@@ -13,6 +13,7 @@
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/fault.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
@@ -49,14 +50,18 @@ static DEFINE_PER_CPU(struct stopped, stopped);
 
 unsigned nr_cpus = 1;
 static u32 apic_id_of[NR_CPUS];
+static DEFINE_PER_CPU(u32, resched_due);
+static DEFINE_PER_CPU(bool, restart_timer);
+static DEFINE_PER_CPU(bool, dead);
 static bool ap_is_up; /* the CPU being started says so */
 
 static struct {
-	spinlock_t lock; /* one call at a time */
+	spinlock_t lock;	       /* one call at a time */
+	DECLARE_BITMAP(cpus, NR_CPUS); /* who takes part; lock */
 	void (*fn)(void *arg);
 	void *arg;
 	atomic_t pending; /* CPUs that have not run fn yet */
-} call;
+} call = { .cpus = { 1 } };
 
 _Noreturn void ap_start(unsigned cpu)
 {
@@ -68,9 +73,13 @@ _Noreturn void ap_start(unsigned cpu)
 	lapic_setup();
 	if (platform->cpu_init)
 		platform->cpu_init();
+	/* INIT has dropped what was on its way to a CPU that comes back. */
+	this_cpu_write(resched_due, (u32)irq_count(VECTOR_RESCHEDULE, cpu));
+	this_cpu_write(dead, false);
 	sched_enter_cpu();
 	smp_store_release(&ap_is_up, true);
 	timers_start_cpu();
+	sched_timers_resume();
 	cpu_idle_loop();
 }
 
@@ -129,6 +138,10 @@ static void handle_reschedule(void *unused)
 	/* The sender has set need_resched; the way out of the interrupt does the rest. */
 	(void)unused;
 	sched_timer_changed();
+	if (unlikely(this_cpu_read(restart_timer))) {
+		this_cpu_write(restart_timer, false);
+		hrtimer_interrupt(&kernel_hrtimers.base[smp_processor_id()]);
+	}
 }
 
 static void flush_one(void *unused)
@@ -137,54 +150,152 @@ static void flush_one(void *unused)
 	flush_tlb_local();
 }
 
-void smp_boot(void)
+static void map_trampoline(void)
 {
 	size_t size = (size_t)(trampoline_end - trampoline_start);
 	int err;
 
+	memcpy(__va(TRAMPOLINE_PHYS), trampoline_start, size);
+	err = pgtable_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE,
+			  PAGE_KERNEL_ROX & ~_PAGE_GLOBAL);
+	BUG_ON(err || size > PAGE_SIZE);
+}
+
+static void unmap_trampoline(void)
+{
+	int err = pgtable_unmap(&kernel_pt, TRAMPOLINE_PHYS, PAGE_SIZE);
+
+	BUG_ON(err);
+	on_each_cpu(flush_one, NULL);
+}
+
+void smp_boot(void)
+{
 	apic_id_of[0] = boot_info.cpu[0].apic_id;
 	if (!lapic_present() || boot_info.nr_cpus == 1)
 		return;
 	irq_set_handler(VECTOR_RESCHEDULE, "reschedule", handle_reschedule, NULL, IRQ_ACK_LAPIC);
 	irq_set_handler(VECTOR_CALL_FUNCTION, "call function", handle_call, NULL, IRQ_ACK_LAPIC);
 
-	memcpy(__va(TRAMPOLINE_PHYS), trampoline_start, size);
-	err = pgtable_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE,
-			  PAGE_KERNEL_ROX & ~_PAGE_GLOBAL);
-	BUG_ON(err || size > PAGE_SIZE);
+	map_trampoline();
 	for (size_t i = 1; i < boot_info.nr_cpus; i++) {
 		u32 apic_id = boot_info.cpu[i].apic_id;
 
 		if (start_cpu(nr_cpus, apic_id))
-			nr_cpus++;
+			__set_bit(nr_cpus++, call.cpus);
 		else
 			pr_err("  CPU with APIC id %u did not start; going on without it\n",
 			       apic_id);
 	}
-	err = pgtable_unmap(&kernel_pt, TRAMPOLINE_PHYS, PAGE_SIZE);
-	BUG_ON(err);
-	on_each_cpu(flush_one, NULL);
+	unmap_trampoline();
+}
+
+/* ---- CPUs that go and come back ---------------------------------------------------------------- */
+
+void smp_exclude(unsigned cpu)
+{
+	spin_lock(&call.lock);
+	__clear_bit(cpu, call.cpus);
+	spin_unlock(&call.lock);
+}
+
+void smp_include(unsigned cpu)
+{
+	spin_lock(&call.lock);
+	__set_bit(cpu, call.cpus);
+	spin_unlock(&call.lock);
+	on_each_cpu(flush_one, NULL); /* it has missed what was flushed meanwhile */
+}
+
+int smp_restart(unsigned cpu)
+{
+	bool came;
+
+	map_trampoline();
+	came = start_cpu(cpu, apic_id_of[cpu]);
+	unmap_trampoline();
+	return came ? 0 : -EIO;
+}
+
+_Noreturn void smp_die(void)
+{
+	lapic_timer_set(0);
+	smp_store_release(this_cpu_ptr(&dead), true);
+	for (;;)
+		halt();
+}
+
+bool smp_is_dead(unsigned cpu)
+{
+	return smp_load_acquire(&per_cpu(dead, cpu));
+}
+
+u32 smp_apic_id(unsigned cpu)
+{
+	return apic_id_of[cpu];
+}
+
+bool cpu_is_online(unsigned cpu)
+{
+	if (!kernel_sched)
+		return cpu == 0;
+	return cpu < nr_cpus && test_bit(cpu, kernel_sched->online);
+}
+
+unsigned nr_online_cpus(void)
+{
+	return (unsigned)bitmap_weight(kernel_sched->online, nr_cpus);
+}
+
+static void send(unsigned cpu, u32 mode, u32 vector)
+{
+	u64 flags = local_irq_save();
+
+	lapic_send(apic_id_of[cpu], mode, vector);
+	local_irq_restore(flags);
 }
 
 void smp_send_reschedule(unsigned cpu)
 {
-	u64 flags = local_irq_save();
+	/* The count was read before the message leaves: it is one higher when this or a later one is
+	 * there. */
+	WRITE_ONCE(per_cpu(resched_due, cpu), (u32)irq_count(VECTOR_RESCHEDULE, cpu) + 1);
+	if (!fault_loses_ipi(cpu))
+		send(cpu, APIC_MODE_FIXED, VECTOR_RESCHEDULE);
+}
 
-	lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_RESCHEDULE);
-	local_irq_restore(flags);
+u32 smp_resched_due(unsigned cpu)
+{
+	u32 due = READ_ONCE(per_cpu(resched_due, cpu));
+
+	return (s32)(due - (u32)irq_count(VECTOR_RESCHEDULE, cpu)) > 0 ? due : 0;
+}
+
+void smp_send_nmi(unsigned cpu)
+{
+	send(cpu, APIC_MODE_NMI, 0);
+}
+
+void smp_restart_timer(unsigned cpu)
+{
+	smp_store_release(&per_cpu(restart_timer, cpu), true);
+	send(cpu, APIC_MODE_FIXED, VECTOR_RESCHEDULE);
 }
 
 void on_each_cpu(void (*fn)(void *arg), void *arg)
 {
+	unsigned self;
+	size_t cpu;
 	u64 flags;
 
 	BUG_ON(irqs_disabled()); /* two callers with IRQs off would wait for each other */
 	spin_lock(&call.lock);
 	call.fn = fn;
 	call.arg = arg;
-	atomic_set_release(&call.pending, (s32)nr_cpus - 1);
-	for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
-		if (cpu == smp_processor_id())
+	self = smp_processor_id();
+	atomic_set_release(&call.pending, (s32)bitmap_weight(call.cpus, nr_cpus) - 1);
+	for_each_set_bit (cpu, call.cpus, nr_cpus) {
+		if (cpu == self)
 			continue;
 		flags = local_irq_save();
 		lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_CALL_FUNCTION);

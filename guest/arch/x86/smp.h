@@ -6,9 +6,17 @@
 #include "guest/arch/x86/ptrace.h"
 #include "guest/lib/types.h"
 
-extern unsigned nr_cpus; /* CPUs online, numbered 0 .. nr_cpus - 1 */
+extern unsigned nr_cpus; /* CPUs that came up at boot, numbered 0 .. nr_cpus - 1 */
 
-#define for_each_online_cpu(cpu) for ((cpu) = 0; (cpu) < nr_cpus; (cpu)++)
+/* Whether the CPU runs and takes tasks. */
+bool cpu_is_online(unsigned cpu);
+unsigned nr_online_cpus(void);
+
+#define for_each_online_cpu(cpu)                  \
+	for ((cpu) = 0; (cpu) < nr_cpus; (cpu)++) \
+		if (!cpu_is_online(cpu))          \
+			;                         \
+		else
 
 /*
  * Starts every CPU of boot_info by INIT/SIPI and waits for it. CPUs that do not come are reported
@@ -18,6 +26,29 @@ void smp_boot(void);
 
 /* Makes cpu look at its run queue again. Any context. */
 void smp_send_reschedule(unsigned cpu);
+
+/* Stops sending a CPU function calls, once those under way are through; and starts again, with its
+ * TLB flushed. Sleep. */
+void smp_exclude(unsigned cpu);
+void smp_include(unsigned cpu);
+
+/* Starts a CPU that has gone, at its idle task's first instruction. 0 or -EIO: it does not come. */
+int smp_restart(unsigned cpu);
+
+/* The end of this CPU: says that it is gone and halts until smp_restart(). Idle task, IRQs off. */
+_Noreturn void smp_die(void);
+bool smp_is_dead(unsigned cpu);
+
+/* The APIC id by which interrupts are sent to that CPU. */
+u32 smp_apic_id(unsigned cpu);
+
+/* How many messages to reschedule that CPU has received once the last one sent is there; 0: it is. */
+u32 smp_resched_due(unsigned cpu);
+
+void smp_send_nmi(unsigned cpu);
+
+/* Makes that CPU look at its timers and set its clock event anew. */
+void smp_restart_timer(unsigned cpu);
 
 /* For a panic: stops the other CPUs by NMI and waits a moment for them. Any context. */
 void smp_stop_others(void);

@@ -8,6 +8,7 @@
 #include "guest/arch/x86/extable.h"
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/layout.h"
+#include "guest/arch/x86/nmi.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/sections.h"
 #include "guest/arch/x86/smp.h"
@@ -140,9 +141,13 @@ void trap_entry(struct pt_regs *regs)
 		preempt_check_irq(regs);
 		return;
 	}
-	if (!user_mode(regs) && ex_fixup(regs))
+	if (regs->vector == X86_TRAP_NMI) {
+		if (panic_is_elsewhere())
+			smp_stop_self(regs);
+		if (nmi_answer(regs))
+			return;
+	} else if (!user_mode(regs) && ex_fixup(regs)) {
 		return;
-	if (regs->vector == X86_TRAP_NMI && panic_is_elsewhere())
-		smp_stop_self(regs);
+	}
 	die(regs);
 }

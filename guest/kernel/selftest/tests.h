@@ -78,6 +78,9 @@ KTEST(locking, inheritance, "who holds an rt_mutex runs with its best waiter's p
 KTEST(rcu, grace_period, "synchronize_rcu() waits for a reader, and for no longer")
 KTEST(rcu, readers, "readers on all CPUs never see what was freed")
 KTEST(rcu, callbacks, "callbacks run once, on the CPU that queued them")
+KTEST(smp, hotplug, "a CPU goes and comes back; threads, timers and callbacks live on")
+KTEST(irq, affinity,
+      "a device's interrupt goes to the CPU it is sent to, and away from one that goes")
 KTEST(console, long_lines, "long lines pass through log and console")
 KTEST(drivers, disk, "what is written to the disk is read back")
 KTEST(drivers, last_sector, "the disk ends where it says; a flush")
