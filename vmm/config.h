@@ -78,6 +78,7 @@ struct machine_config {
 	const char *disk_node[CONFIG_MAX_DISKS];	/* the same disk's block node; NULL: none */
 	const char *net[CONFIG_MAX_NETS];		/* user[,...] or tap=NAME[,...] (net.h) */
 	bool rng, balloon;
+	u64 balloon_target; /* bytes that the guest is asked to give from the start */
 	unsigned timeout_s; /* 0: none */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */

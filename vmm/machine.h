@@ -9,6 +9,7 @@
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
+#include "devices/abi/pc.h"
 #include "vmm/config.h"
 #include "vmm/stats.h"
 
@@ -39,6 +40,13 @@ struct kvm_counter {
 	u64 value;
 };
 
+/* What a virtio device did that costs no exit to the VMM. */
+struct virtio_counter {
+	const char *device;
+	u64 doorbells; /* times its thread was woken for them; several may be one */
+	u64 interrupts;
+};
+
 /* Filled after the run. */
 struct machine_stats {
 	const char *name;
@@ -49,6 +57,9 @@ struct machine_stats {
 	u64 wall_ns, cpu_user_ns, cpu_sys_ns;
 	struct exit_stats exits; /* all vCPUs; freed by machine_destroy() */
 	u64 serial_bytes, serial_writes;
+	struct virtio_counter virtio[PC_VIRTIO_SLOTS];
+	unsigned nr_virtio;
+	u64 balloon_inflated, balloon_reported; /* bytes that went back to the host */
 	struct kvm_counter *kvm; /* KVM's binary statistics, VM and vCPUs summed; sorted by name */
 	size_t nr_kvm;
 };

@@ -45,7 +45,7 @@ struct machine {
 	struct device *com[CONFIG_MAX_SERIALS]; /* NULL: no such port */
 	struct serial_backend serial[MACHINE_LINES];
 	struct chardev *chardev[MACHINE_LINES];
-	struct device *vconsole; /* NULL: none */
+	struct device *vconsole, *balloon; /* NULL: none */
 	unsigned nr_virtio;
 	struct console console;
 	struct device *acpi_pm;
@@ -137,6 +137,7 @@ int machine_add_ata(struct machine *m, struct error *e);
 
 /* machine_virtio.c */
 int machine_add_virtio(struct machine *m, struct error *e);
+void machine_virtio_stats(struct machine *m, struct machine_stats *ms);
 void machine_terminal_resized(struct machine *m);
 /* After the vCPUs have stopped: what the driver queued last goes out as well. */
 void machine_finish_consoles(struct machine *m, int timeout_ms);

@@ -166,4 +166,5 @@ void machine_stats_collect(struct machine *m)
 		ms->serial_bytes += bytes;
 		ms->serial_writes += writes;
 	}
+	machine_virtio_stats(m, ms);
 }

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "devices/abi/pc.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
+#include "devices/virtio/virtio.h"
 #include "devices/virtio/net.h"
 #include "vmm/disk.h"
 #include "vmm/machine_priv.h"
@@ -211,6 +213,26 @@ static int add_nets(struct machine *m, struct error *e)
 
 /* --- the others ---------------------------------------------------------------------------------- */
 
+static int add_balloon(struct machine *m, struct error *e)
+{
+	bool drops =
+		m->cfg->mem.backing == MEM_BACKING_4K || m->cfg->mem.backing == MEM_BACKING_THP;
+	struct dev_range mmio;
+	struct irq_line irq;
+	int err;
+
+	if (!m->cfg->balloon)
+		return 0;
+	err = next_slot(m, &mmio, &irq, e);
+	if (err)
+		return err;
+	m->balloon = virtio_balloon_create(&m->env, &mmio, irq, drops);
+	if (!m->balloon)
+		return error_sys(e, -errno, "--balloon");
+	virtio_balloon_set_target(m->balloon, m->cfg->balloon_target);
+	return machine_attach_device(m, m->balloon, e);
+}
+
 static int add_rng(struct machine *m, struct error *e)
 {
 	struct dev_range mmio;
@@ -231,10 +253,7 @@ static int add_rng(struct machine *m, struct error *e)
 
 /* In the order of their slots. */
 static int (*const virtio_table[])(struct machine *m, struct error *e) = {
-	add_console,
-	add_disks,
-	add_nets,
-	add_rng,
+	add_console, add_disks, add_nets, add_rng, add_balloon,
 };
 
 int machine_add_virtio(struct machine *m, struct error *e)
@@ -248,4 +267,25 @@ int machine_add_virtio(struct machine *m, struct error *e)
 			return err;
 	}
 	return 0;
+}
+
+void machine_virtio_stats(struct machine *m, struct machine_stats *ms)
+{
+	struct virtio_balloon_info info;
+
+	for (size_t i = 0; i < m->nr_devices; i++) {
+		struct device *d = m->device[i];
+		const struct virtio_dev *vd;
+
+		if (d->class->read != virtio_mmio_read || ms->nr_virtio == PC_VIRTIO_SLOTS)
+			continue;
+		vd = to_virtio(d);
+		ms->virtio[ms->nr_virtio++] =
+			(struct virtio_counter){ d->class->name, vd->nr_kicks, vd->nr_interrupts };
+	}
+	if (!m->balloon)
+		return;
+	virtio_balloon_info(m->balloon, &info);
+	ms->balloon_inflated = info.inflated;
+	ms->balloon_reported = info.reported;
 }

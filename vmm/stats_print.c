@@ -75,6 +75,12 @@ void stats_print_table(FILE *out, const struct machine_stats *ms)
 	if (ms->serial_bytes)
 		fprintf(out, "  serial: %lu bytes out in %lu writes\n", ms->serial_bytes,
 			ms->serial_writes);
+	for (unsigned i = 0; i < ms->nr_virtio; i++)
+		fprintf(out, "  %s: %lu doorbells and %lu interrupts without an exit to the VMM\n",
+			ms->virtio[i].device, ms->virtio[i].doorbells, ms->virtio[i].interrupts);
+	if (ms->balloon_inflated || ms->balloon_reported)
+		fprintf(out, "  balloon: %lu KiB given, %lu KiB reported free\n",
+			ms->balloon_inflated / KiB, ms->balloon_reported / KiB);
 	for (size_t i = 0; i < ms->nr_kvm; i++)
 		if (counter_worth_showing(&ms->kvm[i]))
 			fprintf(out, "  kvm %-24s %12lu\n", ms->kvm[i].name, ms->kvm[i].value);
@@ -110,8 +116,14 @@ void stats_print_json(FILE *out, const struct machine_stats *ms)
 			places[i]->write ? "true" : "false",
 			places[i]->device ? places[i]->device : "", places[i]->count,
 			places[i]->ns);
-	fprintf(out, "], \"serial\": {\"bytes\": %lu, \"writes\": %lu}, \"kvm\": {",
+	fprintf(out, "], \"serial\": {\"bytes\": %lu, \"writes\": %lu}, \"virtio\": [",
 		ms->serial_bytes, ms->serial_writes);
+	for (unsigned i = 0; i < ms->nr_virtio; i++)
+		fprintf(out, "%s{\"device\": \"%s\", \"doorbells\": %lu, \"interrupts\": %lu}",
+			i ? ", " : "", ms->virtio[i].device, ms->virtio[i].doorbells,
+			ms->virtio[i].interrupts);
+	fprintf(out, "], \"balloon\": {\"inflated\": %lu, \"reported\": %lu}, \"kvm\": {",
+		ms->balloon_inflated, ms->balloon_reported);
 	for (size_t i = 0; i < ms->nr_kvm; i++) {
 		fputs(i ? ", " : "", out);
 		json_put_string(out, ms->kvm[i].name);

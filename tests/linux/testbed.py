@@ -123,10 +123,10 @@ def in_linux(*fragments):
     return lambda status, text: expect(status, text, 0, "INNER-DO-STATUS 0", *fragments)
 
 
-# Every paravirtual device at once, driven by Debian's modules. The disk gets busybox's own bytes, which
-# are compared by the guest after its cache was dropped, and by the host after its end.
+# The paravirtual devices, driven by Debian's modules. The disk gets busybox's own bytes, which are
+# compared by the guest after its cache was dropped, and by the host after its end.
 VIRTIO_DO = """
-modprobe -a virtio_console virtio_rng virtio_blk
+modprobe -a virtio_console virtio_rng virtio_blk virtio_balloon
 test $(cat /sys/block/vda/serial) = a-disk && test $(cat /sys/block/vda/size) = 65536 && echo DISK-SEEN
 test $(ls /sys/block/vda/mq | wc -l) = 2 && echo DISK-QUEUES
 dd if=/bin/busybox of=/dev/vda bs=4k conv=fsync; echo 3 >/proc/sys/vm/drop_caches
@@ -135,12 +135,17 @@ dd if=/dev/zero of=/dev/vdb count=1 2>/dev/null || echo DISK-READ-ONLY
 blkdiscard -o 4194304 -l 4194304 /dev/vda && echo DISK-DISCARD
 test $(head -c 64 /dev/hwrng | wc -c) = 64 && echo RNG-READ
 seq 1 2000 >/dev/hvc0
-""".strip().replace("\n", "; ")
+for i in $(seq 30)
+do grep -q balloon_inflate.8192 /proc/vmstat && break
+sleep 1
+done
+""".strip().replace("\n", "; ").replace("; do grep", "; do grep")
 
 
 def virtio(debian):
     disk = "$TMPDIR/disk"
-    options = (f"--disk {disk},serial=a-disk --disk $TMPDIR/read,ro --console file:$TMPDIR/hvc0 --rng")
+    options = (f"--disk {disk},serial=a-disk --disk $TMPDIR/read,ro --console file:$TMPDIR/hvc0 --rng "
+               "--balloon=32M --stats=json")
     return (f"truncate -s 32M {disk} $TMPDIR/read; {debian} {options} --append 'console=ttyS0 quiet "
             f"mods=virtio_mmio do=\"{VIRTIO_DO}\" do=poweroff'; "
             "test $(tail -n 1 $TMPDIR/hvc0 | tr -cd 0-9) = 2000 && echo CONSOLE-ALL; "
@@ -150,6 +155,44 @@ def virtio(debian):
 def virtio_judge(status, text):
     expect(status, text, 0, "INNER-DO-STATUS 0", "DISK-SEEN", "DISK-QUEUES", "DISK-SAME", "DISK-READ-ONLY",
            "DISK-DISCARD", "DISK-ON-HOST", "RNG-READ", "CONSOLE-ALL")
+    stats = stats_of(text)
+    if stats["balloon"]["inflated"] < 32 << 20:
+        raise Failed(f"balloon: {stats['balloon']}, want 32 MiB")
+    notified = [p for p in stats["places"] if p["address"] & 0xfff == 0x50 and "virtio" in p["device"]]
+    if notified:
+        raise Failed(f"doorbells reach the VMM: {notified}")
+
+
+# DHCP, then TCP both ways with the outer machine, which is the guest's host: each side serves a file and
+# the other compares what it got. The user-mode network first, a tap in a second card.
+NET_DO = r"""
+ifconfig lo up; ifconfig eth0 up
+echo test -n \$ip \&\& ifconfig eth0 \$ip netmask \$subnet \&\& route add default gw \$router >/u
+sed -i 1i#!/bin/sh /u; chmod +x /u; udhcpc -i eth0 -n -q -s /u && echo DHCP-LEASE
+ping -c 2 10.0.2.2 >/dev/null && echo PING-GATEWAY
+httpd -h /bin; wget -q -O /f http://10.0.2.2:8000/f; echo $(sha256sum </f) from-user
+ifconfig eth1 10.9.0.2 netmask 255.255.255.0; wget -q -O /t http://10.9.0.1:8000/f; echo $(sha256sum </t) from-tap
+timeout 60 nc -l -p 81 </dev/null
+""".strip().replace("\n", "; ")
+
+
+def net(debian):
+    options = "--net user,hostfwd=tcp::5555-:80,hostfwd=tcp:127.0.0.1:5556-:81 --net tap=tap0,mac=52:54:00:aa:bb:cc"
+    return ("ip link set lo up; modprobe tun; tunctl -t tap0 >/dev/null; ifconfig tap0 10.9.0.1 up; "
+            "head -c 3000000 /dev/urandom >$TMPDIR/f; httpd -p 8000 -h $TMPDIR; sha256sum <$TMPDIR/f; "
+            "(until wget -q -O $TMPDIR/back http://127.0.0.1:5555/busybox; do sleep 1; done; "
+            "cmp $TMPDIR/back /bin/busybox && echo HOST-GOT-SAME; "
+            "while sleep 1; do nc 127.0.0.1 5556 </dev/null; done) & "
+            f"{debian} {options} --append 'console=ttyS0 quiet mods=virtio_mmio,virtio_net do=\"{NET_DO}\" do=poweroff'; "
+            "s=$?; killall httpd; tunctl -d tap0 >/dev/null; exit $s")
+
+
+def net_judge(status, text):
+    expect(status, text, 0, "DHCP-LEASE", "PING-GATEWAY", "HOST-GOT-SAME")
+    want = re.search(r"^([0-9a-f]{64})  -$", text, re.M)
+    for way in ("user", "tap"):
+        if not want or f"{want[1]} - from-{way}" not in text:
+            raise Failed(f"the file that came over the {way} network differs")
 
 
 def stats_of(text):
@@ -246,6 +289,7 @@ def cases(env):
     for mode in ("full", "para"):
         yield Case(f"debian-control-{mode}", control(env, f"{debian} --virt {mode}".replace(" --no-reboot", "")),
                    controlled, 210)
+    yield Case("debian-net", patient(f"({net(debian)})"), net_judge, 210)
     yield Case("debian-panics",
                patient(f"{debian} --append 'console=ttyS0 panic=-1 do=\"echo c >/proc/sysrq-trigger\"'"),
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 210)
@@ -344,8 +388,8 @@ def batch(ctx, chosen, again=True):
             yield Result(f"testbed/{case.name}", SKIP if built.status == CANNOT else FAIL, reason)
         return
     adds = [w for p in (ctx.env.parallax, ctx.env.kernel, *images) for w in ("--add", p)]
-    # The crash report's disassembler is opened at run time.
-    adds += [w for lib in zydis() for w in ("--add", lib)]
+    # The crash report's disassembler and the user-mode network are opened at run time.
+    adds += [w for lib in (*zydis(), *libraries("libslirp.so")) for w in ("--add", lib)]
     path = ctx.tmp / "batch"
     path.write_text("".join(f"{c.name}\t{c.seconds}\t{with_guest(ctx, c, adds)}\n" for c in chosen))
     p = ctx.start([TESTBED / "run-in-testbed", "--hugepages", POOL, "--mem", 1536, *adds, "--batch", path], env=env)
@@ -366,11 +410,14 @@ def batch(ctx, chosen, again=True):
         yield Result(f"testbed/{case.name}", FAIL, text)
 
 
-def zydis():
+def libraries(*names):
     for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"):
         if os.path.isdir(folder):
-            yield from (os.path.join(folder, f) for f in sorted(os.listdir(folder))
-                        if f.startswith(("libZydis.so", "libZycore.so")))
+            yield from (os.path.join(folder, f) for f in sorted(os.listdir(folder)) if f.startswith(names))
+
+
+def zydis():
+    return libraries("libZydis.so", "libZycore.so")
 
 
 def promises(ctx, _cases):

@@ -194,6 +194,16 @@ static int set_rng(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_balloon(void *ctx, const char *v, struct error *e)
+{
+	struct machine_config *cfg = cfg_of(ctx);
+
+	cfg->balloon = true;
+	if (v && size_parse(v, &cfg->balloon_target))
+		return error_set(e, -EINVAL, "--balloon=%s: a size such as 64M", v);
+	return 0;
+}
+
 static int set_timeout(void *ctx, const char *v, struct error *e)
 {
 	u64 n;
@@ -314,6 +324,7 @@ static const struct option_def defs[] = {
 	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
 	{ "disk", 0, "FILE[,...]", "a disk (full: one, ATA); ,ro ,direct ,serial=X", set_disk },
 	{ "net", 0, "KIND[,...]", "user[,hostfwd=tcp::2222-:22] or tap=NAME; ,mac=X", set_net },
+	{ "balloon", 0, "[=SIZE]", "a virtio balloon; ask the guest for SIZE", set_balloon },
 	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },

@@ -69,6 +69,8 @@ static void fuzz_setup(struct fuzz_driver *f, u8 a, u16 b, u32 value)
 {
 	u32 s = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER;
 
+	if (!(value >> 31)) /* only what is offered, as a rule */
+		value &= (u32)to_virtio(f->dev)->features;
 	f->packed = a & 1;
 	f->size = (u16)(1u << (a >> 5)); /* 1..128 */
 	f->avail = 0;
