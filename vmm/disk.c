@@ -30,9 +30,8 @@ static int parse_word(const char *spec, const char *word, struct disk_spec *d, s
 	return 0;
 }
 
-int disk_parse(const char *spec, struct disk_spec *out, struct error *e)
+int disk_parse(const char *spec, struct disk_spec *d, struct error *e)
 {
-	struct disk_spec scratch, *d = out ? out : &scratch;
 	const char *at = spec;
 	char word[64];
 	int got;

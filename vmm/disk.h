@@ -14,7 +14,7 @@ struct disk_spec {
 	char serial[DISK_SERIAL_MAX + 1];
 };
 
-/* The words alone; opens nothing. out may be NULL. 0 or -EINVAL with e filled. */
-int disk_parse(const char *spec, struct disk_spec *out, struct error *e);
+/* The words alone; opens nothing. 0 or -EINVAL with e filled. */
+int disk_parse(const char *spec, struct disk_spec *d, struct error *e);
 
 #endif

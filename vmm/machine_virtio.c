@@ -59,7 +59,7 @@ static int add_console(struct machine *m, struct error *e)
 {
 	struct chardev *port[CONFIG_MAX_CONSOLES];
 	struct dev_range mmio;
-	struct irq_line irq;
+	struct irq_line irq = { 0 };
 	unsigned n = 0;
 	int err;
 
@@ -131,7 +131,7 @@ static int add_disk(struct machine *m, unsigned index, struct error *e)
 	struct virtio_blk_init init = { .queues = MIN(m->cfg->cpus, VIRTIO_BLK_MAX_QUEUES) };
 	struct dev_range mmio;
 	struct disk_spec spec;
-	struct irq_line irq;
+	struct irq_line irq = { 0 };
 	struct device *d;
 	int err = disk_parse(text, &spec, e);
 
@@ -179,7 +179,7 @@ static int add_net(struct machine *m, unsigned index, struct error *e)
 	struct net_backend *nb;
 	struct dev_range mmio;
 	struct net_spec spec;
-	struct irq_line irq;
+	struct irq_line irq = { 0 };
 	struct device *d;
 	int err = net_parse(m->cfg->net[index], &spec, e);
 
@@ -218,7 +218,7 @@ static int add_balloon(struct machine *m, struct error *e)
 	bool drops =
 		m->cfg->mem.backing == MEM_BACKING_4K || m->cfg->mem.backing == MEM_BACKING_THP;
 	struct dev_range mmio;
-	struct irq_line irq;
+	struct irq_line irq = { 0 };
 	int err;
 
 	if (!m->cfg->balloon)
@@ -236,7 +236,7 @@ static int add_balloon(struct machine *m, struct error *e)
 static int add_rng(struct machine *m, struct error *e)
 {
 	struct dev_range mmio;
-	struct irq_line irq;
+	struct irq_line irq = { 0 };
 	struct device *d;
 	int err;
 

@@ -97,9 +97,8 @@ static int parse_word(const char *spec, const char *word, struct net_spec *n, st
 			 n->tap[0] ? "" : "hostfwd=tcp::PORT-:PORT or ");
 }
 
-int net_parse(const char *spec, struct net_spec *out, struct error *e)
+int net_parse(const char *spec, struct net_spec *n, struct error *e)
 {
-	struct net_spec scratch, *n = out ? out : &scratch;
 	const char *at = spec, *tap, *fd;
 	char word[96];
 	int got;

@@ -23,7 +23,7 @@ struct net_spec {
 	struct net_forward forward[NET_MAX_FORWARDS];
 };
 
-/* The words alone; opens nothing. out may be NULL. 0 or -EINVAL with e filled. */
-int net_parse(const char *spec, struct net_spec *out, struct error *e);
+/* The words alone; opens nothing. 0 or -EINVAL with e filled. */
+int net_parse(const char *spec, struct net_spec *n, struct error *e);
 
 #endif

@@ -24,37 +24,38 @@ unsigned iov_slice(const struct iovec *iov, unsigned n, size_t offset, size_t le
 	return nr;
 }
 
-/* Copies between the pieces and flat memory; exactly one of `to` and `from` is there. */
-static size_t iov_copy(const struct iovec *iov, unsigned n, size_t offset, u8 *to, const u8 *from,
-		       size_t len)
+/* Where byte `offset` lies: the piece's index, n behind the end; *offset becomes relative to it. */
+static unsigned seek(const struct iovec *iov, unsigned n, size_t *offset)
+{
+	unsigned i = 0;
+
+	while (i < n && *offset >= iov[i].iov_len)
+		*offset -= iov[i++].iov_len;
+	return i;
+}
+
+size_t iov_read(const struct iovec *iov, unsigned n, size_t offset, void *to, size_t len)
 {
 	size_t moved = 0;
 
-	for (unsigned i = 0; i < n && moved < len; i++) {
-		u8 *piece = iov[i].iov_base;
-		size_t part;
+	for (unsigned i = seek(iov, n, &offset); i < n && moved < len; i++, offset = 0) {
+		size_t part = MIN(iov[i].iov_len - offset, len - moved);
 
-		if (offset >= iov[i].iov_len) {
-			offset -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(iov[i].iov_len - offset, len - moved);
-		if (to)
-			memcpy(to + moved, piece + offset, part);
-		else
-			memcpy(piece + offset, from + moved, part);
-		offset = 0;
+		memcpy((u8 *)to + moved, (const u8 *)iov[i].iov_base + offset, part);
 		moved += part;
 	}
 	return moved;
 }
 
-size_t iov_read(const struct iovec *iov, unsigned n, size_t offset, void *to, size_t len)
-{
-	return iov_copy(iov, n, offset, to, NULL, len);
-}
-
 size_t iov_write(const struct iovec *iov, unsigned n, size_t offset, const void *from, size_t len)
 {
-	return iov_copy(iov, n, offset, NULL, from, len);
+	size_t moved = 0;
+
+	for (unsigned i = seek(iov, n, &offset); i < n && moved < len; i++, offset = 0) {
+		size_t part = MIN(iov[i].iov_len - offset, len - moved);
+
+		memcpy((u8 *)iov[i].iov_base + offset, (const u8 *)from + moved, part);
+		moved += part;
+	}
+	return moved;
 }

@@ -110,8 +110,8 @@ static void write_queue_ready(struct virtio_dev *vd, struct virtqueue *vq, bool 
 			return;
 		}
 		s->ready = 1;
-		/* DRIVER_OK may have come before. */
-		virtio_kick(vd);
+		if (vd->s.status & VIRTIO_STATUS_DRIVER_OK)
+			virtio_kick(vd); /* one that comes late: buffers may be waiting */
 		return;
 	}
 	/* 4.2.2.2: a driver that reads 0 back may free the ring. */

@@ -19,8 +19,9 @@ bool vq_packed_pending(const struct virtqueue *vq)
 {
 	u16 flags = flags_at(vq, vq->s->next_avail);
 	bool avail = flags & VIRTQ_PACKED_DESC_F_AVAIL, used = flags & VIRTQ_PACKED_DESC_F_USED;
+	bool wrap = vq->s->avail_wrap;
 
-	return avail == vq->s->avail_wrap && used != vq->s->avail_wrap;
+	return avail == wrap && used != wrap;
 }
 
 /* Moves a position by n <= size descriptors. */

@@ -88,6 +88,12 @@ fifth disk              | --disk a --disk b --disk c --disk d --disk e @good | 2
 console none            | --console none @good                  | 2   | --console; pty
 stdio twice             | --serial stdio --console stdio @good  | 2   | stdio; terminal
 rng in full             | --virt full --rng @good               | 2   | --rng; --virt full
+net with a wrong word   | --net users @good                     | 2   | user; tap=
+net with a bad forward  | --net user,hostfwd=tcp:22 @good       | 2   | hostfwd=tcp::2222-:22
+net with a group MAC    | --net user,mac=01:00:00:00:00:00 @good | 2  | mac=
+third net               | --net user --net user --net user @good | 2  | 2 networks
+balloon garbage         | --balloon=much @good                  | 2   | --balloon=much; 64M
+too many virtio devices | --disk @text --disk @zeroes --disk @good --disk @elf32 --net user --net user --rng --balloon --console null @good | 125 | more than 8
 command line too long   | --append @LONG @good                  | 125 | command line
 memory 0                | --mem 0 @good                         | 2   | --mem 0
 memory below 1M         | --mem 512K @good                      | 2   | 1 MiB

@@ -161,7 +161,8 @@ static int set_console(void *ctx, const char *v, struct error *e)
 static int set_disk(void *ctx, const char *v, struct error *e)
 {
 	struct config_builder *b = ctx;
-	int err = disk_parse(v, NULL, e);
+	struct disk_spec scratch;
+	int err = disk_parse(v, &scratch, e);
 
 	if (err)
 		return err;
@@ -175,7 +176,8 @@ static int set_disk(void *ctx, const char *v, struct error *e)
 static int set_net(void *ctx, const char *v, struct error *e)
 {
 	struct config_builder *b = ctx;
-	int err = net_parse(v, NULL, e);
+	struct net_spec scratch;
+	int err = net_parse(v, &scratch, e);
 
 	if (err)
 		return err;
