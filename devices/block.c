@@ -97,9 +97,10 @@ static int open_image(struct block *b, const struct block_config *cfg, struct er
 	size = block_file_size(b);
 	if (size <= 0)
 		return size ? error_sys(e, (int)size, "disk %s: its size", cfg->path)
-			    : error_set(e, -EINVAL,
-					"disk %s: empty; `truncate -s 1G %s` gives it a size",
-					cfg->path, cfg->path);
+			    : error_set(
+				      e, -EINVAL,
+				      "disk %s: empty (no whole sector); `truncate -s 1G %s` gives it a size",
+				      cfg->path, cfg->path);
 	b->size = (u64)size;
 	if (b->device)
 		device_geometry(b);

@@ -93,7 +93,7 @@ net with a bad forward  | --net user,hostfwd=tcp:22 @good       | 2   | hostfwd=
 net with a group MAC    | --net user,mac=01:00:00:00:00:00 @good | 2  | mac=
 third net               | --net user --net user --net user @good | 2  | 2 networks
 balloon garbage         | --balloon=much @good                  | 2   | --balloon=much; 64M
-too many virtio devices | --disk @text --disk @zeroes --disk @good --disk @elf32 --net user --net user --rng --balloon --console null @good | 125 | more than 8
+too many virtio devices | --disk @text --disk @zeroes --disk @big-initrd --disk @bzimage-cut --net user --net user --rng --balloon --console null @good | 125 | more than 8
 command line too long   | --append @LONG @good                  | 125 | command line
 memory 0                | --mem 0 @good                         | 2   | --mem 0
 memory below 1M         | --mem 512K @good                      | 2   | 1 MiB
