@@ -54,6 +54,7 @@ static int resolve_disk(struct qemu_command *c, const struct qemu_device *d, str
 			struct error *e)
 {
 	const struct qemu_blockdev *format = take_block(c, n, d->drive), *file = format;
+	struct disk_spec scratch;
 	char path[4200];
 	const char *spec;
 
@@ -83,7 +84,7 @@ static int resolve_disk(struct qemu_command *c, const struct qemu_device *d, str
 	c->cfg.disk_id[n->disks] = d->id;
 	c->cfg.disk_node[n->disks] = format->node;
 	c->cfg.disk[n->disks++] = spec;
-	return disk_parse(spec, NULL, e);
+	return disk_parse(spec, &scratch, e);
 }
 
 /* ---- networks --------------------------------------------------------------------------------------- */
@@ -91,6 +92,7 @@ static int resolve_disk(struct qemu_command *c, const struct qemu_device *d, str
 static int resolve_net(struct qemu_command *c, const struct qemu_device *d, struct counts *n,
 		       struct error *e)
 {
+	struct net_spec scratch;
 	char kind[24] = "user";
 	const char *spec;
 	size_t i = 0;
@@ -120,7 +122,7 @@ static int resolve_net(struct qemu_command *c, const struct qemu_device *d, stru
 	if (!spec)
 		return error_sys(e, -ENOMEM, "-device %s", d->driver);
 	c->cfg.net[n->nets++] = spec;
-	return net_parse(spec, NULL, e);
+	return net_parse(spec, &scratch, e);
 }
 
 /* ---- entropy, consoles -------------------------------------------------------------------------------- */
