@@ -121,9 +121,9 @@
 #define LOCK_UN		8
 
 /* renameat2(2), fallocate(2), preadv2(2), close_range(2) */
-#define RENAME_NOREPLACE     0x1
-#define RENAME_EXCHANGE	     0x2
-#define RENAME_WHITEOUT	     0x4
+#define RENAME_NOREPLACE     (1 << 0)
+#define RENAME_EXCHANGE	     (1 << 1)
+#define RENAME_WHITEOUT	     (1 << 2)
 #define FALLOC_FL_KEEP_SIZE  0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
 #define FALLOC_FL_ZERO_RANGE 0x10
@@ -132,8 +132,8 @@
 #define RWF_SYNC	     0x04
 #define RWF_NOWAIT	     0x08
 #define RWF_APPEND	     0x10
-#define CLOSE_RANGE_UNSHARE  0x2
-#define CLOSE_RANGE_CLOEXEC  0x4
+#define CLOSE_RANGE_UNSHARE  (1U << 1)
+#define CLOSE_RANGE_CLOEXEC  (1U << 2)
 
 /* mount(2), umount2(2), statfs(2) */
 #define MS_RDONLY	    0x000001

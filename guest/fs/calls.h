@@ -35,11 +35,14 @@ s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 		 const struct linux_timespec times[2], int flags);
 s64 fs_umask(struct vfs_task *t, u32 mask);
 
-/* read_write.c; *pos NULL: the file's own position */
+/* read_write.c */
 s64 fs_read(struct vfs_task *t, int fd, struct iov_iter *to);
 s64 fs_write(struct vfs_task *t, int fd, struct iov_iter *from);
 s64 fs_pread(struct vfs_task *t, int fd, struct iov_iter *to, s64 pos, u32 rwf);
 s64 fs_pwrite(struct vfs_task *t, int fd, struct iov_iter *from, s64 pos, u32 rwf);
+/* preadv2(2), pwritev2(2): position -1 is the file's own. */
+s64 fs_preadv2(struct vfs_task *t, int fd, struct iov_iter *to, s64 pos, u32 rwf);
+s64 fs_pwritev2(struct vfs_task *t, int fd, struct iov_iter *from, s64 pos, u32 rwf);
 s64 fs_lseek(struct vfs_task *t, int fd, s64 offset, int whence);
 /* pos NULL: the position of in_fd; else it is read and updated. */
 s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t count);
@@ -74,6 +77,8 @@ s64 fs_fcntl(struct vfs_task *t, int fd, unsigned cmd, u64 arg);
 s64 fs_dup(struct vfs_task *t, int fd);
 s64 fs_dup3(struct vfs_task *t, int oldfd, int newfd, u32 flags); /* dup2(2): see fs_dup2() */
 s64 fs_dup2(struct vfs_task *t, int oldfd, int newfd);
+/* F_DUPFD: the lowest free number >= start for a file that is held. */
+s64 fs_dupfd(struct vfs_task *t, struct file *f, u64 start, bool cloexec);
 s64 fs_ioctl(struct vfs_task *t, int fd, u32 cmd, u64 arg);
 s64 fs_flock(struct vfs_task *t, int fd, unsigned op);
 

@@ -13,8 +13,8 @@
 #define TTYAUX_MAJOR 5
 #define HVC_MAJOR    229
 
-/* Minors [minor, minor + count) of major. arg: chrdev_arg() of an open file. -EBUSY, -ENOMEM. The
- * tables stay. */
+/* Minors [minor, minor + count) of major. An open file begins with arg as its private_data. -EBUSY,
+ * -ENOMEM. What the pointers lead to stays. */
 int chrdev_register(struct vfs *vfs, unsigned major, unsigned minor, unsigned count,
 		    const char *name, const struct file_operations *fop, void *arg);
 void chrdev_unregister(struct vfs *vfs, unsigned major, unsigned minor);

@@ -62,6 +62,8 @@ void unlock_page_wake(struct vfs *vfs, struct page *page);
 /* Drops every page from first on, whole ones only; unmaps them. i_rwsem held. */
 void truncate_pages(struct address_space *as, u64 first, u64 last);
 /* i_size becomes size: pages beyond go, the rest of the last one is zeroed. i_rwsem held. */
+/* Bytes [start, end) become zeroes, whole pages of them holes. i_rwsem held. */
+void pagecache_zero_range(struct address_space *as, s64 start, s64 end);
 void truncate_setsize(struct inode *inode, s64 size);
 
 /* read_iter / write_iter of files whose contents are their page cache. */

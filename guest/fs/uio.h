@@ -26,8 +26,8 @@ typedef struct linux_iovec iovec_t;
 
 struct iov_iter {
 	const struct uaccess_ops *ua; /* NULL: pieces are kernel memory */
-	const iovec_t *iov;	      /* the current piece */
-	iovec_t single;		      /* what iov points to, for one piece */
+	const iovec_t *iov;	      /* the current piece; NULL: `single` */
+	iovec_t single;		      /* so that the iterator can be copied */
 	size_t nr;		      /* pieces left, the current one too */
 	size_t skip;		      /* bytes of the current piece already passed */
 	size_t count;		      /* bytes left in all */

@@ -5,7 +5,8 @@
  *
  * Locks, outermost first:
  *   vfs->namespace_sem   the mount tree
- *   sb->s_tree_sem       names of one file system: read for looking up, write for changing them
+ *   sb->s_tree_sem       names of one file system: write for what the cache does not know and for
+ *                        changing them, read for listing
  *   inode->i_rwsem       contents and attributes of one inode
  *   page lock, mapping->lock, vfs->mount_lock, vfs->dcache_lock (spinlocks, innermost)
  *
@@ -46,6 +47,12 @@ struct tty_struct;
 struct vfs;
 struct vfs_task;
 struct vm_area_struct;
+
+/*
+ * A call that a signal interrupted and that may be begun again: the system-call layer makes -EINTR of
+ * it, or restarts (signal(7), SA_RESTART). Calls that are never restarted return -EINTR themselves.
+ */
+#define ERESTARTSYS 512
 
 struct timespec64 {
 	s64 tv_sec;
@@ -95,6 +102,7 @@ struct vfs_task {
 	struct files_struct *files; /* one reference; shared with CLONE_FILES */
 	const u64 *rlimit;	    /* [RLIM_NLIMITS], soft limits */
 	u64 *rchar, *wchar;	    /* bytes moved; may be NULL */
+	int tgid;
 };
 
 static inline bool vfs_capable(const struct vfs_task *t, unsigned cap)
@@ -202,13 +210,13 @@ struct iattr {
 #define MAY_CHDIR  0x40
 
 /*
- * All calls on names run under s_tree_sem: lookup with it read-locked, the changing ones
- * write-locked. setattr runs under i_rwsem. Permissions have been checked, except by permission().
+ * All calls on names run under s_tree_sem, write-locked, since a lookup adds a dentry too;
+ * iterate() has it read-locked. setattr runs under i_rwsem. Permissions have been checked.
  * A NULL operation is -EPERM for create, link, ..., -ENOTDIR for lookup.
  */
 struct inode_operations {
 	/* Fills d with an inode by d_add(), or leaves it negative by d_add(d, NULL). */
-	int (*lookup)(struct inode *dir, struct dentry *d);
+	int (*lookup)(struct vfs_task *t, struct inode *dir, struct dentry *d);
 	int (*create)(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode);
 	int (*link)(struct dentry *old, struct inode *dir, struct dentry *d);
 	int (*unlink)(struct inode *dir, struct dentry *d);
@@ -258,7 +266,7 @@ struct inode {
 #define S_APPEND    0x04
 #define S_IMMUTABLE 0x08
 #define S_DEAD	    0x10 /* removed directory: nothing can be made in it */
-#define S_PRIVATE   0x20
+#define S_LINKABLE  0x20 /* O_TMPFILE without O_EXCL: may be given its first name */
 
 /* ---- open files --------------------------------------------------------------------------------------- */
 
@@ -428,11 +436,13 @@ struct vfs {
 	const struct file_system_type *fs_types[VFS_MAX_FS_TYPES]; /* sb_lock */
 	struct chrdev_table *chrdevs;
 	struct super_block *anon_sb, *pipe_sb; /* for objects without a name */
-	struct mount *anon_mnt, *pipe_mnt;
+	struct mount *anon_mnt, *pipe_mnt, *shm_mnt;
 	struct inode *anon_inode;
 	struct super_block *devtmpfs_sb;
 	atomic64_t next_ino;
 	wait_queue_head_t page_wait[16]; /* lock_page(), by address */
+	wait_queue_head_t lock_wait;	 /* for file locks */
+	atomic64_t lock_changes;
 	struct mutex epoll_mutex;	 /* changes of who watches whom */
 
 	atomic64_t nr_files, nr_inodes;

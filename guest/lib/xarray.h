@@ -4,10 +4,9 @@
  * only as high as its highest index needs. Each entry has three marks, and a search for marked or
  * present entries skips empty subtrees. D. Knuth, The Art of Computer Programming, volume 3, 6.3.
  *
- * X1 every slot of a node below the top leads to a node or an entry, and a node's count is the number
- * of its slots that are not NULL. X2 a node that is not the top has at least one. X3 a mark is set in
- * a parent exactly if it is set somewhere in that slot's subtree. X4 the top is not higher than the
- * highest index needs. Entries are pointers other than NULL. The caller serialises.
+ * X1 a node's presence bits are those of its slots that are not NULL. X2 every node has at least one.
+ * X3 a mark is set in a parent exactly if it is set somewhere in that slot's subtree. X4 the top has
+ * something beyond its first slot, or is the lowest level. Entries are pointers other than NULL. The caller serialises.
  */
 #ifndef GUEST_LIB_XARRAY_H
 #define GUEST_LIB_XARRAY_H
