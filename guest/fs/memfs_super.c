@@ -150,7 +150,7 @@ static const struct super_operations sops = {
 int memfs_fill(struct vfs *vfs, const struct file_system_type *type, const char *options,
 	       struct super_block **out)
 {
-	bool tmpfs = type == &tmpfs_fs_type;
+	bool tmpfs = type != &ramfs_fs_type;
 	struct super_block *sb = sget(vfs, type);
 	struct memfs_sb *s;
 	struct inode *root;

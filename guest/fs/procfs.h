@@ -9,6 +9,7 @@
 #include "guest/fs/pseudo.h"
 
 struct procfs {
+	struct file_system_type type;
 	struct pseudo_tree tree;
 };
 
@@ -24,6 +25,7 @@ void show_filesystems(struct seq *s, struct vfs *vfs);
 
 /* The same for /sys: type "sysfs", with the usual empty folders. */
 struct sysfs {
+	struct file_system_type type;
 	struct pseudo_tree tree;
 };
 int sysfs_init(struct sysfs *s, struct vfs *vfs);

@@ -40,11 +40,12 @@ struct pseudo_desc {
 	const struct pseudo_ops *ops;
 	const struct pseudo_desc *children; /* S_IFDIR */
 	void *arg;			    /* NULL: the directory's */
+	const struct pseudo_dynamic *dynamic; /* S_IFDIR: further entries, for the same arg */
 };
 
 /*
- * The dynamic part of a directory. Objects are counted: get() may fail with NULL when it has gone,
- * each success is undone by put().
+ * The dynamic part of a directory. Objects are counted: lookup() gives a reference, get() one more,
+ * each is undone by put(). Below an object its table of entries goes on with the object as arg.
  */
 struct pseudo_dynamic {
 	/* The object called name, or NULL; its desc tells what it is (its name is ignored). */
@@ -53,7 +54,7 @@ struct pseudo_dynamic {
 	/* The first object whose key is >= *key: its key and name; false: no more. */
 	bool (*next)(struct vfs_task *t, void *dir_arg, u64 *key, char name[NAME_MAX + 1],
 		     u32 *type);
-	void *(*get)(void *obj);
+	void (*get)(void *obj);
 	void (*put)(void *obj);
 	/* Whether a name that was found before still is that object. */
 	bool (*alive)(void *obj);
@@ -69,7 +70,7 @@ struct pseudo_tree {
 	struct rw_semaphore lock; /* entries */
 	struct super_block *sb;	  /* the one mount's; NULL before */
 	u64 magic;
-	u64 next_ino;
+	atomic64_t next_ino;
 };
 
 int pseudo_tree_init(struct pseudo_tree *tree, struct vfs *vfs, u64 magic);
@@ -93,11 +94,11 @@ struct pseudo_entry *pseudo_find(struct pseudo_tree *tree, const char *path);
 /* Removes it with what is below; open files then give -ENODEV. */
 void pseudo_remove(struct pseudo_tree *tree, struct pseudo_entry *entry);
 
-/* The super block of the tree, for a file system type's mount. */
+/* The super block of the tree, for a file system type's mount; all mounts share it. */
 int pseudo_mount(struct pseudo_tree *tree, const struct file_system_type *type,
-		 const struct mount_request *req, struct super_block **out);
+		 struct super_block **out);
 
 /* Ready-made: a number in memory as text, *arg. Writable through the file's mode. */
-extern const struct pseudo_ops pseudo_u32_ops, pseudo_u64_ops, pseudo_bool_ops;
+extern const struct pseudo_ops pseudo_u32_ops, pseudo_u64_ops;
 
 #endif

@@ -37,7 +37,7 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return -EBADF;
 	if (!f->f_op || !f->f_op->read_iter)
 		return no_op_error(f, true);
-	if (*pos < 0 && !(f->f_mode & FMODE_STREAM) && f->f_op->llseek)
+	if (*pos < 0 && !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && f->f_op->llseek)
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
 	if (ret)
@@ -419,7 +419,7 @@ static s64 iterate_dir(struct file *f, struct dents *out)
 
 s64 fs_getdents64(struct vfs_task *t, int fd, struct iov_iter *to)
 {
-	struct dents out = { .ctx.actor = emit_dirent, .to = to };
+	struct dents out = { .ctx.actor = emit_dirent, .ctx.task = t, .to = to };
 	struct fd f = fdget(t, fd);
 	s64 err;
 

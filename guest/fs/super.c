@@ -8,6 +8,7 @@
 #include "guest/fs/pipe.h"
 #include "guest/fs/epoll_internal.h"
 #include "guest/fs/pipe_internal.h"
+#include "guest/fs/tty_internal.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 
@@ -237,6 +238,8 @@ int vfs_init(struct vfs *vfs, const struct vfs_env *env, struct slab_sys *slab, 
 	if (!err)
 		err = chrdev_table_init(vfs);
 	if (!err)
+		err = tty_core_init(vfs);
+	if (!err)
 		err = make_internal(vfs);
 	if (!err)
 		err = register_filesystem(vfs, &ramfs_fs_type);
@@ -273,6 +276,8 @@ u64 vfs_destroy(struct vfs *vfs)
 		deactivate_super(vfs->devtmpfs_sb);
 	list_for_each_entry_safe (sb, tmp, &vfs->supers, s_list)
 		busy += 1 + super_free(sb);
+	if (vfs->ttys)
+		tty_core_destroy(vfs);
 	if (vfs->chrdevs)
 		chrdev_table_destroy(vfs);
 	busy += (u64)atomic64_read(&vfs->nr_inodes) + (u64)atomic64_read(&vfs->nr_files) +

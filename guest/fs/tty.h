@@ -14,18 +14,23 @@
 
 #define N_TTY_BUF_SIZE 4096
 
-/* tty->lock held, IRQs off. */
+/* tty->lock is held, IRQs are off, but where it says otherwise. All but the first two optional. */
 struct tty_operations {
 	/* Takes up to n bytes; how many. */
 	size_t (*write)(struct tty_struct *tty, const u8 *buf, size_t n);
-	/* How many bytes write() would take now. */
+	/* How many bytes write() would take now; also without the lock. */
 	size_t (*write_room)(struct tty_struct *tty);
-	/* The rest optional. */
 	void (*set_termios)(struct tty_struct *tty, const struct linux_termios *old);
-	void (*throttle)(struct tty_struct *tty, bool on); /* no more input, please */
-	void (*hangup)(struct tty_struct *tty);
-	void (*flush)(struct tty_struct *tty); /* drops what was not sent */
+	void (*flush)(struct tty_struct *tty);	  /* drops what was not sent */
+	size_t (*queued)(struct tty_struct *tty); /* bytes not sent yet; no lock */
+	void (*pushed)(struct tty_struct *tty);	  /* after write()s; no lock */
+	void (*unthrottle)(struct tty_struct *tty); /* somebody has read; no lock */
+	void (*closed)(struct tty_struct *tty);	    /* the last file has gone; no lock */
+	/* Before the common ones; -ENOTTY: not mine. No lock. */
+	s64 (*ioctl)(struct vfs_task *t, struct tty_struct *tty, u32 cmd, u64 arg);
 };
+
+#define TTY_ECHO_SIZE 1024
 
 struct tty_struct {
 	struct vfs *vfs;
@@ -38,18 +43,21 @@ struct tty_struct {
 	struct linux_winsize winsize;
 	int pgrp, session; /* 0: none */
 	unsigned count;	   /* open files */
-	bool stopped, hung_up, exclusive, throttled, other_closed;
+	bool stopped, hung_up, exclusive;
 
+	/* Input. Positions count for ever; bytes [canon_head, read_head) are the line being edited. */
 	u8 buf[N_TTY_BUF_SIZE];
-	u64 read_head, read_tail, canon_head, echo_column_start;
-	u64 eol_mask[N_TTY_BUF_SIZE / 64]; /* ends of lines */
-	bool lnext, erasing, push;
-	unsigned column, canon_column;
+	u64 ends[N_TTY_BUF_SIZE / 64]; /* a bit at each byte that ends a line */
+	u64 read_head, canon_head, read_tail;
+	bool lnext, erasing;
+	/* Output that nobody has written: echo, processed already. */
+	u8 echo[TTY_ECHO_SIZE];
+	unsigned echo_head, echo_tail;
+	unsigned column, canon_column; /* where the cursor is; was when the line began */
+	u32 pending_signals;	       /* to be sent when the lock is let go of */
 	wait_queue_head_t read_wait, write_wait;
 	struct mutex read_mutex, write_mutex;
-	struct tty_struct *link; /* the other end of a pty */
-	struct list_head list;
-	struct vfs *owner;
+	struct list_head list; /* all of an instance; its lock */
 };
 
 /* termios as Linux sets them at first: cooked, echo, 38400 8N1. name for ps and /proc. Registered as
@@ -58,11 +66,13 @@ void tty_init(struct tty_struct *tty, struct vfs *vfs, const struct tty_operatio
 	      const char *name, kdev_t dev);
 int tty_register(struct tty_struct *tty);
 void tty_unregister(struct tty_struct *tty);
-/* What /dev/console and /dev/tty (of the caller) are. */
+/* /dev/console, which is that terminal, and /dev/tty, which is the caller's. */
 int tty_devices_init(struct vfs *vfs, struct tty_struct *console);
 
-/* From the driver: bytes came in; room to write is there again; the line is gone. Any context. */
+/* From the driver: bytes came in; room to write is there again; the line is gone. Any context. What
+ * does not fit is lost: a driver that can wait asks for the room first. */
 void tty_receive(struct tty_struct *tty, const u8 *data, size_t n);
+size_t tty_receive_room(struct tty_struct *tty);
 void tty_wakeup(struct tty_struct *tty);
 void tty_hangup(struct tty_struct *tty);
 

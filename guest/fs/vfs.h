@@ -43,7 +43,7 @@ struct inode_operations;
 struct mount;
 struct poll_table;
 struct super_block;
-struct tty_struct;
+struct tty_core;
 struct vfs;
 struct vfs_task;
 struct vm_area_struct;
@@ -280,6 +280,7 @@ struct inode {
 #define FMODE_CREATED 0x8000
 #define FMODE_STREAM  0x10000 /* no position */
 #define FMODE_NOWAIT  0x20000
+#define FMODE_UNSIGNED 0x80000 /* positions are addresses: negative ones are the upper half */
 #define FMODE_WRITER  0x40000 /* counts in i_writecount and the mount's writers */
 
 struct file {
@@ -315,6 +316,7 @@ struct dir_context {
 	bool (*actor)(struct dir_context *ctx, const char *name, size_t len, s64 pos, u64 ino,
 		      unsigned type);
 	s64 pos;
+	struct vfs_task *task; /* who reads */
 };
 
 /*
@@ -435,6 +437,7 @@ struct vfs {
 	struct list_head supers;
 	const struct file_system_type *fs_types[VFS_MAX_FS_TYPES]; /* sb_lock */
 	struct chrdev_table *chrdevs;
+	struct tty_core *ttys;
 	struct super_block *anon_sb, *pipe_sb; /* for objects without a name */
 	struct mount *anon_mnt, *pipe_mnt, *shm_mnt;
 	struct inode *anon_inode;
