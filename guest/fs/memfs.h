@@ -18,4 +18,7 @@ int shmem_file_setup(struct vfs_task *t, const char *name, s64 size, u32 flags, 
 int memfs_make_node(struct super_block *sb, struct dentry *parent, const char *name, u32 mode,
 		    kdev_t dev, u32 uid, u32 gid);
 
+/* Removes an entry of the root; whoever has it open keeps it. */
+void memfs_remove_node(struct super_block *sb, const char *name);
+
 #endif

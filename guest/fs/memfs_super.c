@@ -257,3 +257,18 @@ out:
 	up_write(&sb->s_tree_sem);
 	return err;
 }
+
+void memfs_remove_node(struct super_block *sb, const char *name)
+{
+	struct dentry *d;
+
+	down_write(&sb->s_tree_sem);
+	if (!memfs_lookup_child(sb->s_root, name, strlen(name), &d)) {
+		if (!d_is_negative(d)) {
+			sb->s_root->d_inode->i_op->unlink(sb->s_root->d_inode, d);
+			d_delete(d);
+		}
+		dput(d);
+	}
+	up_write(&sb->s_tree_sem);
+}

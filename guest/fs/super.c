@@ -272,6 +272,8 @@ u64 vfs_destroy(struct vfs *vfs)
 		mntput(vfs->anon_mnt);
 	if (vfs->shm_mnt)
 		mntput(vfs->shm_mnt);
+	if (vfs->ttys)
+		pty_destroy(vfs);
 	if (vfs->devtmpfs_sb)
 		deactivate_super(vfs->devtmpfs_sb);
 	list_for_each_entry_safe (sb, tmp, &vfs->supers, s_list)

@@ -15,6 +15,7 @@ struct tty_core {
 
 int tty_core_init(struct vfs *vfs);
 void tty_core_destroy(struct vfs *vfs);
+void pty_destroy(struct vfs *vfs);
 
 static inline bool tty_flag_i(const struct tty_struct *tty, u32 f)
 {

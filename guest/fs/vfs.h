@@ -44,6 +44,7 @@ struct mount;
 struct poll_table;
 struct super_block;
 struct tty_core;
+struct tty_struct;
 struct vfs;
 struct vfs_task;
 struct vm_area_struct;
