@@ -46,7 +46,7 @@ vmm_DEPS     := vmm boot devices mm base
 guest_DEPS   := guest
 # libfdt is small: loading it as a shared library costs more than what is used of it.
 HOST_LIBS    := -l:libfdt.a -lpthread
-TEST_LIBS    := -lcheck -lsubunit -lm -lrt
+TEST_LIBS    := -lcheck -lsubunit -lm -lrt -lz
 
 all: $(B)/parallax $(B)/guest/parallax.elf $(B)/guest/parallax.elf-gdb.py ## build the VMM and the tiny kernel (the default)
 
@@ -168,7 +168,7 @@ define fuzz_rules
 $(B)/fuzzers/$(1)/%: $(B)/fuzz/tests/fuzz/$(1)/%.o $(call room_libs,$(1),fuzz)
 	$$(say) LD $$@
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)clang $$(SAN) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(HOST_LIBS)
+	$$(Q)clang $$(SAN) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(HOST_LIBS) -lz
 endef
 $(foreach room,$(ROOMS),$(eval $(call fuzz_rules,$(room))))
 FUZZ_SECONDS ?= 300

@@ -305,17 +305,19 @@ static int write_body(struct unpacker *u, const u8 **p, size_t *n)
 	return u->have == u->need ? end_file(u) : 0;
 }
 
-static void skip_zeroes(struct unpacker *u, const u8 **p, size_t *n)
+/* Zeroes, or the next header. */
+static void between(struct unpacker *u, const u8 **p, size_t *n)
 {
-	while (*n && !**p) {
-		++*p;
-		--*n;
-	}
-	if (*n) {
+	if (**p) {
 		u->state = HEADER;
 		u->have = 0;
 		u->need = HEADER_LEN;
 		u->offset = 0; /* each entry begins at a multiple of four */
+		return;
+	}
+	while (*n && !**p) {
+		++*p;
+		--*n;
 	}
 }
 
@@ -323,7 +325,7 @@ static int step(struct unpacker *u, const u8 **p, size_t *n)
 {
 	switch (u->state) {
 	case BETWEEN:
-		skip_zeroes(u, p, n);
+		between(u, p, n);
 		return 0;
 	case HEADER:
 		return collect(u, u->header, HEADER_LEN, p, n) ? read_header(u) : 0;

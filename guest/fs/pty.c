@@ -165,7 +165,8 @@ static s64 master_read(struct kiocb *io, struct iov_iter *to)
 	}
 	while (iov_iter_count(to)) {
 		u64 flags = spin_lock_irqsave(&p->slave.lock);
-		size_t n = MIN((size_t)(p->head - p->tail), MIN(sizeof(buf), iov_iter_count(to)));
+		size_t want = MIN(sizeof(buf), iov_iter_count(to));
+		size_t n = MIN((size_t)(p->head - p->tail), want);
 
 		for (size_t i = 0; i < n; i++)
 			buf[i] = p->ring[p->tail++ % PTY_RING];

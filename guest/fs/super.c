@@ -252,7 +252,6 @@ int vfs_init(struct vfs *vfs, const struct vfs_env *env, struct slab_sys *slab, 
 		return err;
 	}
 	vfs->root = root;
-	root->mnt_devname = NULL;
 	list_add_tail(&root->mnt_list, &vfs->mounts);
 	return 0;
 }

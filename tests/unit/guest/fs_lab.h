@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_GUEST_FS_LAB_H
 #define TESTS_UNIT_GUEST_FS_LAB_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -64,6 +65,14 @@ static size_t lab_copy_from(void *to, u64 from, size_t n)
 }
 
 static const struct uaccess_ops lab_ua = { lab_copy_to, lab_copy_from };
+
+static inline struct iov_iter user_iter(void *buf, size_t n)
+{
+	struct iov_iter it;
+
+	iov_iter_user(&it, &lab_ua, (u64)buf, n);
+	return it;
+}
 
 static struct timespec64 lab_now(void)
 {
@@ -186,6 +195,20 @@ static inline void fs_lab_check(struct fs_lab *l)
 		ck_abort_msg("%s", broken);
 }
 
+/* Names the caches that still have objects in use. */
+static inline void lab_leaks(struct lab *l)
+{
+	struct kmem_cache *c;
+	struct slabinfo info;
+
+	list_for_each_entry (c, &l->s.caches, list) {
+		kmem_cache_shrink(c);
+		kmem_cache_info(c, &info);
+		if (info.active_objs)
+			fprintf(stderr, "leak: %lu of %s\n", info.active_objs, c->name);
+	}
+}
+
 /* Everything closed and unmounted; then nothing may be left of it. */
 static inline void fs_lab_free(struct fs_lab *l)
 {
@@ -197,6 +220,7 @@ static inline void fs_lab_free(struct fs_lab *l)
 	busy = vfs_destroy(&l->vfs);
 	if (busy)
 		ck_abort_msg("%lu objects were still in use", busy);
+	lab_leaks(&l->mem);
 	lab_end(&l->mem);
 	free(l);
 	the_lab = NULL;

@@ -6,14 +6,6 @@
 #include "tests/unit/guest/fs_lab.h"
 #include "tests/unit/guest/fs_ops.h"
 
-static struct iov_iter user_iter(void *buf, size_t n)
-{
-	struct iov_iter it;
-
-	iov_iter_user(&it, &lab_ua, (u64)buf, n);
-	return it;
-}
-
 static void ours_put(struct op_result *r, const void *data, size_t n)
 {
 	memcpy(r->data + r->len, data, n);
