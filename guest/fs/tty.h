@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tty.h - terminals: a driver below, the N_TTY line discipline in the middle, a character device on
+ * top. termios(3), tty_ioctl(4).
+ *
+ * The driver calls tty_receive() with what arrives, in any context; the line discipline edits lines,
+ * echoes, and turns ^C ^\ ^Z into signals for the foreground group. Everything of one tty is under
+ * its spinlock; a reader's bytes are copied to user memory outside of it.
+ */
+#ifndef GUEST_FS_TTY_H
+#define GUEST_FS_TTY_H
+
+#include "guest/fs/vfs.h"
+
+#define N_TTY_BUF_SIZE 4096
+
+/* tty->lock held, IRQs off. */
+struct tty_operations {
+	/* Takes up to n bytes; how many. */
+	size_t (*write)(struct tty_struct *tty, const u8 *buf, size_t n);
+	/* How many bytes write() would take now. */
+	size_t (*write_room)(struct tty_struct *tty);
+	/* The rest optional. */
+	void (*set_termios)(struct tty_struct *tty, const struct linux_termios *old);
+	void (*throttle)(struct tty_struct *tty, bool on); /* no more input, please */
+	void (*hangup)(struct tty_struct *tty);
+	void (*flush)(struct tty_struct *tty); /* drops what was not sent */
+};
+
+struct tty_struct {
+	struct vfs *vfs;
+	const struct tty_operations *ops;
+	void *driver_data;
+	kdev_t dev;
+	char name[16];
+	spinlock_t lock;
+	struct linux_termios termios; /* lock, like everything below */
+	struct linux_winsize winsize;
+	int pgrp, session; /* 0: none */
+	unsigned count;	   /* open files */
+	bool stopped, hung_up, exclusive, throttled, other_closed;
+
+	u8 buf[N_TTY_BUF_SIZE];
+	u64 read_head, read_tail, canon_head, echo_column_start;
+	u64 eol_mask[N_TTY_BUF_SIZE / 64]; /* ends of lines */
+	bool lnext, erasing, push;
+	unsigned column, canon_column;
+	wait_queue_head_t read_wait, write_wait;
+	struct mutex read_mutex, write_mutex;
+	struct tty_struct *link; /* the other end of a pty */
+	struct list_head list;
+	struct vfs *owner;
+};
+
+/* termios as Linux sets them at first: cooked, echo, 38400 8N1. name for ps and /proc. Registered as
+ * a device, with a node in devtmpfs, by tty_register(). */
+void tty_init(struct tty_struct *tty, struct vfs *vfs, const struct tty_operations *ops,
+	      const char *name, kdev_t dev);
+int tty_register(struct tty_struct *tty);
+void tty_unregister(struct tty_struct *tty);
+/* What /dev/console and /dev/tty (of the caller) are. */
+int tty_devices_init(struct vfs *vfs, struct tty_struct *console);
+
+/* From the driver: bytes came in; room to write is there again; the line is gone. Any context. */
+void tty_receive(struct tty_struct *tty, const u8 *data, size_t n);
+void tty_wakeup(struct tty_struct *tty);
+void tty_hangup(struct tty_struct *tty);
+
+/* The controlling terminal, per session: kept by the process layer through these. */
+struct tty_struct *tty_of_session(struct vfs *vfs, int session);
+/* The session leader exits or calls setsid(): SIGHUP, SIGCONT to the foreground group, and nobody
+ * controls it any more. */
+void tty_disassociate(struct vfs *vfs, int session);
+
+extern const struct file_operations tty_fops;
+
+/* Pairs in software, /dev/ptmx and /dev/pts. */
+int pty_init(struct vfs *vfs);
+
+#endif
