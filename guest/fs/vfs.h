@@ -43,7 +43,6 @@ struct inode_operations;
 struct mount;
 struct poll_table;
 struct super_block;
-struct tty_struct;
 struct vfs;
 struct vfs_task;
 struct vm_area_struct;
