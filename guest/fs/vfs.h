@@ -81,16 +81,6 @@ struct vfs_env {
 	/* Unmaps user pages of a file, from page index first to last, because they go away. NULL:
 	 * nothing is ever mapped. The mapping's pages are not locked. */
 	void (*unmap_mapping)(struct address_space *as, u64 first, u64 last);
-
-	/* Job control for terminals, by process group and session number. */
-	int (*task_pgrp)(const struct vfs_task *t);
-	int (*task_session)(const struct vfs_task *t);
-	bool (*task_is_session_leader)(const struct vfs_task *t);
-	bool (*task_sig_ignored)(const struct vfs_task *t, int sig); /* or blocked */
-	bool (*pgrp_is_orphaned)(const struct vfs_task *t);
-	int (*pgrp_session)(int pgrp); /* -ESRCH: no such group */
-	/* Any context, IRQs off too. -ESRCH when there is nobody. */
-	int (*kill_pgrp)(int pgrp, int sig);
 };
 
 /* A program's view of the file system. The process layer embeds one in each thread. */
@@ -442,7 +432,7 @@ struct vfs {
 	wait_queue_head_t page_wait[16]; /* lock_page(), by address */
 	wait_queue_head_t lock_wait;	 /* for file locks */
 	atomic64_t lock_changes;
-	struct mutex epoll_mutex;	 /* changes of who watches whom */
+	struct mutex epoll_mutex; /* changes of who watches whom */
 
 	atomic64_t nr_files, nr_inodes;
 	atomic64_t nr_shmem; /* pages of memory file systems */

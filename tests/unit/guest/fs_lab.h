@@ -96,57 +96,12 @@ static void lab_sleep(u64 deadline)
 #define FS_LAB_SLEEP lab_sleep
 #endif
 
-static int lab_number(const struct vfs_task *t)
-{
-	(void)t;
-	return 1;
-}
-
-static bool lab_yes(const struct vfs_task *t)
-{
-	(void)t;
-	return true;
-}
-
-static bool lab_no(const struct vfs_task *t)
-{
-	(void)t;
-	return false;
-}
-
-static bool lab_no_sig(const struct vfs_task *t, int sig)
-{
-	(void)t;
-	(void)sig;
-	return false;
-}
-
-static int lab_pgrp_session(int pgrp)
-{
-	return pgrp == 1 || pgrp == 2 ? 1 : -ESRCH;
-}
-
-static int lab_kill_pgrp(int pgrp, int sig)
-{
-	if (pgrp <= 0)
-		return -ESRCH;
-	the_lab->signals[sig]++;
-	return 0;
-}
-
 static const struct vfs_env lab_env = {
 	.ua = &lab_ua,
 	.now = lab_now,
 	.random = lab_random,
 	.send_sig = lab_send_sig,
 	.schedule_until = FS_LAB_SLEEP,
-	.task_pgrp = lab_number,
-	.task_session = lab_number,
-	.task_is_session_leader = lab_yes,
-	.task_sig_ignored = lab_no_sig,
-	.pgrp_is_orphaned = lab_no,
-	.pgrp_session = lab_pgrp_session,
-	.kill_pgrp = lab_kill_pgrp,
 };
 
 static inline void fs_lab_task(struct fs_lab *l)
