@@ -174,10 +174,16 @@ static void wait_for_fd(struct chardev *cd)
 	}
 }
 
+/* Where the next byte to leave lies. */
+static u32 ring_at(const struct chardev *cd)
+{
+	return atomic_load_explicit(&cd->tail, memory_order_relaxed) & RING_MASK;
+}
+
 static void ring_to_iov(const struct chardev *cd, u32 tail, u32 used, struct iovec iov[2])
 {
 	u32 at = tail & RING_MASK;
-	size_t total = MIN((size_t)used, cd->out.chunk);
+	size_t total = cd->out.fd < 0 ? used : MIN((size_t)used, cd->out.chunk);
 	size_t first = MIN(total, (size_t)(CHARDEV_RING - at));
 
 	iov[0] = (struct iovec){ cd->ring + at, first };
@@ -188,9 +194,36 @@ static void ring_to_iov(const struct chardev *cd, u32 tail, u32 used, struct iov
 static void out_die(struct chardev *cd, int err)
 {
 	cd->error = err;
+	if (cd->cfg.tap) {
+		host_fd_unwatch(cd->env, &cd->out);
+		return;
+	}
 	atomic_store(&cd->discard, true);
 	atomic_store(&cd->tail, atomic_load(&cd->head));
 	host_fd_unwatch(cd->env, &cd->out);
+}
+
+/* No bytes go anywhere any more. */
+static bool is_mute(const struct chardev *cd)
+{
+	return cd->error && !cd->cfg.tap;
+}
+
+/* To the fd, if there is one that lives, and what it took to the tap. */
+static ssize_t put_out(struct chardev *cd, struct iovec iov[2])
+{
+	size_t first = iov[0].iov_len;
+	ssize_t r = (ssize_t)(first + iov[1].iov_len);
+
+	if (cd->out.fd >= 0 && !cd->error)
+		r = host_fd_write(&cd->out, iov);
+	if (r <= 0 || !cd->cfg.tap)
+		return r;
+	first = MIN(first, (size_t)r);
+	cd->cfg.tap(cd->cfg.tap_arg, cd->ring + ring_at(cd), first);
+	if ((size_t)r > first)
+		cd->cfg.tap(cd->cfg.tap_arg, cd->ring, (size_t)r - first);
+	return r;
 }
 
 /*
@@ -206,12 +239,12 @@ static void drain(struct chardev *cd, enum flush_state next)
 	u32 used;
 
 	atomic_exchange(&cd->flush, next);
-	while (done < CHARDEV_RING && !cd->error) {
+	while (done < CHARDEV_RING && !is_mute(cd)) {
 		used = atomic_load(&cd->head) - tail;
 		if (!used)
 			break;
 		ring_to_iov(cd, tail, used, iov);
-		r = host_fd_write(&cd->out, iov);
+		r = put_out(cd, iov);
 		if (r < 0)
 			break;
 		tail += (u32)r;
@@ -227,7 +260,7 @@ static void drain(struct chardev *cd, enum flush_state next)
 	else
 		host_fd_unwatch(cd->env, &cd->out);
 
-	used = cd->error ? 0 : ring_used(cd);
+	used = is_mute(cd) ? 0 : ring_used(cd);
 	if (used)
 		arm_flush(cd, used);
 	if (used < CHARDEV_RING && atomic_exchange(&cd->room_wanted, false) && cd->client.writable)
@@ -285,6 +318,9 @@ int chardev_flush(struct chardev *cd, int timeout_ms)
 		}
 		poll(&p, 1, (int)left);
 	}
+	/* The tap never has to be waited for. */
+	while (cd->cfg.tap && (cd->out.fd < 0 || cd->error) && ring_used(cd))
+		drain(cd, FLUSH_IDLE);
 	return cd->error ? -cd->error : err;
 }
 
@@ -328,6 +364,8 @@ static void watch_input(struct chardev *cd)
 	const struct dev_env *env = cd->env;
 	bool want = !cd->in_eof && in_room(cd);
 
+	if (cd->in.fd < 0)
+		return;
 	if (cd->in_unpollable) {
 		if (want && !atomic_load(&cd->in_blocked))
 			env->timer_arm(env->ctx, cd->in_timer, env->now_ns(env->ctx));
@@ -382,6 +420,21 @@ static void in_tick(void *arg)
 		read_input(cd);
 	offer_input(cd);
 	watch_input(cd);
+	if (cd->cfg.room && in_room(cd))
+		cd->cfg.room(cd->cfg.tap_arg);
+}
+
+size_t chardev_feed(struct chardev *cd, const u8 *buf, size_t n)
+{
+	size_t take = MIN(n, (size_t)in_room(cd));
+
+	memcpy(cd->in_buf + cd->in_end, buf, take);
+	cd->in_end += (u32)take;
+	/* Blocked: a kick will come, and with it room. */
+	if (!atomic_load(&cd->in_blocked))
+		offer_input(cd);
+	watch_input(cd);
+	return take;
 }
 
 void chardev_kick_input(struct chardev *cd)
@@ -413,7 +466,7 @@ struct chardev *chardev_create(const struct dev_env *env, const struct chardev_c
 		return NULL;
 	}
 	cd->error = -host_fd_open(&cd->out, cfg->out_fd, O_WRONLY);
-	atomic_store(&cd->discard, cd->out.fd < 0);
+	atomic_store(&cd->discard, cd->out.fd < 0 && !cfg->tap);
 	/* A bad input fd is chardev_start()'s to report. */
 	if (host_fd_open(&cd->in, cfg->in_fd, O_RDONLY) < 0)
 		cd->in.fd = -1;

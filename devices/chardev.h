@@ -32,13 +32,20 @@ struct chardev_client {
 
 struct chardev_config {
 	int in_fd;  /* -1: no input. Must be non-blocking-safe: read only after epoll says so. */
-	int out_fd; /* -1: bytes are discarded at once (null) */
+	int out_fd; /* -1: bytes are discarded at once (null), or go to the tap alone */
 	/*
 	 * Optional filter over input bytes (the console's Ctrl-a keys): rewrites buf in place, returns
 	 * the bytes left for the guest. Loop thread.
 	 */
 	size_t (*filter)(void *arg, u8 *buf, size_t n);
 	void *filter_arg;
+	/*
+	 * Optional: sees every byte of output as it leaves the ring, also where there is no out_fd or it
+	 * died; room says that chardev_feed() takes bytes again. Loop thread.
+	 */
+	void (*tap)(void *arg, const u8 *buf, size_t n);
+	void (*room)(void *arg);
+	void *tap_arg;
 };
 
 /* fds stay owned by the caller. NULL when out of memory. */
@@ -61,6 +68,12 @@ bool chardev_put_byte(struct chardev *cd, u8 byte);
 
 /* Room left in the ring, in bytes. */
 size_t chardev_room(const struct chardev *cd);
+
+/*
+ * Input from elsewhere than in_fd, as if it had come there (past the filter). Returns how many bytes
+ * were taken; fewer than n: room() will be called. Loop thread.
+ */
+size_t chardev_feed(struct chardev *cd, const u8 *buf, size_t n);
 
 /* The client can take input again. Any thread; cheap when no input is pending. */
 void chardev_kick_input(struct chardev *cd);

@@ -44,6 +44,14 @@ enum machine_request {
 
 struct dev_timer; /* one-shot, owned by the loop */
 
+enum dev_space { DEV_PIO, DEV_MMIO };
+
+struct dev_range {
+	enum dev_space space;
+	u64 base;
+	u64 len;
+};
+
 /*
  * The machine's services, one table for every device of a machine. ctx is passed back as first
  * argument. All calls may be made from any thread unless said otherwise.
@@ -79,14 +87,15 @@ struct dev_env {
 	/* Interrupt controllers only. Deliver a message; keep gsi's KVM route in step with it. */
 	void (*msi_send)(void *ctx, u64 addr, u32 data);
 	void (*msi_route)(void *ctx, u32 gsi, u64 addr, u32 data);
-};
 
-enum dev_space { DEV_PIO, DEV_MMIO };
-
-struct dev_range {
-	enum dev_space space;
-	u64 base;
-	u64 len;
+	/*
+	 * Shortcuts through the kernel; NULL, or -errno: there are none, and write() is called and the
+	 * line driven as ever. doorbell_fd: a guest's write of range->len bytes at range->base
+	 * signals eventfd. irq_fd: a signal of eventfd is an edge on gsi. Before the machine runs, and
+	 * with attach false after it.
+	 */
+	int (*doorbell_fd)(void *ctx, int eventfd, const struct dev_range *range, bool attach);
+	int (*irq_fd)(void *ctx, int eventfd, u32 gsi, bool attach);
 };
 
 #define DEV_MAX_RANGES 4

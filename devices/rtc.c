@@ -3,6 +3,8 @@
  * rtc.c - MC146818A. Rule R1: while the clock runs, the time registers are computed from the wall
  * clock and the offset; while it is halted (B.SET, or the divider in reset) they are bytes of RAM.
  * Rule R2: UF and AF are correct up to second synced_sec, PF up to 32 kHz tick synced_tick.
+ * Rule R3: with catch-up, `owed` counts periodic interrupts that came due while one waited; each
+ * read of register C pays one.
  */
 #include "devices/rtc.h"
 
@@ -25,6 +27,7 @@
 #define NO_ALARM    INT64_MAX
 #define ALARM_ANY   (-1)
 #define ALARM_NEVER (-2)
+#define MAX_OWED    20480u /* two and a half seconds at the fastest rate */
 #define HALF_SECOND (NS_PER_SEC / 2)
 
 struct rtc_state {
@@ -33,7 +36,8 @@ struct rtc_state {
 	u8 index;
 	u8 weekday_shift; /* what the guest wrote to the day of the week, minus the truth */
 	u8 ram[RTC_CMOS_SIZE];
-	u8 pad[6];
+	u8 pad[2];
+	u32 owed; /* R3 */
 	s64 synced_sec;
 	u64 synced_tick;
 };
@@ -42,6 +46,7 @@ struct rtc {
 	struct device dev;
 	struct dev_lock lock;
 	struct dev_outputs out;
+	bool catch_up;
 	struct rtc_state s; /* lock */
 };
 
@@ -250,8 +255,14 @@ static void sync_flags(struct rtc *r, struct moment now, u64 now_ns)
 			s->ram[RTC_REG_C] |= RTC_C_AF;
 	}
 	s->synced_sec = now.sec;
-	if (period && tick / period > s->synced_tick / period)
+	if (period && tick / period > s->synced_tick / period) {
+		u64 due = tick / period - s->synced_tick / period;
+
+		due -= !(s->ram[RTC_REG_C] & RTC_C_PF);
+		if (r->catch_up && (s->ram[RTC_REG_B] & RTC_B_PIE))
+			s->owed = (u32)MIN(s->owed + due, (u64)MAX_OWED);
 		s->ram[RTC_REG_C] |= RTC_C_PF;
+	}
 	s->synced_tick = tick;
 }
 
@@ -350,6 +361,7 @@ static void write_control(struct rtc *r, unsigned index, u8 value)
 	bool was_halted = halted(s), was_reset = divider_reset(s);
 
 	sync_now(r); /* what happened so far counts by the old settings */
+	s->owed = 0;
 	if (!was_halted)
 		time_to_ram(s, now.sec);
 	if (index == RTC_REG_A)
@@ -392,6 +404,17 @@ static struct rtc *to_rtc(struct device *dev)
 	return container_of(dev, struct rtc, dev);
 }
 
+/* One of the interrupts that are owed, as an edge of its own. */
+static void pay(struct rtc *r)
+{
+	dev_lock(&r->lock);
+	if (r->s.owed && !(r->s.ram[RTC_REG_C] & RTC_C_PF)) {
+		r->s.owed--;
+		r->s.ram[RTC_REG_C] |= RTC_C_PF;
+	}
+	settle(r);
+}
+
 static u64 rtc_read(struct device *dev, unsigned range, u64 offset, unsigned size)
 {
 	struct rtc *r = to_rtc(dev);
@@ -407,10 +430,12 @@ static u64 rtc_read(struct device *dev, unsigned range, u64 offset, unsigned siz
 		dev_lock(&r->lock);
 		byte = read_register(r, r->s.index);
 		value = (value & ~(0xffULL << (8 * i))) | (u64)byte << (8 * i);
-		if (r->s.index == RTC_REG_C)
+		if (r->s.index == RTC_REG_C) {
 			settle(r); /* the read took the interrupt request away */
-		else
+			pay(r);
+		} else {
 			dev_unlock(&r->lock);
+		}
 	}
 	return size < 8 ? value & ((1ULL << (8 * size)) - 1) : value;
 }
@@ -477,6 +502,7 @@ static void rtc_reset(struct device *dev)
 	s->ram[RTC_REG_B] = RTC_B_24H;
 	sync_now(r);
 	s->ram[RTC_REG_C] = 0;
+	s->owed = 0;
 	firmware_bytes(s, dev->env->mem);
 	settle(r);
 }
@@ -486,8 +512,8 @@ static int rtc_post_load(struct device *dev)
 	struct rtc *r = to_rtc(dev);
 	struct rtc_state *s = &r->s;
 
-	if (s->index > RTC_INDEX_MASK || s->weekday_shift > 6 || s->offset_ns >= NS_PER_SEC ||
-	    s->offset_sec > MAX_OFFSET || s->offset_sec < -MAX_OFFSET)
+	if (s->index > RTC_INDEX_MASK || s->owed > MAX_OWED || s->weekday_shift > 6 ||
+	    s->offset_ns >= NS_PER_SEC || s->offset_sec > MAX_OFFSET || s->offset_sec < -MAX_OFFSET)
 		return -EINVAL;
 	dev_lock(&r->lock);
 	/* Seconds and ticks that passed while the machine was not running are no events. */
@@ -567,3 +593,8 @@ const struct device_class rtc_class = {
 	.describe_fdt = rtc_describe_fdt,
 	.describe_acpi = rtc_describe_acpi,
 };
+
+void rtc_set_catch_up(struct device *dev, bool on)
+{
+	to_rtc(dev)->catch_up = on;
+}

@@ -25,4 +25,10 @@ extern const struct device_class rtc_class;
 struct device *rtc_create(const struct dev_env *env, const struct dev_range *pio,
 			  struct irq_line irq);
 
+/*
+ * Whether periodic interrupts that came while the one before was not yet read are delivered later,
+ * one after each read of register C; otherwise they are lost, as on the chip. Before the machine runs.
+ */
+void rtc_set_catch_up(struct device *dev, bool on);
+
 #endif

@@ -10,6 +10,8 @@ _parallax() {
     --virt) mapfile -t COMPREPLY < <(compgen -W "para full" -- "$cur") ;;
     --hugepages) mapfile -t COMPREPLY < <(compgen -W "off thp 2M 1G" -- "$cur") ;;
     --irqchip) mapfile -t COMPREPLY < <(compgen -W "auto split kernel" -- "$cur") ;;
+    --net) mapfile -t COMPREPLY < <(compgen -W "user tap=" -- "$cur") ;;
+    --console) mapfile -t COMPREPLY < <(compgen -W "stdio null pty file:" -- "$cur") ;;
     --serial) mapfile -t COMPREPLY < <(compgen -W "stdio null none pty file:" -- "$cur") ;;
     *)
         if [[ $cur == -* ]]; then

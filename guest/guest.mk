@@ -2,10 +2,9 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
-        guest/kernel/selftest/*.c) guest/env/ring0.c guest/env/ring0_string.c
-# guest/sched, guest/locking and the rest of guest/mm are not linked yet: they run in the unit tests
-# and in the simulator, and the kernel's own short scheduler and heap serve meanwhile.
-GUEST_PORTABLE_SRCS := $(filter guest/lib/%,$(guest_SRCS)) guest/mm/memblock.c
+        guest/kernel/selftest/*.c guest/drivers/*.c guest/drivers/virtio/*.c) $(wildcard guest/env/ring0*.c)
+GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/% \
+        guest/mm/%,$(guest_SRCS))
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))
 GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS)) \
@@ -18,7 +17,8 @@ GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) $(GUEST_CPPFLAGS) -ffreestanding -fno-
         -m64 -march=x86-64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
         -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls -fno-stack-protector \
         -fcf-protection=none -fno-asynchronous-unwind-tables -fno-delete-null-pointer-checks \
-        -fno-strict-aliasing -fno-common -fno-jump-tables -MMD -MP $(GUEST_EXTRA_CFLAGS)
+        -fno-strict-aliasing -fno-common -fno-jump-tables -MMD -MP \
+        -DMM_ENV_INLINE='"guest/env/ring0_mm.h"' $(GUEST_EXTRA_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
         --no-warn-rwx-segments
 

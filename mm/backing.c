@@ -134,6 +134,14 @@ void backing_unmap(struct backing *b)
 	munmap(b->reservation, b->reservation_len);
 }
 
+int backing_clear(struct backing *b, enum mem_backing kind)
+{
+	/* Anonymous pages are zero when next touched; of a file's, a hole is what reads as zero. */
+	int advice = backing_page_size(kind) == GUEST_PAGE_SIZE ? MADV_DONTNEED : MADV_REMOVE;
+
+	return madvise(b->ram, b->len, advice) ? -errno : 0;
+}
+
 void backing_touch(u8 *host, u64 len, u64 page_size)
 {
 	uintptr_t p = (uintptr_t)host, end = p + len;

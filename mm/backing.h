@@ -28,6 +28,9 @@ u64 backing_unit(enum mem_backing kind);
 int backing_map(u64 size, enum mem_backing kind, struct backing *out, struct error *e);
 void backing_unmap(struct backing *b);
 
+/* Every byte zero again, its pages given back. 0 or -errno. */
+int backing_clear(struct backing *b, enum mem_backing kind);
+
 /*
  * Makes every page of [host, host + len) present and writable, contents kept, guest not yet
  * running. Aligned to 4 KiB. 0 or -errno.

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ struct guest_mem {
 	struct mem_region region[MEM_MAX_REGIONS];
 	u64 size;
 	struct backing backing;
+	enum mem_backing kind;
+	bool prealloc;
 };
 
 /* --- life ------------------------------------------------------------------------------- */
@@ -67,9 +70,9 @@ static int check_host_ram(u64 size, struct error *e)
 			 text, (unsigned long long)(host / MiB));
 }
 
-static int populate(const struct guest_mem *gm, const struct mem_config *cfg, struct error *e)
+static int populate(const struct guest_mem *gm, struct error *e)
 {
-	u64 page_size = backing_page_size(cfg->backing);
+	u64 page_size = backing_page_size(gm->kind);
 
 	for (size_t i = 0; i < gm->nr; i++) {
 		const struct mem_region *r = &gm->region[i];
@@ -103,15 +106,20 @@ int guest_mem_create(const struct mem_config *cfg, struct guest_mem **out, struc
 	if (!gm)
 		return error_sys(e, -ENOMEM, "guest memory");
 	gm->size = cfg->size;
+	gm->kind = cfg->backing;
+	gm->prealloc = cfg->prealloc;
 	gm->nr = layout_build(&l, gm->region);
 	err = backing_map(cfg->size, cfg->backing, &gm->backing, e);
 	if (err)
 		goto err_free;
+	/* Advice that fails leaves a core file larger than wished, no more. */
+	if (cfg->no_dump)
+		(void)madvise(gm->backing.ram, gm->backing.len, MADV_DONTDUMP);
 	for (size_t i = 0; i < gm->nr; i++)
 		gm->region[i].host = gm->backing.ram + layout_ram_offset(gm->region[i].gpa);
 	err = bind_nodes(gm, &l, cfg, e);
 	if (!err && cfg->prealloc)
-		err = populate(gm, cfg, e);
+		err = populate(gm, e);
 	if (err)
 		goto err_unmap;
 	*out = gm;
@@ -130,6 +138,13 @@ void guest_mem_destroy(struct guest_mem *gm)
 		return;
 	backing_unmap(&gm->backing);
 	free(gm);
+}
+
+int guest_mem_clear(struct guest_mem *gm)
+{
+	int err = backing_clear(&gm->backing, gm->kind);
+
+	return err || !gm->prealloc ? err : populate(gm, NULL);
 }
 
 /* --- what there is ------------------------------------------------------------------------ */

@@ -54,6 +54,7 @@ struct mem_config {
 	u64 size; /* bytes of RAM, a multiple of 4 KiB, MEM_MIN_SIZE..MEM_MAX_SIZE */
 	enum mem_backing backing;
 	bool prealloc;	   /* populate every page before the guest starts */
+	bool no_dump;	   /* leave it out of this process's core dumps */
 	unsigned nr_nodes; /* guest NUMA nodes, 1..MEM_MAX_NODES; RAM is split evenly */
 	u64 phys_addr_limit; /* first gpa that the vCPU cannot address (1 << MAXPHYADDR); 0: unknown */
 };
@@ -88,6 +89,12 @@ int mem_config_check(const struct mem_config *cfg, struct error *e);
  */
 int guest_mem_create(const struct mem_config *cfg, struct guest_mem **out, struct error *e);
 void guest_mem_destroy(struct guest_mem *gm); /* NULL is fine */
+
+/*
+ * All of it zero again, and given back to the host (populated anew where it was preallocated); host
+ * addresses stay. Nobody else uses the memory meanwhile. 0 or -errno.
+ */
+int guest_mem_clear(struct guest_mem *gm);
 
 /* The regions, sorted by gpa; for memory slots, the e820 and the device tree. */
 size_t guest_mem_regions(const struct guest_mem *gm, const struct mem_region **out);

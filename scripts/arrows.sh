@@ -22,9 +22,9 @@ arrow devices/abi devices/abi
 # The simulator is a library of the host that happens to run guest code: one header without types.
 arrow vmm 'vmm|devices|mm|base|guest/env'
 arrow guest 'guest|devices/abi'
-for room in lib sched locking mm; do
-    arrow guest/$room 'guest/(lib|sched|locking|mm)|devices/abi'
+for room in lib sched locking mm time defer; do
+    arrow guest/$room 'guest/(lib|sched|locking|mm|time|defer)|devices/abi'
 done
 # File systems stand on the other portable rooms, which know nothing of them.
-arrow guest/fs 'guest/(lib|sched|locking|mm|fs)|devices/abi'
+arrow guest/fs 'guest/(lib|sched|locking|mm|time|defer|fs)|devices/abi'
 exit $broken

@@ -17,8 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from control import hostile_clients, lifecycle
 from gdb import debugging
-from guest import boots, console, hostile, refusals
+from guest import boots, console, disks, hostile, refusals
+from libvirt import domains
 from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
@@ -30,8 +32,12 @@ SUITES = (
     ("refusals", refusals),
     ("boots", boots),
     ("console", console),
+    ("drivers", disks),
     ("hostile", hostile),
     ("gdb", debugging),
+    ("control", lifecycle),
+    ("clients", hostile_clients),
+    ("libvirt", domains),
     ("testbed", testbed),
     ("fuzz", fuzz),
 )

@@ -47,12 +47,14 @@ int config_check(const struct machine_config *cfg, struct error *e)
 				 cfg->mem.nr_nodes, cfg->cpus);
 	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
 		stdio_users += cfg->serial[i] && !strcmp(cfg->serial[i], "stdio");
+	for (int i = 0; i < CONFIG_MAX_CONSOLES; i++)
+		stdio_users += cfg->console[i] && !strcmp(cfg->console[i], "stdio");
 	if (stdio_users > 1)
-		return error_set(e, -EINVAL,
-				 "--serial stdio: given %d times, but there is one terminal",
+		return error_set(e, -EINVAL, "stdio: wanted by %d ports, but there is one terminal",
 				 stdio_users);
-	if (cfg->paused && !cfg->gdb)
-		return error_set(e, -EINVAL,
-				 "--paused: nothing could let the guest go; add --gdb PORT");
+	if (cfg->hold && !cfg->control.registered && !cfg->control.qmp[0])
+		return error_set(
+			e, -EINVAL,
+			"--paused: nothing could let the guest go; add --gdb PORT or --qmp");
 	return mem_config_check(&cfg->mem, e);
 }

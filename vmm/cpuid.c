@@ -78,7 +78,7 @@ static void add_extended_topology(struct kvm_cpuid2 *c, u32 leaf, unsigned cpus)
 	}
 }
 
-/* One socket, one thread per core, `cpus` cores. */
+/* A socket has `cpus` cores of one thread; with several sockets, cpus is a power of two. */
 static void set_topology(struct kvm_cpuid2 *c, unsigned cpus)
 {
 	unsigned shift = bits_for(cpus);

@@ -12,7 +12,7 @@
 
 struct cpuid_request {
 	enum virt_mode virt;
-	unsigned cpus;
+	unsigned cpus; /* of one socket */
 	const struct kvm_quirks *quirks;
 	bool tsc_deadline; /* KVM_CAP_TSC_DEADLINE_TIMER */
 	u32 tsc_khz;	   /* 0: unknown */
@@ -20,7 +20,7 @@ struct cpuid_request {
 };
 
 /*
- * Turns KVM's supported leaves into the template for every vCPU: topology of one socket with
+ * Turns KVM's supported leaves into the template for every vCPU: topology of a socket with
  * `cpus` cores, the brand string, hypervisor leaves by mode, hidden features by quirk. Leaves may
  * be added: c must have room for KVM_CPUID_SPARE more entries than nent.
  */

@@ -78,6 +78,26 @@ void irqchip_destroy(struct irqchip *ic)
 	pthread_mutex_destroy(&ic->lock);
 }
 
+int irqchip_reset(struct irqchip *ic, const struct irqchip *from)
+{
+	struct kvm_pit_state2 pit;
+	int err = 0;
+
+	/* Split: the IOAPIC is a device, and the local APICs are the vCPUs'. */
+	if (ic->mode == IRQCHIP_SPLIT)
+		return 0;
+	for (u32 id = KVM_IRQCHIP_PIC_MASTER; !err && id <= KVM_IRQCHIP_IOAPIC; id++) {
+		struct kvm_irqchip chip = { .chip_id = id };
+
+		err = kvm_get_irqchip(from->vm, &chip);
+		if (!err)
+			err = kvm_set_irqchip(ic->vm, &chip);
+	}
+	if (!err)
+		err = kvm_get_pit2(from->vm, &pit);
+	return err ? err : kvm_set_pit2(ic->vm, &pit);
+}
+
 void irqchip_set_ioapic(struct irqchip *ic, struct device *ioapic)
 {
 	ic->ioapic = ioapic;

@@ -30,6 +30,12 @@ struct irqchip {
 int irqchip_init(struct irqchip *ic, int vm, enum irqchip_mode mode, struct error *e);
 void irqchip_destroy(struct irqchip *ic);
 
+/*
+ * Back to power-on, while the vCPUs stand still; from is one of the same mode that nobody has
+ * used. Devices keep their lines. 0 or -errno.
+ */
+int irqchip_reset(struct irqchip *ic, const struct irqchip *from);
+
 /* Split only: the IOAPIC device that irqchip_line()'s lines lead to. */
 void irqchip_set_ioapic(struct irqchip *ic, struct device *ioapic);
 

@@ -99,6 +99,27 @@ struct kvm_cpuid2 *kvm_supported_cpuid(int kvm)
 	return NULL;
 }
 
+struct kvm_msr_list *kvm_msr_indices(int kvm)
+{
+	struct kvm_msr_list none = { .nmsrs = 0 }, *list;
+	int err = kvm_ioctl(kvm, KVM_GET_MSR_INDEX_LIST, &none);
+
+	if (err != -E2BIG) {
+		errno = err ? -err : ENOTSUP;
+		return NULL;
+	}
+	list = calloc(1, sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));
+	if (!list)
+		return NULL;
+	list->nmsrs = none.nmsrs;
+	err = kvm_ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list);
+	if (!err)
+		return list;
+	free(list);
+	errno = -err;
+	return NULL;
+}
+
 int kvm_create_vm(int kvm)
 {
 	int r;
@@ -150,6 +171,26 @@ int kvm_create_pit2(int vm)
 	struct kvm_pit_config cfg = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
 	return kvm_ioctl(vm, KVM_CREATE_PIT2, &cfg);
+}
+
+int kvm_get_irqchip(int vm, struct kvm_irqchip *c)
+{
+	return kvm_ioctl(vm, KVM_GET_IRQCHIP, c);
+}
+
+int kvm_set_irqchip(int vm, const struct kvm_irqchip *c)
+{
+	return kvm_ioctl(vm, KVM_SET_IRQCHIP, c);
+}
+
+int kvm_get_pit2(int vm, struct kvm_pit_state2 *p)
+{
+	return kvm_ioctl(vm, KVM_GET_PIT2, p);
+}
+
+int kvm_set_pit2(int vm, const struct kvm_pit_state2 *p)
+{
+	return kvm_ioctl(vm, KVM_SET_PIT2, p);
 }
 
 int kvm_irq_line(int vm, u32 gsi, int level)
@@ -310,6 +351,31 @@ int kvm_set_lapic(int vcpu, const struct kvm_lapic_state *s)
 	return kvm_ioctl(vcpu, KVM_SET_LAPIC, s);
 }
 
+int kvm_get_debugregs(int vcpu, struct kvm_debugregs *d)
+{
+	return kvm_ioctl(vcpu, KVM_GET_DEBUGREGS, d);
+}
+
+int kvm_set_debugregs(int vcpu, const struct kvm_debugregs *d)
+{
+	return kvm_ioctl(vcpu, KVM_SET_DEBUGREGS, d);
+}
+
+int kvm_get_xcrs(int vcpu, struct kvm_xcrs *x)
+{
+	return kvm_ioctl(vcpu, KVM_GET_XCRS, x);
+}
+
+int kvm_set_xcrs(int vcpu, const struct kvm_xcrs *x)
+{
+	return kvm_ioctl(vcpu, KVM_SET_XCRS, x);
+}
+
+int kvm_clock_paused(int vcpu)
+{
+	return kvm_ioctl(vcpu, KVM_KVMCLOCK_CTRL, NULL);
+}
+
 int kvm_get_tsc_khz(int vcpu)
 {
 	return kvm_ioctl(vcpu, KVM_GET_TSC_KHZ, NULL);
@@ -360,7 +426,7 @@ static int read_all(int fd, void *buf, size_t len, u64 offset)
 	return 0;
 }
 
-int kvm_stats_read(int stats_fd, void (*fn)(void *arg, const char *name, u64 value), void *arg)
+int kvm_stats_walk(int stats_fd, kvm_stats_fn fn, void *arg)
 {
 	struct kvm_stats_header h;
 	size_t desc_size, size;
@@ -383,8 +449,27 @@ int kvm_stats_read(int stats_fd, void (*fn)(void *arg, const char *name, u64 val
 			continue; /* histograms: not scalar */
 		err = read_all(stats_fd, &value, sizeof(value), h.data_offset + d->offset);
 		if (!err)
-			fn(arg, d->name, value);
+			fn(arg, d, value);
 	}
 	free(descs);
 	return err;
+}
+
+struct named {
+	void (*fn)(void *arg, const char *name, u64 value);
+	void *arg;
+};
+
+static void by_name(void *arg, const struct kvm_stats_desc *d, u64 value)
+{
+	const struct named *n = arg;
+
+	n->fn(n->arg, d->name, value);
+}
+
+int kvm_stats_read(int stats_fd, void (*fn)(void *arg, const char *name, u64 value), void *arg)
+{
+	struct named n = { fn, arg };
+
+	return kvm_stats_walk(stats_fd, by_name, &n);
 }

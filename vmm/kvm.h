@@ -29,6 +29,9 @@ int kvm_run_size(int kvm);
 #define KVM_CPUID_SPARE 16
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
 
+/* The MSRs that KVM keeps for a vCPU, malloc'd; NULL with errno set. */
+struct kvm_msr_list *kvm_msr_indices(int kvm);
+
 /* --- VM ------------------------------------------------------------------------------------ */
 int kvm_create_vm(int kvm); /* fd */
 int kvm_enable_cap(int vm_or_vcpu, u32 cap, u64 arg0);
@@ -37,6 +40,10 @@ int kvm_set_tss_addr(int vm, u64 addr);
 int kvm_set_identity_map(int vm, u64 addr);
 int kvm_create_irqchip(int vm);
 int kvm_create_pit2(int vm);
+int kvm_get_irqchip(int vm, struct kvm_irqchip *c);
+int kvm_set_irqchip(int vm, const struct kvm_irqchip *c);
+int kvm_get_pit2(int vm, struct kvm_pit_state2 *p);
+int kvm_set_pit2(int vm, const struct kvm_pit_state2 *p);
 int kvm_irq_line(int vm, u32 gsi, int level);
 int kvm_signal_msi(int vm, u64 addr, u32 data);
 /* Replaces the whole table; nr is at most KVM_MAX_ROUTES. */
@@ -79,6 +86,12 @@ int kvm_get_events(int vcpu, struct kvm_vcpu_events *ev);
 int kvm_set_events(int vcpu, const struct kvm_vcpu_events *ev);
 int kvm_get_lapic(int vcpu, struct kvm_lapic_state *s);
 int kvm_set_lapic(int vcpu, const struct kvm_lapic_state *s);
+int kvm_get_debugregs(int vcpu, struct kvm_debugregs *d);
+int kvm_set_debugregs(int vcpu, const struct kvm_debugregs *d);
+int kvm_get_xcrs(int vcpu, struct kvm_xcrs *x);
+int kvm_set_xcrs(int vcpu, const struct kvm_xcrs *x);
+/* Tells a guest with kvmclock that it was stopped on purpose; -EINVAL when it has none. */
+int kvm_clock_paused(int vcpu);
 int kvm_get_tsc_khz(int vcpu); /* kHz, or -errno */
 int kvm_set_guest_debug(int vcpu, const struct kvm_guest_debug *dbg);
 int kvm_inject_nmi(int vcpu);
@@ -92,5 +105,9 @@ int kvm_stats_fd(int vm_or_vcpu);
 
 /* Calls fn for every scalar statistic of the fd, by KVM's name. 0 or -errno. */
 int kvm_stats_read(int stats_fd, void (*fn)(void *arg, const char *name, u64 value), void *arg);
+
+/* The same with the descriptor (flags: KVM_STATS_TYPE_*, _UNIT_*, _BASE_*). */
+typedef void (*kvm_stats_fn)(void *arg, const struct kvm_stats_desc *d, u64 value);
+int kvm_stats_walk(int stats_fd, kvm_stats_fn fn, void *arg);
 
 #endif

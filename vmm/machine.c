@@ -3,12 +3,9 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/size.h"
@@ -142,21 +139,6 @@ static int create_vm(struct machine *m, struct error *e)
 	return err;
 }
 
-void machine_vcpu_ended(void *arg, struct vcpu *v, enum vcpu_end why)
-{
-	struct machine *m = arg;
-
-	if (why == VCPU_END_RESET) {
-		machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
-		return;
-	}
-	if (!atomic_fetch_add(&m->crashes, 1)) {
-		m->crashed = v;
-		m->crash_why = why;
-	}
-	machine_end(m, MACHINE_END_CRASH, EXIT_GUEST_CRASHED);
-}
-
 static void vcpu_eoi(void *arg, u8 vector)
 {
 	irqchip_eoi(&((struct machine *)arg)->irqchip, vector);
@@ -172,12 +154,12 @@ static int create_vcpus(struct machine *m, struct error *e)
 {
 	struct cpuid_request req = {
 		.virt = m->cfg->virt,
-		.cpus = m->cfg->cpus,
+		.cpus = m->cfg->cores ? m->cfg->cores : m->cfg->cpus,
 		.quirks = &m->quirks,
 		.lapic_khz = KVM_LAPIC_KHZ,
 		.tsc_deadline = kvm_check(m->kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
 	};
-	int most = kvm_check(m->kvm, KVM_CAP_MAX_VCPUS), khz;
+	int most = kvm_check(m->kvm, KVM_CAP_MAX_VCPUS), khz, err;
 
 	if (most && (int)m->cfg->cpus > most)
 		return error_set(e, -E2BIG, "--cpus %u: this host's KVM allows %d", m->cfg->cpus,
@@ -188,7 +170,6 @@ static int create_vcpus(struct machine *m, struct error *e)
 	memset(m->vcpu, 0, m->cfg->cpus * sizeof(*m->vcpu));
 	for (unsigned i = 0; i < m->cfg->cpus; i++) {
 		struct vcpu *v = &m->vcpu[i];
-		int err;
 
 		v->ops = &machine_vcpu_ops;
 		v->ops_arg = m;
@@ -206,8 +187,10 @@ static int create_vcpus(struct machine *m, struct error *e)
 		m->lapic_khz = KVM_LAPIC_KHZ;
 	}
 	cpuid_build(m->cpuid, &req);
+	err = cpu_features_apply(m->cpuid, m->cfg->cpu_wish, m->cfg->nr_cpu_wishes, e);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
-		int err;
 
 		/* KVM's own MSRs are there only if CPUID says so: in full mode they fault, as on a PC. */
 		kvm_enable_cap(m->vcpu[i].fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1);
@@ -221,13 +204,19 @@ static int create_vcpus(struct machine *m, struct error *e)
 
 static int open_serials(struct machine *m, struct error *e)
 {
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
-		int err = serial_open(&m->serial[i], m->cfg->serial[i], e);
+	for (int i = 0; i < MACHINE_LINES; i++) {
+		bool virtio = i >= CONFIG_MAX_SERIALS;
+		int port = virtio ? i - CONFIG_MAX_SERIALS : i, err;
 
+		if (virtio && m->cfg->virt != VIRT_PARA)
+			break;
+		err = serial_open(&m->serial[i],
+				  virtio ? m->cfg->console[port] : m->cfg->serial[port], e);
 		if (err)
 			return err;
 		if (m->serial[i].path[0])
-			fprintf(stderr, "parallax: serial port %d on %s\n", i, m->serial[i].path);
+			fprintf(stderr, "parallax: %s port %d on %s\n",
+				virtio ? "console" : "serial", port, m->serial[i].path);
 	}
 	return 0;
 }
@@ -244,7 +233,7 @@ static int write_dtb(struct machine *m, struct error *e)
 	return bad ? error_sys(e, -errno, "--dump-dtb %s", m->cfg->dump_dtb) : 0;
 }
 
-static int load_images(struct machine *m, struct error *e)
+int machine_load_images(struct machine *m, struct error *e)
 {
 	const struct machine_config *cfg = m->cfg;
 	struct boot_machine bm = {
@@ -276,8 +265,10 @@ static int load_images(struct machine *m, struct error *e)
 			return error_set(e, err, "%s: %s", cfg->initrd, why.text);
 		bm.initrd_size = m->initrd.size;
 	}
+	free(m->fdt);
+	m->fdt = NULL;
 	err = boot_fdt_build(&bm, &m->fdt, &m->fdt_size, e);
-	if (!err)
+	if (!err && !cfg->no_acpi)
 		err = boot_acpi_build(&bm, m->mem, &m->rsdp, e);
 	if (!err && cfg->dump_dtb)
 		err = write_dtb(m, e);
@@ -320,7 +311,7 @@ static int build(struct machine *m, struct error *e)
 		return err;
 	m->loop = loop_create();
 	m->timeout = m->loop ? loop_timer_create(m->loop, on_timeout, m) : NULL;
-	if (!m->timeout)
+	if (!m->timeout || machine_control_init(m))
 		return error_sys(e, -errno, "event loop");
 	err = create_vm(m, e);
 	if (!err)
@@ -330,16 +321,18 @@ static int build(struct machine *m, struct error *e)
 	if (err)
 		return err;
 	machine_init_env(m);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	for (int i = 0; i < MACHINE_LINES; i++)
 		if (m->serial[i].terminal)
 			console_init(&m->console, &(struct console_keys){ m, key_quit, key_break });
 	err = machine_add_devices(m, e);
 	if (!err)
-		err = load_images(m, e);
+		err = machine_load_images(m, e);
 	if (!err)
 		err = vcpu_set_boot_state(&m->vcpu[0], &m->boot, e);
 	if (!err)
 		err = machine_add_gdb(m, e);
+	if (!err)
+		err = machine_add_control(m, e);
 	return err;
 }
 
@@ -353,7 +346,7 @@ int machine_create(const struct machine_config *cfg, struct machine **out, struc
 	m->cfg = cfg;
 	m->kvm = m->vm = -1;
 	m->kernel.fd = m->initrd.fd = -1;
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	for (int i = 0; i < MACHINE_LINES; i++)
 		serial_open(&m->serial[i], NULL, NULL);
 	machine_stats_start(m);
 	err = build(m, e);
@@ -370,6 +363,8 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	console_restore(&m->console);
+	machine_remove_control(m);
+	machine_stats_close(m);
 	gdb_server_destroy(m->gdb);
 	machine_remove_devices(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
@@ -385,6 +380,7 @@ void machine_destroy(struct machine *m)
 	free(m->fdt);
 	free(m->cpuid);
 	loop_timer_destroy(m->timeout);
+	loop_timer_destroy(m->pending_timer);
 	loop_destroy(m->loop);
 	if (m->kvm >= 0)
 		close(m->kvm);
@@ -395,59 +391,6 @@ void machine_destroy(struct machine *m)
 
 /* --- running ----------------------------------------------------------------------------------- */
 
-void machine_end(struct machine *m, enum machine_end why, int status)
-{
-	int none = MACHINE_END_NONE;
-
-	if (!atomic_compare_exchange_strong(&m->ended, &none, (int)why))
-		return;
-	m->result.status = status;
-	/* Not one instruction more: a guest that has powered off is off. */
-	for (unsigned i = 0; i < m->nr_vcpus; i++)
-		vcpu_request_stop(&m->vcpu[i]);
-	loop_stop(m->loop);
-}
-
-struct signals {
-	struct machine *m;
-	sigset_t old;
-	int fd;
-};
-
-static void on_signal(void *arg, u32 events)
-{
-	struct signals *s = arg;
-	struct signalfd_siginfo si;
-
-	(void)events;
-	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
-		machine_end(s->m, MACHINE_END_USER, 128 + (int)si.ssi_signo);
-}
-
-static void signals_take(struct signals *s, struct machine *m)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	s->m = m;
-	pthread_sigmask(SIG_BLOCK, &set, &s->old);
-	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->fd >= 0)
-		loop_watch(m->loop, s->fd, EPOLLIN, on_signal, s);
-}
-
-static void signals_release(struct signals *s)
-{
-	if (s->fd >= 0) {
-		loop_unwatch(s->m->loop, s->fd);
-		close(s->fd);
-	}
-	pthread_sigmask(SIG_SETMASK, &s->old, NULL);
-}
-
 static int start(struct machine *m, struct error *e)
 {
 	int err = vcpu_setup_signal();
@@ -455,16 +398,20 @@ static int start(struct machine *m, struct error *e)
 	if (err)
 		return error_sys(e, err, "signal handler");
 	console_enter(&m->console);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		err = m->chardev[i] ? chardev_start(m->chardev[i]) : 0;
+		if (!err)
+			err = serial_start(&m->serial[i], m->loop);
 		if (err)
-			return error_sys(e, err, "serial port %d: watching its input", i);
+			return error_sys(e, err, "port %d: watching its input", i);
 	}
 	if (m->cfg->timeout_s)
 		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		if (m->cfg->paused)
 			vcpu_request_pause(&m->vcpu[i]);
+		if (m->state != RUN_RUNNING)
+			vcpu_request_hold(&m->vcpu[i]);
 		err = vcpu_start(&m->vcpu[i], e);
 		if (err)
 			return err;
@@ -494,25 +441,29 @@ static void write_report(struct machine *m)
 const struct machine_result *machine_run(struct machine *m)
 {
 	struct machine_result *r = &m->result;
-	struct signals signals;
+	struct machine_signals signals;
 	struct error e;
 
-	signals_take(&signals, m);
+	machine_signals_take(&signals, m);
 	if (start(m, &e)) {
 		snprintf(r->report, sizeof(r->report), "%s\n", e.text);
 		machine_end(m, MACHINE_END_CRASH, EXIT_NO_START);
+	} else {
+		machine_tell(m, MACHINE_STARTED, CAUSE_NONE);
 	}
 	loop_run(m->loop);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(&m->vcpu[i]);
 	r->end = (enum machine_end)atomic_load(&m->ended);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++)
+	machine_finish_consoles(m, FLUSH_TIMEOUT_MS);
+	for (int i = 0; i < MACHINE_LINES; i++)
 		if (m->chardev[i]) {
 			chardev_flush(m->chardev[i], FLUSH_TIMEOUT_MS);
 			serial_drain(&m->serial[i]);
 		}
+	machine_tell_end(m);
 	gdb_server_ended(m->gdb, r->status, r->end == MACHINE_END_USER ? 0 : GDB_LAST_WORD_MS);
-	signals_release(&signals);
+	machine_signals_release(&signals);
 	console_restore(&m->console);
 	write_report(m);
 	machine_stats_collect(m);

@@ -11,6 +11,7 @@
 #include "devices/ioapic.h"
 #include "devices/rtc.h"
 #include "devices/uart16550.h"
+#include "vmm/kvm.h"
 #include "vmm/machine_priv.h"
 
 /* --- struct dev_env: thin adapters to the machine's parts ------------------------------------- */
@@ -32,19 +33,7 @@ static u64 env_wall(void *ctx)
 
 static void env_request(void *ctx, enum machine_request what, int status)
 {
-	struct machine *m = ctx;
-
-	switch (what) {
-	case MACHINE_POWER_OFF:
-		machine_end(m, MACHINE_END_POWER_OFF, EXIT_GUEST_OFF);
-		break;
-	case MACHINE_RESET:
-		machine_end(m, MACHINE_END_RESET, EXIT_GUEST_OFF);
-		break;
-	case MACHINE_GUEST_EXIT:
-		machine_end(m, MACHINE_END_GUEST_EXIT, MIN(status, (int)EXIT_GUEST_MAX));
-		break;
-	}
+	machine_guest_request(ctx, what, status);
 }
 
 static int env_watch(void *ctx, int fd, u32 events, void (*fn)(void *arg, u32 events), void *arg)
@@ -84,6 +73,17 @@ static void env_msi_route(void *ctx, u32 gsi, u64 addr, u32 data)
 	irqchip_msi_route(&((struct machine *)ctx)->irqchip, gsi, addr, data);
 }
 
+static int env_doorbell(void *ctx, int eventfd, const struct dev_range *range, bool attach)
+{
+	return kvm_ioeventfd(((struct machine *)ctx)->vm, eventfd, range->base, (u32)range->len,
+			     range->space == DEV_PIO, attach);
+}
+
+static int env_irq_fd(void *ctx, int eventfd, u32 gsi, bool attach)
+{
+	return irqchip_irqfd(&((struct machine *)ctx)->irqchip, eventfd, gsi, attach);
+}
+
 void machine_init_env(struct machine *m)
 {
 	m->env = (struct dev_env){
@@ -99,6 +99,8 @@ void machine_init_env(struct machine *m)
 		.timer_cancel = env_timer_cancel,
 		.msi_send = env_msi_send,
 		.msi_route = env_msi_route,
+		.doorbell_fd = env_doorbell,
+		.irq_fd = env_irq_fd,
 	};
 }
 
@@ -136,18 +138,42 @@ static struct device *add_i8042(struct machine *m, bool *skip)
 
 static struct device *add_rtc(struct machine *m, bool *skip)
 {
+	struct device *d =
+		rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
+			   irqchip_line(&m->irqchip, PC_RTC_IRQ));
+
 	(void)skip;
-	return rtc_create(&m->env, &(struct dev_range){ DEV_PIO, PC_RTC_PORT, PC_RTC_LEN },
-			  irqchip_line(&m->irqchip, PC_RTC_IRQ));
+	if (d)
+		rtc_set_catch_up(d, m->cfg->rtc_catch_up);
+	return d;
 }
 
 static struct device *add_acpi_pm(struct machine *m, bool *skip)
 {
 	(void)skip;
-	return acpi_pm_create(&m->env,
-			      &(struct dev_range){ DEV_PIO, PC_PM1A_EVT_PORT, PC_ACPI_PM_LEN },
-			      &(struct dev_range){ DEV_PIO, PC_RESET_PORT, 1 },
-			      irqchip_line(&m->irqchip, PC_ACPI_SCI_IRQ));
+	m->acpi_pm =
+		acpi_pm_create(&m->env,
+			       &(struct dev_range){ DEV_PIO, PC_PM1A_EVT_PORT, PC_ACPI_PM_LEN },
+			       &(struct dev_range){ DEV_PIO, PC_RESET_PORT, 1 },
+			       irqchip_line(&m->irqchip, PC_ACPI_SCI_IRQ));
+	return m->acpi_pm;
+}
+
+struct chardev *machine_add_chardev(struct machine *m, int index)
+{
+	const struct serial_backend *s = &m->serial[index];
+	struct chardev_config cfg = { .in_fd = s->in_fd, .out_fd = s->out_fd };
+
+	if (s->terminal) {
+		cfg.filter = console_filter;
+		cfg.filter_arg = &m->console;
+		if (!m->console.readable)
+			cfg.in_fd = -1;
+	}
+	if (index < CONFIG_MAX_SERIALS)
+		machine_add_hub(m, index, &cfg);
+	m->chardev[index] = chardev_create(&m->env, &cfg);
+	return m->chardev[index];
 }
 
 static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
@@ -155,21 +181,12 @@ static struct device *add_serial(struct machine *m, bool *skip, unsigned index)
 	static const u16 port[] = { PC_COM1_PORT, PC_COM2_PORT, PC_COM3_PORT, PC_COM4_PORT };
 	static const u8 irq[] = { PC_COM1_IRQ, PC_COM2_IRQ, PC_COM3_IRQ, PC_COM4_IRQ };
 	struct dev_range range = { DEV_PIO, port[index], PC_COM_LEN };
-	struct serial_backend *s = &m->serial[index];
-	struct chardev_config cfg = { .in_fd = s->in_fd, .out_fd = s->out_fd };
 
-	*skip = !s->present;
-	if (*skip)
+	*skip = !m->serial[index].present;
+	if (*skip || !machine_add_chardev(m, (int)index))
 		return NULL;
-	if (s->terminal) {
-		cfg.filter = console_filter;
-		cfg.filter_arg = &m->console;
-		if (!m->console.readable)
-			cfg.in_fd = -1;
-	}
-	m->chardev[index] = chardev_create(&m->env, &cfg);
-	if (!m->chardev[index])
-		return NULL;
+	if (m->hub[index])
+		console_hub_bind(m->hub[index], m->chardev[index]);
 	m->com[index] = uart16550_create(&m->env, &range, irqchip_line(&m->irqchip, irq[index]),
 					 m->chardev[index], index);
 	return m->com[index];
@@ -205,26 +222,37 @@ static const struct {
 	{ "com2", add_com2 },	  { "com3", add_com3 },	      { "com4", add_com4 },
 };
 
+int machine_attach_device(struct machine *m, struct device *d, struct error *e)
+{
+	int err;
+
+	m->device[m->nr_devices++] = d;
+	err = bus_add(&m->pio, DEV_PIO, d, e);
+	if (!err)
+		err = bus_add(&m->mmio, DEV_MMIO, d, e);
+	if (!err)
+		d->class->reset(d);
+	return err;
+}
+
 int machine_add_devices(struct machine *m, struct error *e)
 {
+	int err;
+
 	for (size_t i = 0; i < ARRAY_SIZE(device_table); i++) {
 		bool skip = false;
 		struct device *d = device_table[i].add(m, &skip);
-		int err;
 
 		if (skip)
 			continue;
 		if (!d)
 			return error_sys(e, -ENOMEM, "device %s", device_table[i].name);
-		m->device[m->nr_devices++] = d;
-		err = bus_add(&m->pio, DEV_PIO, d, e);
-		if (!err)
-			err = bus_add(&m->mmio, DEV_MMIO, d, e);
+		err = machine_attach_device(m, d, e);
 		if (err)
 			return err;
-		d->class->reset(d);
 	}
-	return 0;
+	err = machine_add_ata(m, e);
+	return err ? err : machine_add_virtio(m, e);
 }
 
 void machine_remove_devices(struct machine *m)
@@ -237,7 +265,8 @@ void machine_remove_devices(struct machine *m)
 		else
 			free(d);
 	}
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	machine_remove_hubs(m);
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		if (m->chardev[i])
 			chardev_destroy(m->chardev[i]);
 		m->chardev[i] = NULL;

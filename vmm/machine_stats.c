@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* machine_stats.c - what a run cost, gathered after the vCPUs have stopped. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -58,13 +59,88 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct kvm_counter *)a)->name, ((const struct kvm_counter *)b)->name);
 }
 
+/*
+ * The ioctl for a vCPU's waits until KVM_RUN returns, which may be never, so that all stand still for
+ * it; what is read from the fd waits for nobody. They are kept until the end.
+ */
+static int open_stats(struct machine *m)
+{
+	int *fd = calloc(m->nr_vcpus + 1, sizeof(*fd));
+
+	if (!fd)
+		return -ENOMEM;
+	machine_hold(m);
+	fd[0] = kvm_stats_fd(m->vm);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		fd[i + 1] = kvm_stats_fd(m->vcpu[i].fd);
+	machine_go_on(m);
+	m->stats_fd = fd;
+	return 0;
+}
+
+int machine_kvm_stats(struct machine *m, int cpu, kvm_stats_fn fn, void *arg)
+{
+	int err = m->stats_fd ? 0 : open_stats(m);
+
+	if (err)
+		return err;
+	return m->stats_fd[cpu + 1] < 0 ? -ENOTSUP : kvm_stats_walk(m->stats_fd[cpu + 1], fn, arg);
+}
+
+void machine_stats_close(struct machine *m)
+{
+	for (unsigned i = 0; m->stats_fd && i <= m->nr_vcpus; i++)
+		if (m->stats_fd[i] >= 0)
+			close(m->stats_fd[i]);
+	free(m->stats_fd);
+	m->stats_fd = NULL;
+}
+
+/* Resident bytes of this process, 0 when /proc does not say. */
+static u64 resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long size, pages = 0;
+
+	if (f && fscanf(f, "%lu %lu", &size, &pages) != 2)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * GUEST_PAGE_SIZE;
+}
+
+void machine_usage(struct machine *m, struct machine_usage *u)
+{
+	struct rusage ru;
+
+	_Static_assert(ARRAY_SIZE(u->exits) == STATS_MAX_REASON, "as many counters");
+	memset(u, 0, sizeof(*u));
+	getrusage(RUSAGE_SELF, &ru);
+	u->wall_ns = loop_now() - m->start_ns;
+	u->cpu_user_ns = timeval_ns(&ru.ru_utime) - m->start_user_ns;
+	u->cpu_sys_ns = timeval_ns(&ru.ru_stime) - m->start_sys_ns;
+	u->rss = resident();
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		for (u32 r = 0; r < STATS_MAX_REASON; r++)
+			/* The vCPU counts on; each counter by itself is right. */
+			u->exits[r] +=
+				__atomic_load_n(&m->vcpu[i].stats.count[r], __ATOMIC_RELAXED);
+	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+		u64 bytes = 0, writes;
+
+		if (m->chardev[i])
+			chardev_stats(m->chardev[i], &bytes, &writes);
+		u->serial_bytes += bytes;
+	}
+}
+
 void machine_stats_collect(struct machine *m)
 {
 	struct machine_stats *ms = &m->result.stats;
 	bool detailed = m->cfg->stats != STATS_OFF;
 	struct rusage ru;
 
-	ms->name = m->cfg->name;
+	ms->name = machine_name(m);
 	ms->virt = virt_mode_name(m->cfg->virt);
 	ms->backing = mem_backing_name(m->cfg->mem.backing);
 	ms->mem_size = guest_mem_size(m->mem);
@@ -82,7 +158,7 @@ void machine_stats_collect(struct machine *m)
 	read_counters(ms, m->vm);
 	if (ms->nr_kvm)
 		qsort(ms->kvm, ms->nr_kvm, sizeof(*ms->kvm), by_name);
-	for (int i = 0; i < CONFIG_MAX_SERIALS; i++) {
+	for (int i = 0; i < MACHINE_LINES; i++) {
 		u64 bytes = 0, writes = 0;
 
 		if (m->chardev[i])

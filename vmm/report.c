@@ -218,3 +218,14 @@ void report_where(char *buf, size_t size, struct vcpu *v, const struct guest_mem
 	    r.rflags & (1u << 9) ? "on" : "off");
 	put_instruction(&t, v, gm, &r, &s);
 }
+
+void report_registers(char *buf, size_t size, struct vcpu *v)
+{
+	struct text t = { .buf = buf, .size = size };
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	buf[0] = 0;
+	if (!kvm_get_regs(v->fd, &r) && !kvm_get_sregs(v->fd, &s))
+		put_registers(&t, &r, &s);
+}

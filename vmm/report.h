@@ -19,4 +19,7 @@ void report_crash(char *buf, size_t size, struct vcpu *v, enum vcpu_end why,
 /* One vCPU's place in a few words, for the timeout report: "CPU 0: rip ... (hlt), halted". */
 void report_where(char *buf, size_t size, struct vcpu *v, const struct guest_mem *gm);
 
+/* The registers of one that stands still. */
+void report_registers(char *buf, size_t size, struct vcpu *v);
+
 #endif

@@ -222,7 +222,7 @@ static __attribute__((cold)) bool handle_requests(struct vcpu *v)
 	pthread_mutex_lock(&v->lock);
 	for (;;) {
 		req = atomic_load(&v->request);
-		if (!(req & VCPU_REQ_PAUSE) || (req & VCPU_REQ_STOP))
+		if (!(req & (VCPU_REQ_PAUSE | VCPU_REQ_HOLD)) || (req & VCPU_REQ_STOP))
 			break;
 		v->paused = true;
 		pthread_cond_broadcast(&v->cond);
@@ -246,6 +246,7 @@ static __attribute__((hot)) void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
 
+	atomic_store(&v->tid, gettid());
 	set_own_name(v->id);
 	for (;;) {
 		int r;
@@ -295,6 +296,17 @@ int vcpu_start(struct vcpu *v, struct error *e)
 	return 0;
 }
 
+int vcpu_restart(struct vcpu *v, struct error *e)
+{
+	if (!v->gone)
+		return 0;
+	vcpu_join(v);
+	v->gone = false;
+	atomic_fetch_or(&v->request, VCPU_REQ_HOLD);
+	v->run->immediate_exit = 1;
+	return vcpu_start(v, e);
+}
+
 /* --- control from other threads --------------------------------------------------------------- */
 
 static void on_kick(int sig)
@@ -339,19 +351,39 @@ void vcpu_request_pause(struct vcpu *v)
 	vcpu_ask(v, VCPU_REQ_PAUSE);
 }
 
-void vcpu_pause(struct vcpu *v)
+void vcpu_request_hold(struct vcpu *v)
 {
-	vcpu_ask(v, VCPU_REQ_PAUSE);
+	vcpu_ask(v, VCPU_REQ_HOLD);
+}
+
+void vcpu_wait_still(struct vcpu *v)
+{
 	pthread_mutex_lock(&v->lock);
 	while (v->started && !v->paused && !v->gone)
 		pthread_cond_wait(&v->cond, &v->lock);
 	pthread_mutex_unlock(&v->lock);
 }
 
-void vcpu_resume(struct vcpu *v)
+void vcpu_pause(struct vcpu *v)
+{
+	vcpu_ask(v, VCPU_REQ_PAUSE);
+	vcpu_wait_still(v);
+}
+
+static void vcpu_let_go(struct vcpu *v, unsigned req)
 {
 	pthread_mutex_lock(&v->lock);
-	atomic_fetch_and(&v->request, ~VCPU_REQ_PAUSE);
+	atomic_fetch_and(&v->request, ~req);
 	pthread_cond_broadcast(&v->cond);
 	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_resume(struct vcpu *v)
+{
+	vcpu_let_go(v, VCPU_REQ_PAUSE);
+}
+
+void vcpu_release(struct vcpu *v)
+{
+	vcpu_let_go(v, VCPU_REQ_HOLD);
 }

@@ -62,10 +62,12 @@ struct vcpu {
 	pthread_mutex_t lock; /* guards paused and the waits on cond */
 	pthread_cond_t cond;
 	bool paused, gone;
+	atomic_int tid; /* of its thread; 0 before it runs */
 };
 
 #define VCPU_REQ_STOP  1u
-#define VCPU_REQ_PAUSE 2u
+#define VCPU_REQ_PAUSE 2u /* the debugger's */
+#define VCPU_REQ_HOLD  4u /* the control plane's; a vCPU runs while neither is set */
 
 /* Creates the vCPU in vm with the given id; cpuid is what it shows the guest. 0 or -errno. */
 int vcpu_init(struct vcpu *v, int vm, u32 run_size, unsigned id, bool detailed_stats,
@@ -77,6 +79,9 @@ int vcpu_set_boot_state(struct vcpu *v, const struct boot_state *st, struct erro
 
 /* Starts the thread. 0 or -errno with e filled. */
 int vcpu_start(struct vcpu *v, struct error *e);
+
+/* After a reset: starts the thread again if it has ended, held. 0 or -errno with e filled. */
+int vcpu_restart(struct vcpu *v, struct error *e);
 
 /* Asks the thread to leave the guest and end; returns at once. Any thread. */
 void vcpu_request_stop(struct vcpu *v);
@@ -90,6 +95,14 @@ void vcpu_join(struct vcpu *v);
 void vcpu_request_pause(struct vcpu *v);
 void vcpu_pause(struct vcpu *v);
 void vcpu_resume(struct vcpu *v);
+
+/*
+ * The same for the control plane, whose holds and a debugger's pauses know nothing of each other:
+ * request_hold does not wait; wait_still waits until the thread stands still (or has ended).
+ */
+void vcpu_request_hold(struct vcpu *v);
+void vcpu_wait_still(struct vcpu *v);
+void vcpu_release(struct vcpu *v);
 
 /* Once per process, before the first vcpu_start(): the signal that interrupts KVM_RUN. */
 int vcpu_setup_signal(void);

@@ -51,14 +51,25 @@
 #define PC_EXIT_PORT 0xf4
 #define PC_EXIT_LEN  4
 
+/* Primary IDE channel: command block, and the device control register. */
+#define PC_ATA_PORT    0x1f0
+#define PC_ATA_LEN     8
+#define PC_ATA_CONTROL 0x3f6
+#define PC_ATA_IRQ     14
+
 /* Interrupt controllers. */
 #define PC_IOAPIC_BASE 0xfec00000
 #define PC_IOAPIC_LEN  0x1000
 #define PC_IOAPIC_PINS 24
 #define PC_LAPIC_BASE  0xfee00000
 
-/* virtio-mmio window: one page of registers for each slot. */
-#define PC_VIRTIO_BASE 0xfeb00000
-#define PC_VIRTIO_STEP 0x1000
+/*
+ * virtio-mmio window: one page of registers for each slot. Slot n interrupts at the edge-triggered
+ * input PC_VIRTIO_GSI + n: those above the ISA's 16 belong to nobody else.
+ */
+#define PC_VIRTIO_BASE	0xfeb00000
+#define PC_VIRTIO_STEP	0x1000
+#define PC_VIRTIO_GSI	16
+#define PC_VIRTIO_SLOTS 8
 
 #endif

@@ -4,7 +4,7 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
-#include "guest/kernel/heap.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
@@ -70,12 +70,13 @@ void env_preempt_enable(void)
 
 void *env_alloc(size_t size)
 {
-	return heap_alloc(size);
+	return mm_env_alloc(size);
 }
 
 void env_free(void *ptr, size_t size)
 {
-	heap_free(ptr, size);
+	(void)size;
+	mm_env_free(ptr);
 }
 
 void env_relax(void)

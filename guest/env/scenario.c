@@ -364,6 +364,21 @@ static bool parse_lock(struct reader *r, char *text)
 	return bad(r, "lock %s: mutex, rtmutex or semaphore", name);
 }
 
+/* QUOTA/PERIOD, as in cpu.max. */
+static bool quota_of(struct reader *r, char *text, struct scenario_group *g)
+{
+	char *period = strchr(text, '/');
+
+	if (!period)
+		return bad(r, "quota=%s: expected QUOTA/PERIOD like 20ms/100ms", text);
+	*period++ = 0;
+	if (!one_duration(r, text, &g->quota) || !one_duration(r, period, &g->period))
+		return false;
+	if (g->quota < NSEC_PER_MSEC_ || g->period < NSEC_PER_MSEC_ || g->period > NSEC_PER_SEC_)
+		return bad(r, "quota=: at least 1ms, of a period of 1ms to 1s");
+	return true;
+}
+
 static bool parse_group(struct reader *r, char *text)
 {
 	struct scenario_group *g = &r->s->groups[r->s->nr_groups];
@@ -375,6 +390,7 @@ static bool parse_group(struct reader *r, char *text)
 		return false;
 	g->parent = -1;
 	g->shares = NICE_0_LOAD;
+	g->quota = RUNTIME_INF;
 	while ((word = strtok_r(NULL, " \t", &save))) {
 		if (!strncmp(word, "shares=", 7)) {
 			if (!number(r, word + 7, 262144, &g->shares))
@@ -382,8 +398,11 @@ static bool parse_group(struct reader *r, char *text)
 		} else if (!strncmp(word, "in=", 3)) {
 			if (!find_group(r, word + 3, &g->parent))
 				return false;
+		} else if (!strncmp(word, "quota=", 6)) {
+			if (!quota_of(r, word + 6, g))
+				return false;
 		} else {
-			return bad(r, "%s: shares=N or in=GROUP", word);
+			return bad(r, "%s: shares=N, quota=QUOTA/PERIOD or in=GROUP", word);
 		}
 	}
 	r->s->nr_groups++;

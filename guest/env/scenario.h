@@ -13,6 +13,7 @@ struct scenario_group {
 	char name[TASK_COMM_LEN];
 	int parent; /* index; -1: the root */
 	u64 shares;
+	u64 quota, period; /* quota RUNTIME_INF: no limit */
 };
 
 struct scenario {

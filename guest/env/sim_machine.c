@@ -126,7 +126,7 @@ void sched_env_set_timer(unsigned cpu, u64 expires)
 u64 sched_env_stolen_ns(unsigned cpu)
 {
 	(void)cpu;
-	return 0;
+	return env_now_ns() / 100 * machine->cfg.stolen_percent;
 }
 
 static void add_up(struct sim_stats *s, const struct sim_task *st)

@@ -81,7 +81,8 @@ struct sim_machine_config {
 	struct sched_tunables tun;
 	const struct sched_class *fair;
 	u64 seed;
-	u64 ipi_ns, switch_ns; /* what an interrupt to another CPU, and a switch, takes */
+	u64 ipi_ns, switch_ns;	 /* what an interrupt to another CPU, and a switch, takes */
+	unsigned stolen_percent; /* of the time, by a hypervisor: nobody is charged for it */
 	const struct sim_program *programs;
 	unsigned nr_programs;
 	const enum sim_lock_kind *locks;

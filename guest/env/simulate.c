@@ -35,6 +35,9 @@ static bool make_groups(struct scenario *s, struct sim_machine *m)
 					  g->parent < 0 ? NULL : tg[g->parent], g->shares);
 		if (!tg[i])
 			return false;
+		if (g->quota != RUNTIME_INF &&
+		    task_group_set_bandwidth(tg[i], g->quota, g->period, 0))
+			return false;
 	}
 	for (unsigned i = 0; i < s->cfg.nr_programs; i++)
 		s->programs[i].group = s->group_of[i] < 0 ? NULL : tg[s->group_of[i]];

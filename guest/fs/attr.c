@@ -89,7 +89,8 @@ static bool chown_ok(const struct vfs_task *t, const struct inode *inode, u32 ui
 
 static bool chgrp_ok(const struct vfs_task *t, const struct inode *inode, u32 gid)
 {
-	return (t->cred->fsuid == inode->i_uid && (cred_in_group(t->cred, gid) || gid == inode->i_gid)) ||
+	return (t->cred->fsuid == inode->i_uid &&
+		(cred_in_group(t->cred, gid) || gid == inode->i_gid)) ||
 	       vfs_capable(t, CAP_CHOWN);
 }
 

@@ -147,8 +147,8 @@ static int utimes_path(struct vfs_task *t, const struct path *path,
 	return change(t, path, &attr);
 }
 
-s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path, const struct linux_timespec times[2],
-		 int flags)
+s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
+		 const struct linux_timespec times[2], int flags)
 {
 	unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
@@ -253,7 +253,8 @@ static int fallocate_file(struct vfs_task *t, struct file *f, int mode, s64 offs
 		return -EINVAL;
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
-	if (mode & FALLOC_FL_PUNCH_HOLE && (mode & FALLOC_FL_ZERO_RANGE || !(mode & FALLOC_FL_KEEP_SIZE)))
+	if (mode & FALLOC_FL_PUNCH_HOLE &&
+	    (mode & FALLOC_FL_ZERO_RANGE || !(mode & FALLOC_FL_KEEP_SIZE)))
 		return -EOPNOTSUPP;
 	if (!(f->f_mode & FMODE_WRITE))
 		return -EBADF;

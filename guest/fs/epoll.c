@@ -11,10 +11,11 @@
 #include "guest/fs/fdtable.h"
 #include "guest/fs/internal.h"
 
-#define EP_PRIVATE	(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-#define EP_EXCLUSIVE_OK (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
-#define EP_MAX_NESTS	4
-#define EP_MAX_EVENTS	((int)(INT32_MAX / sizeof(struct linux_epoll_event)))
+#define EP_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+#define EP_EXCLUSIVE_OK \
+	(POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EP_MAX_NESTS  4
+#define EP_MAX_EVENTS ((int)(INT32_MAX / sizeof(struct linux_epoll_event)))
 
 static const struct file_operations eventpoll_fops;
 
@@ -53,9 +54,9 @@ static void insert_item(struct eventpoll *ep, struct epitem *epi)
 
 	while (*link) {
 		parent = *link;
-		link = item_cmp(rb_entry(parent, struct epitem, node), epi->file, epi->fd) < 0 ?
-			       &parent->left :
-			       &parent->right;
+		link = item_cmp(rb_entry(parent, struct epitem, node), epi->file, epi->fd) < 0
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_link_node(&epi->node, parent, link);
 	rb_insert_color(&epi->node, &ep->items);

@@ -7,9 +7,9 @@
 #include "guest/lib/rbtree.h"
 
 struct eventpoll {
-	struct mutex mutex; /* the tree; taking events */
-	spinlock_t lock;    /* ready list; taken from wake-ups */
-	struct rb_root items; /* by (file, fd); mutex */
+	struct mutex mutex;	/* the tree; taking events */
+	spinlock_t lock;	/* ready list; taken from wake-ups */
+	struct rb_root items;	/* by (file, fd); mutex */
 	struct list_head ready; /* lock */
 	wait_queue_head_t wait, poll_wait;
 	struct file *file;

@@ -148,7 +148,8 @@ s64 fs_eventfd2(struct vfs_task *t, u32 count, u32 flags)
 	fd = get_unused_fd(t, 0, flags & EFD_CLOEXEC);
 	err = fd;
 	if (fd >= 0) {
-		err = anon_file(t, "[eventfd]", &eventfd_fops, e, O_RDWR | (flags & O_NONBLOCK), &f);
+		err = anon_file(t, "[eventfd]", &eventfd_fops, e, O_RDWR | (flags & O_NONBLOCK),
+				&f);
 		if (!err) {
 			fd_install(t, fd, f);
 			return fd;

@@ -35,7 +35,8 @@ static int set_flags(struct vfs_task *t, struct file *f, u32 flags)
 {
 	if ((f->f_flags ^ flags) & O_APPEND && f->f_inode->i_flags & S_APPEND)
 		return -EPERM;
-	if (flags & O_NOATIME && !(f->f_flags & O_NOATIME) && !inode_owner_or_capable(t, f->f_inode))
+	if (flags & O_NOATIME && !(f->f_flags & O_NOATIME) &&
+	    !inode_owner_or_capable(t, f->f_inode))
 		return -EPERM;
 	change_flags(f, SETFL_MASK, flags);
 	return 0;

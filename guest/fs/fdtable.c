@@ -64,8 +64,8 @@ static unsigned needed(const struct files_struct *old)
 {
 	size_t last = find_last_bit(old->open_fds, old->max_fds);
 
-	return last >= old->max_fds ? MIN_FDS :
-				      MAX((unsigned)roundup_pow_of_two(last + 1), MIN_FDS);
+	return last >= old->max_fds ? MIN_FDS
+				    : MAX((unsigned)roundup_pow_of_two(last + 1), MIN_FDS);
 }
 
 struct files_struct *files_dup(struct vfs *vfs, struct files_struct *old)
@@ -176,9 +176,9 @@ static int reserve(struct vfs_task *t, unsigned start, unsigned limit, bool cloe
 
 	for (;;) {
 		from = MAX(start, files->next_fd);
-		fd = from < files->max_fds ?
-			     find_next_zero_bit(files->open_fds, files->max_fds, from) :
-			     from;
+		fd = from < files->max_fds
+			     ? find_next_zero_bit(files->open_fds, files->max_fds, from)
+			     : from;
 		if (fd >= limit)
 			return -EMFILE;
 		if (fd < files->max_fds)

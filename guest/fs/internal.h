@@ -99,15 +99,15 @@ struct last_name {
 	bool trailing_slash;
 };
 enum { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
-int path_parent(struct vfs_task *t, int dfd, const char *path, unsigned lookup,
-		struct path *parent, struct last_name *last);
+int path_parent(struct vfs_task *t, int dfd, const char *path, unsigned lookup, struct path *parent,
+		struct last_name *last);
 /* The child by looking into the cache, then the file system. s_tree_sem of dir held. *out referenced,
  * maybe negative. */
 int lookup_one(struct vfs_task *t, struct dentry *dir, const char *name, size_t len,
 	       struct dentry **out);
 /* Prepares making a name: parent's write access and s_tree_sem are taken. -EEXIST, ... */
-int start_creating(struct vfs_task *t, int dfd, const char *path, bool want_dir, struct path *parent,
-		   struct dentry **child);
+int start_creating(struct vfs_task *t, int dfd, const char *path, bool want_dir,
+		   struct path *parent, struct dentry **child);
 void end_creating(struct path *parent, struct dentry *child);
 
 static inline u32 current_umask(const struct vfs_task *t)

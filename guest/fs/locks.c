@@ -65,7 +65,8 @@ static void replace_range(struct vfs *vfs, struct inode *inode, struct file_lock
 		if (l->flock != want->flock || l->owner != want->owner)
 			continue;
 		touches = l->type == want->type &&
-			  (l->end == want->start - 1 || (want->end < INT64_MAX && l->start == want->end + 1));
+			  (l->end == want->start - 1 ||
+			   (want->end < INT64_MAX && l->start == want->end + 1));
 		if (!touches && (l->end < want->start || l->start > want->end))
 			continue;
 		list_del(&l->node);

@@ -12,6 +12,7 @@
 
 #define BOGO_DIRENT_SIZE 20 /* what an entry adds to a directory's size, as Linux's tmpfs counts */
 #define FIRST_COOKIE	 3
+#define END_OF_DIR	 INT64_MAX /* a reader who has seen the end stays there, as on Linux */
 #define SHORT_SYMLINK	 128
 
 static const struct inode_operations dir_iops, link_iops, special_iops;
@@ -53,7 +54,8 @@ static void uncharge(struct address_space *as, u64 pages)
 	atomic64_sub((s64)pages, &sb_info(as->host->i_sb)->used_blocks);
 }
 
-static const struct address_space_operations memfs_aops = { .charge = charge, .uncharge = uncharge };
+static const struct address_space_operations memfs_aops = { .charge = charge,
+							    .uncharge = uncharge };
 
 /* ---- inodes --------------------------------------------------------------------------------------------------- */
 
@@ -384,7 +386,7 @@ static int iterate(struct file *f, struct dir_context *ctx)
 	struct dentry *d;
 	u64 cookie;
 
-	if (!dir_emit_dots(f, ctx))
+	if (!dir_emit_dots(f, ctx) || ctx->pos == END_OF_DIR)
 		return 0;
 	for (cookie = (u64)ctx->pos; (d = xa_find(&mi->entries, &cookie, INT64_MAX)); cookie++) {
 		ctx->pos = (s64)cookie;
@@ -393,6 +395,7 @@ static int iterate(struct file *f, struct dir_context *ctx)
 			return 0;
 		ctx->pos++;
 	}
+	ctx->pos = END_OF_DIR;
 	return 0;
 }
 
@@ -466,15 +469,14 @@ static int fallocate(struct file *f, int mode, s64 offset, s64 len)
 		inode_touch_mctime(inode);
 		return 0;
 	}
-	if (s->max_blocks &&
-	    PFN_UP((u64)(offset + len)) - PFN_DOWN((u64)offset) > s->max_blocks)
+	if (s->max_blocks && PFN_UP((u64)(offset + len)) - PFN_DOWN((u64)offset) > s->max_blocks)
 		return -ENOSPC;
 	err = allocate(inode, offset, offset + len);
 	if (err)
 		return err;
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && offset + len > inode->i_size)
 		WRITE_ONCE(inode->i_size, offset + len);
-	inode_touch_ctime(inode);
+	inode_touch_mctime(inode);
 	return 0;
 }
 

@@ -49,7 +49,8 @@ int may_delete(struct vfs_task *t, struct inode *dir, struct dentry *victim, boo
 }
 
 /* What a new file's mode loses: the group bit it may not have, and the umask. */
-static u32 prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 mode, u32 mask, u32 type)
+static u32 prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 mode, u32 mask,
+			u32 type)
 {
 	if (!S_ISDIR(mode) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
 	    dir->i_mode & S_ISGID && !cred_in_group(t->cred, dir->i_gid) &&
@@ -80,8 +81,7 @@ static int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u3
 		return err;
 	if (!dir->i_op->mkdir)
 		return -EPERM;
-	return dir->i_op->mkdir(t, dir, d,
-				prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
+	return dir->i_op->mkdir(t, dir, d, prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
 }
 
 static int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode, kdev_t dev)
@@ -333,9 +333,9 @@ static int remove_last(struct vfs_task *t, const struct path *parent, const stru
 
 s64 fs_unlinkat(struct vfs_task *t, int dfd, const char *path, int flags)
 {
-	static const int dir_errors[] = { [LAST_ROOT] = -EBUSY,
-					  [LAST_DOT] = -EINVAL,
-					  [LAST_DOTDOT] = -ENOTEMPTY };
+	static const int dir_errors[] = {
+		[LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY
+	};
 	bool isdir = flags & AT_REMOVEDIR;
 	struct last_name last;
 	struct path parent;
@@ -447,7 +447,8 @@ static int rename_checks(const struct renaming *r)
 
 static int rename_locked(struct renaming *r)
 {
-	int err = lookup_one(r->t, r->old_parent.dentry, r->old_last.name, r->old_last.len, &r->old);
+	int err =
+		lookup_one(r->t, r->old_parent.dentry, r->old_last.name, r->old_last.len, &r->old);
 
 	if (err)
 		return err;

@@ -6,8 +6,9 @@
 #include "guest/fs/mount_internal.h"
 #include "guest/lib/string.h"
 
-#define MNT_FLAGS \
-	(MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_RDONLY | MS_NOSYMFOLLOW)
+#define MNT_FLAGS                                                                                  \
+	(MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_RDONLY | \
+	 MS_NOSYMFOLLOW)
 
 static u32 mount_flags(u64 flags)
 {
@@ -66,7 +67,8 @@ static int new_mount(struct vfs_task *t, const char *type, const struct mount_re
 		return err;
 	if (flags & MS_RDONLY)
 		sb->s_flags |= MS_RDONLY;
-	m = mount_alloc(vfs, sb, sb->s_root, req->source ? req->source : "none", mount_flags(flags));
+	m = mount_alloc(vfs, sb, sb->s_root, req->source ? req->source : "none",
+			mount_flags(flags));
 	if (!m) {
 		deactivate_super(sb);
 		return -ENOMEM;
@@ -84,7 +86,8 @@ static struct mount *clone_mount(struct vfs *vfs, struct mount *old, struct dent
 }
 
 /* MS_REC: what is mounted below from comes along. */
-static int clone_children(struct vfs *vfs, struct mount *from, struct dentry *root, struct mount *to)
+static int clone_children(struct vfs *vfs, struct mount *from, struct dentry *root,
+			  struct mount *to)
 {
 	struct mount *c;
 
@@ -196,8 +199,8 @@ out:
 	return err;
 }
 
-s64 fs_mount(struct vfs_task *t, const char *source, const char *target, const char *type, u64 flags,
-	     const char *options)
+s64 fs_mount(struct vfs_task *t, const char *source, const char *target, const char *type,
+	     u64 flags, const char *options)
 {
 	struct mount_request req = { .task = t,
 				     .source = source,

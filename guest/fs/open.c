@@ -50,9 +50,10 @@ static int parse_how(const struct open_how *how, struct open_request *rq)
 		rq->acc_mode |= MAY_WRITE;
 	if (flags & O_APPEND)
 		rq->acc_mode |= MAY_APPEND;
+	rq->flags = flags;
+	/* Not a flag of the file, where F_GETFL would show it. */
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		flags |= O_NOFOLLOW;
-	rq->flags = flags;
 	rq->mode = how->mode;
 	rq->lookup = flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	if (flags & O_DIRECTORY)
@@ -402,7 +403,8 @@ static s64 open_how_fd(struct vfs_task *t, int dfd, const char *path, const stru
 
 s64 fs_openat(struct vfs_task *t, int dfd, const char *path, u32 flags, u32 mode)
 {
-	struct open_how how = { .flags = (flags | O_LARGEFILE) & O_VALID, .mode = mode & S_IALLUGO };
+	struct open_how how = { .flags = (flags | O_LARGEFILE) & O_VALID,
+				.mode = mode & S_IALLUGO };
 
 	/* The older call ignores what it does not know, and a mode that nobody needs. */
 	if (how.flags & O_PATH)

@@ -17,7 +17,7 @@ void address_space_init(struct address_space *as, struct inode *host,
 	spin_lock_init(&as->lock);
 	xa_init(&as->pages, &host->i_sb->s_vfs->xa_mem);
 	init_rwsem(&as->i_mmap_sem);
-	as->i_mmap = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&as->i_mmap);
 }
 
 static struct vfs *vfs_of(const struct address_space *as)

@@ -32,8 +32,8 @@ struct address_space {
 	u64 nrpages;	     /* lock */
 	/* Who maps it; the address-space code keeps them. */
 	struct rw_semaphore i_mmap_sem;
-	struct rb_root_cached i_mmap; /* i_mmap_sem */
-	u32 i_mmap_writable;	      /* shared writable mappings; i_mmap_sem */
+	struct list_head i_mmap; /* areas that map it; i_mmap_sem */
+	u32 i_mmap_writable;	 /* shared writable mappings; i_mmap_sem */
 };
 
 void address_space_init(struct address_space *as, struct inode *host,

@@ -231,9 +231,9 @@ s64 fs_fchdir(struct vfs_task *t, int fd)
 
 	if (!f.file)
 		return -EBADF;
-	err = d_is_dir(f.file->f_path.dentry) ?
-		      inode_permission(t, f.file->f_inode, MAY_EXEC | MAY_CHDIR) :
-		      -ENOTDIR;
+	err = d_is_dir(f.file->f_path.dentry)
+		      ? inode_permission(t, f.file->f_inode, MAY_EXEC | MAY_CHDIR)
+		      : -ENOTDIR;
 	if (!err)
 		set_fs_pwd(t->fs, &f.file->f_path);
 	fdput(f);

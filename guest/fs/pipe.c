@@ -147,8 +147,7 @@ static s64 pipe_read(struct kiocb *io, struct iov_iter *to)
 			break;
 		}
 		mutex_unlock(&p->mutex);
-		if (wait_event_interruptible(&p->rd_wait,
-					     !empty(p) || !READ_ONCE(p->writers)))
+		if (wait_event_interruptible(&p->rd_wait, !empty(p) || !READ_ONCE(p->writers)))
 			return -ERESTARTSYS;
 		mutex_lock(&p->mutex);
 	}

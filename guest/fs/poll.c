@@ -110,7 +110,8 @@ static void waiter_end(struct waiter *pw)
 /* Looks with scan() until it finds something (> 0), fails (< 0), the time is over or a signal comes.
  * scan() enters queues on its first call only. */
 static s64 wait_for_any(struct vfs_task *t, u64 deadline,
-			s64 (*scan)(struct vfs_task *t, void *arg, struct poll_table *pt), void *arg)
+			s64 (*scan)(struct vfs_task *t, void *arg, struct poll_table *pt),
+			void *arg)
 {
 	struct waiter pw = { .pt.queue = enter_queue, .vfs = t->vfs, .task = current };
 	struct poll_table *pt = deadline ? &pw.pt : NULL;

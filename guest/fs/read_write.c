@@ -28,6 +28,12 @@ static s64 no_op_error(const struct file *f, bool reading)
 	return reading && S_ISDIR(f->f_inode->i_mode) ? -EISDIR : -EINVAL;
 }
 
+/* A range that does not end within s64 is nowhere; streams have no positions, addresses no sign. */
+static bool bad_range(const struct file *f, s64 pos, size_t n)
+{
+	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
+}
+
 s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *pos, u32 rwf)
 {
 	struct kiocb io;
@@ -37,7 +43,7 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return -EBADF;
 	if (!f->f_op || !f->f_op->read_iter)
 		return no_op_error(f, true);
-	if (*pos < 0 && !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && f->f_op->llseek)
+	if (bad_range(f, *pos, iov_iter_count(to)))
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
 	if (ret)
@@ -58,6 +64,8 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 		return -EBADF;
 	if (!f->f_op || !f->f_op->write_iter)
 		return no_op_error(f, false);
+	if (bad_range(f, *pos, iov_iter_count(from)))
+		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
 	if (ret)
 		return ret;
@@ -128,9 +136,9 @@ s64 fs_write(struct vfs_task *t, int fd, struct iov_iter *from)
 }
 
 /* preadv2(2): position -1 is the file's own. */
-static s64 rw_positioned(struct vfs_task *t, int fd, struct iov_iter *it, s64 pos, u32 rwf, u32 mode,
-			 s64 (*op)(struct vfs_task *, struct file *, struct iov_iter *, s64 *,
-				   u32))
+static s64 rw_positioned(struct vfs_task *t, int fd, struct iov_iter *it, s64 pos, u32 rwf,
+			 u32 mode,
+			 s64 (*op)(struct vfs_task *, struct file *, struct iov_iter *, s64 *, u32))
 {
 	struct fd f;
 	s64 ret;
@@ -162,8 +170,8 @@ s64 fs_preadv2(struct vfs_task *t, int fd, struct iov_iter *to, s64 pos, u32 rwf
 
 s64 fs_pwritev2(struct vfs_task *t, int fd, struct iov_iter *from, s64 pos, u32 rwf)
 {
-	return pos == -1 ? rw_at_pos(t, fd, from, vfs_write_iter, rwf) :
-			   fs_pwrite(t, fd, from, pos, rwf);
+	return pos == -1 ? rw_at_pos(t, fd, from, vfs_write_iter, rwf)
+			 : fs_pwrite(t, fd, from, pos, rwf);
 }
 
 /* ---- position ------------------------------------------------------------------------------------------------------ */
@@ -221,8 +229,8 @@ s64 fs_lseek(struct vfs_task *t, int fd, s64 offset, int whence)
 		return -EBADF;
 	if (whence >= SEEK_SET && whence <= SEEK_HOLE) {
 		mutex_lock(&f.file->f_pos_lock);
-		ret = f.file->f_mode & FMODE_LSEEK ? f.file->f_op->llseek(f.file, offset, whence) :
-						     -ESPIPE;
+		ret = f.file->f_mode & FMODE_LSEEK ? f.file->f_op->llseek(f.file, offset, whence)
+						   : -ESPIPE;
 		mutex_unlock(&f.file->f_pos_lock);
 	}
 	fdput(f);
@@ -263,21 +271,26 @@ static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct
 	return done ? done : MIN(n, 0);
 }
 
-static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
+/* What is wrong with the source is told before the destination is looked at. */
+static s64 check_source(const struct file *in, const s64 *pos)
 {
-	s64 in_pos, out_pos = out->f_pos, ret;
-
 	if (!(in->f_mode & FMODE_READ))
 		return -EBADF;
 	if (pos && !(in->f_mode & FMODE_PREAD))
 		return -ESPIPE;
+	return pos && *pos < 0 ? -EINVAL : 0;
+}
+
+static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
+{
+	s64 in_pos = pos ? *pos : in->f_pos, out_pos = out->f_pos, ret;
+
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (!in->f_op || !in->f_op->read_iter || S_ISDIR(in->f_inode->i_mode) ||
+	/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
+	if (!in->f_op || !in->f_op->read_iter ||
+	    (!S_ISREG(in->f_inode->i_mode) && !S_ISCHR(in->f_inode->i_mode)) ||
 	    out->f_flags & O_APPEND)
-		return -EINVAL;
-	in_pos = pos ? *pos : in->f_pos;
-	if (in_pos < 0)
 		return -EINVAL;
 	ret = splice_files(t, in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
 	if (ret > 0) {
@@ -293,14 +306,18 @@ static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *
 s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t count)
 {
 	struct fd in = fdget(t, in_fd), out;
-	s64 ret = -EBADF;
+	s64 ret;
 
 	if (!in.file)
 		return -EBADF;
-	out = fdget(t, out_fd);
-	if (out.file) {
-		ret = sendfile(t, out.file, in.file, pos, count);
-		fdput(out);
+	ret = check_source(in.file, pos);
+	if (!ret) {
+		out = fdget(t, out_fd);
+		ret = -EBADF;
+		if (out.file) {
+			ret = sendfile(t, out.file, in.file, pos, count);
+			fdput(out);
+		}
 	}
 	fdput(in);
 	return ret;

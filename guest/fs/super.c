@@ -114,18 +114,15 @@ struct cache_desc {
 	size_t size;
 };
 
-#define CACHE(field, type)                                    \
-	{                                                     \
+#define CACHE(field, type)                                              \
+	{                                                               \
 		offsetof(struct vfs, field), #type, sizeof(struct type) \
 	}
 
 static const struct cache_desc caches[] = {
-	CACHE(dentry_cache, dentry),
-	CACHE(inode_cache, inode),
-	CACHE(file_cache, file),
-	CACHE(mount_cache, mount),
-	CACHE(epitem_cache, epitem),
-	CACHE(pipe_cache, pipe_inode_info),
+	CACHE(dentry_cache, dentry), CACHE(inode_cache, inode),
+	CACHE(file_cache, file),     CACHE(mount_cache, mount),
+	CACHE(epitem_cache, epitem), CACHE(pipe_cache, pipe_inode_info),
 };
 
 static struct kmem_cache **cache_of(struct vfs *vfs, unsigned i)

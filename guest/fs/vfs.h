@@ -447,7 +447,7 @@ struct vfs {
 	wait_queue_head_t page_wait[16]; /* lock_page(), by address */
 	wait_queue_head_t lock_wait;	 /* for file locks */
 	atomic64_t lock_changes;
-	struct mutex epoll_mutex;	 /* changes of who watches whom */
+	struct mutex epoll_mutex; /* changes of who watches whom */
 
 	atomic64_t nr_files, nr_inodes;
 	atomic64_t nr_shmem; /* pages of memory file systems */

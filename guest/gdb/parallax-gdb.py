@@ -57,7 +57,10 @@ def per_cpu(variable, cpu):
 
 def container(pointer, type_name, member):
     kind = gdb.lookup_type(type_name)
-    offset = next(f.bitpos // 8 for f in kind.fields() if f.name == member)
+    offset, inside = 0, kind
+    for name in member.split("."):
+        field = next(f for f in inside.fields() if f.name == name)
+        offset, inside = offset + field.bitpos // 8, field.type
     return gdb.Value(unsigned(pointer) - offset).cast(kind.pointer()).dereference()
 
 
@@ -81,17 +84,16 @@ def has_field(kind, name):
 
 # ---- tasks --------------------------------------------------------------------------------------
 
-STATES = {0: "R", 1: "S", 2: "D", 0x80: "X"}
+STATES = {0: "R", 1: "S", 2: "D", 0x80: "X", 0x102: "D", 0x200: "W", 0x800: "N"}
 
 
 def tasks():
-    init = value("init_task")
-    yield init
-    yield from list_entries(init["tasks"], "struct task_struct", "tasks")
+    yield value("init_thread")["t"]
+    yield from list_entries(value("kernel_sched").dereference()["tasks"], "struct task_struct", "sched_node")
 
 
 def state_of(task):
-    """As in ps: R on its way to a CPU or on it, S and D asleep, X dead."""
+    """As in ps: R on its way to a CPU or on it, S and D asleep, W being woken, N not started, X dead."""
     state = int(task["state"])
     return STATES.get(state, hex(state))
 
@@ -103,8 +105,8 @@ def address_of(v):
 class Ps(gdb.Command):
     """px-ps: every task: pid, state, CPU, run time, switches and name.
 
-A star marks the task that a CPU is running. Idle tasks other than CPU 0's are not on the list of all
-tasks; px-runqueues shows them."""
+A star marks the task that a CPU is running. Idle tasks other than CPU 0's and the stop tasks are not
+on the list of all tasks; px-runqueues shows them when they run."""
 
     def __init__(self):
         super().__init__("px-ps", gdb.COMMAND_STATUS)
@@ -113,14 +115,14 @@ tasks; px-runqueues shows them."""
         print(f"{'TASK':<18} {'PID':>5} ST {'CPU':>3} {'RUN MS':>12} {'SWITCHES':>9}  NAME")
         for t in tasks():
             mark = "*" if int(t["on_cpu"]) else " "
-            ms = int(t["sum_exec_runtime"]) / 1e6
+            ms = int(t["se"]["sum_exec_runtime"]) / 1e6
             switches = int(t["nvcsw"]) + int(t["nivcsw"])
             print(f"{address_of(t):#018x} {int(t['pid']):>5} {state_of(t)}{mark} {int(t['cpu']):>3} "
                   f"{ms:>12.3f} {switches:>9}  {text_of(t['comm'])}")
 
 
 class Runqueues(gdb.Command):
-    """px-runqueues: for each CPU the running task, those that wait in their order, and the sleepers."""
+    """px-runqueues: for each CPU the running task, those that wait (real time, then fair), and the sleepers."""
 
     def __init__(self):
         super().__init__("px-runqueues", gdb.COMMAND_STATUS)
@@ -133,21 +135,27 @@ class Runqueues(gdb.Command):
         return f"{text_of(t['comm'])} ({int(t['pid'])})"
 
     def invoke(self, _argument, _from_tty):
-        kind = gdb.lookup_type("struct rq")
         for cpu in range(nr_cpus()):
-            rq = per_cpu(value("runqueues"), cpu)
-            if not unsigned(rq["curr"]):
+            pointer = per_cpu(value("runqueues"), cpu)
+            if not unsigned(pointer):
                 print(f"CPU {cpu}: not set up yet")
                 continue
+            rq = pointer.dereference()
             print(f"CPU {cpu}: {int(rq['nr_running'])} runnable, {int(rq['nr_switches'])} switches, "
                   f"running {self.name(rq['curr'])}")
-            if has_field(kind, "queue"):
-                for t in list_entries(rq["queue"], "struct task_struct", "run_list"):
-                    print(f"  waits   {text_of(t['comm'])} ({int(t['pid'])}), "
-                          f"{int(t['time_slice'])} ticks left")
-            if has_field(kind, "sleepers"):
-                for t in list_entries(rq["sleepers"], "struct task_struct", "sleep_entry"):
-                    print(f"  sleeps  {text_of(t['comm'])} ({int(t['pid'])}) until {int(t['wake_at'])} ns")
+            for prio in range(100):
+                for t in list_entries(rq["rt"]["queue"][prio], "struct task_struct", "rt.run_list"):
+                    self.waits(rq, t, f"real-time priority {99 - prio}")
+            for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node"):
+                self.waits(rq, t, f"nice {int(t['static_prio']) - 120}")
+            sleepers = per_cpu(static("guest/kernel/timeout.c", "sleepers"), cpu)
+            for s in list_entries(sleepers["list"], "struct sleeper", "node"):
+                print(f"  sleeps  {self.name(s['task'])} until {int(s['wake_at'])} ns")
+
+    @staticmethod
+    def waits(rq, t, how):
+        if address_of(t) != unsigned(rq["curr"]):
+            print(f"  waits   {text_of(t['comm'])} ({int(t['pid'])}), {how}")
 
 
 # ---- the log ------------------------------------------------------------------------------------

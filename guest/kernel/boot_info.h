@@ -50,6 +50,8 @@ struct boot_info {
 	phys_t rsdp;	  /* 0: no ACPI */
 	bool has_s5;	  /* the two below are known */
 	u16 pm1a_cnt;	  /* PM1a control port, or 0 */
+	u16 power_button; /* PM1a event port when the power button is fixed hardware, or 0 */
+	u8 sci_gsi;	  /* the interrupt input of such events */
 	phys_t sleep_cnt; /* sleep control register of hardware-reduced ACPI, or 0 */
 	u16 pm_timer;	  /* ACPI PM timer's port, or 0 */
 	u8 s5_typ;	  /* SLP_TYPa of \_S5 */

@@ -18,6 +18,17 @@ void boot_mem_init(const struct boot_info *bi);
 const struct memblock *boot_mem_map(void);
 
 /*
+ * Where memory without a linear address begins, because the command line says highmem=SIZE; ~0: all
+ * of it has one. A multiple of 4 MiB.
+ */
+phys_t boot_mem_highmem(void);
+
+/* The map with leave to take from it, for the page allocator that takes over all that is free; then
+ * boot_mem_close(): from there on boot_mem_alloc() has nothing any more. */
+struct memblock *boot_mem_take_map(void);
+void boot_mem_close(void);
+
+/*
  * size bytes at a multiple of align, ending below limit (0: anywhere); the physical address, or 0.
  * Any context. The _zero form clears them.
  */

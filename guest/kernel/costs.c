@@ -92,7 +92,7 @@ static void ask(void *arg)
 	set_current_state(TASK_RUNNING);
 }
 
-u64 cost_switch(void)
+static u64 cost_partner(unsigned here, unsigned there)
 {
 	struct partner p = { .me = current };
 	u64 ns;
@@ -100,10 +100,60 @@ u64 cost_switch(void)
 	p.task = kthread_create(answer, &p, "partner");
 	if (!p.task)
 		return 0;
-	kthread_bind(p.task, current->cpu);
-	wake_up_process(p.task);
-	ns = cost_of(ask, &p, FEW) / 2;
+	sched_pin(here);
+	kthread_bind(p.task, there);
+	kthread_start(p.task);
+	ns = cost_of(ask, &p, FEW);
 	kthread_stop(p.task);
+	sched_unpin();
+	return ns;
+}
+
+u64 cost_switch(void)
+{
+	return cost_partner(0, 0) / 2;
+}
+
+u64 cost_wake_other(void)
+{
+	return nr_cpus > 1 ? cost_partner(0, 1) : 0;
+}
+
+/* ---- a switch without a scheduler ------------------------------------------------------------------ */
+
+static struct {
+	struct thread *other;
+	struct task_struct *me;
+} bounce;
+
+/* What the other thread does, on a stack of its own: it gives the CPU back. */
+static _Noreturn void bounce_back(void)
+{
+	for (;;)
+		sched_env_switch(&bounce.other->t, bounce.me);
+}
+
+static void bounce_off(void *unused)
+{
+	u64 flags = local_irq_save(); /* no scheduler must look: it knows nothing of this */
+
+	(void)unused;
+	sched_env_switch(bounce.me, &bounce.other->t);
+	local_irq_restore(flags);
+}
+
+u64 cost_switch_alone(void)
+{
+	u64 ns = 0;
+
+	sched_pin(0);
+	bounce.me = current;
+	bounce.other = thread_alloc_at(bounce_back);
+	if (bounce.other) {
+		ns = cost_of(bounce_off, NULL, MANY) / 2;
+		put_task(&bounce.other->t);
+	}
+	sched_unpin();
 	return ns;
 }
 

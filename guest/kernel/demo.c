@@ -18,7 +18,6 @@
 struct spinner {
 	struct task_struct *task;
 	u64 count;
-	u64 runtime_ns, preemptions; /* copied at the end */
 };
 
 static bool stop;
@@ -29,8 +28,6 @@ static int spin(void *arg)
 
 	while (!READ_ONCE(stop))
 		WRITE_ONCE(s->count, s->count + 1);
-	s->preemptions = current->nivcsw;
-	s->runtime_ns = current->sum_exec_runtime;
 	return 0;
 }
 
@@ -45,8 +42,9 @@ static void show_preemption(void)
 		spinners[i].task = kthread_create(spin, &spinners[i], "%s", names[i]);
 		if (!spinners[i].task)
 			panic("demo: no memory for a thread");
+		get_task(spinners[i].task); /* its numbers outlive it */
 		kthread_bind(spinners[i].task, i / 2);
-		wake_up_process(spinners[i].task);
+		kthread_start(spinners[i].task);
 	}
 	msleep(RUN_MS);
 	WRITE_ONCE(stop, true);
@@ -59,10 +57,11 @@ static void show_preemption(void)
 	console_printf("  thread  CPU     loops done   run time ms   preempted\n");
 	for (unsigned i = 0; i < nr; i++) {
 		const struct spinner *s = &spinners[i];
+		u64 ns = s->task->se.sum_exec_runtime;
 
 		console_printf("  %-7s %3u %14lu %9lu.%03lu %11lu\n", names[i], i / 2, s->count,
-			       s->runtime_ns / 1000000, s->runtime_ns / 1000 % 1000,
-			       s->preemptions);
+			       ns / 1000000, ns / 1000 % 1000, s->task->nivcsw);
+		put_task(s->task);
 	}
 	console_printf("  context switches  %lu\n", switches);
 }
@@ -82,7 +81,9 @@ static void show_costs(void)
 	console_printf("  %-20s %s; tick by the %s\n", "interrupts", platform_names.irqchip,
 		       platform_names.tick);
 	show_cost("read the clock", cost_clock_read(), clock_source()->name);
+	show_cost("switch stacks", cost_switch_alone(), "from one thread's registers to another's");
 	show_cost("switch threads", cost_switch(), "one waking the other, on one CPU");
+	show_cost("wake and be woken", cost_wake_other(), "by a thread on another CPU");
 	show_cost("call on another CPU", cost_call(), "an interrupt there and its answer");
 	show_cost("CPUID", cost_cpuid(), "which a hypervisor always answers");
 	show_cost("read a port", cost_port_read(), "which the VMM answers");

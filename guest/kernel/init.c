@@ -3,15 +3,28 @@
  * init.c - the command line's wishes, first match wins:
  *   panic=NAME       a crash, to see its report       selftest[=NAME,...]    TAP, status 0 or 1
  *   loop             spin for ever                    exit=N                 end with status N
- *   halt             stop with interrupts off         demo=switch            the default
+ *   halt             stop with interrupts off         show=TABLE,...         tables about memory
+ *   demo=NAME        switch (the default), sched, time, mm
+ *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} demos[] = {
+	{ "switch", demo_switch },
+	{ "sched", demo_sched },
+	{ "time", demo_time },
+	{ "mm", demo_mm },
+};
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
 static const char *option_value(const char *key, char *buf, size_t size)
@@ -43,9 +56,14 @@ int init_main(void *unused)
 		for (;;)
 			halt();
 	}
+	if (boot_option("prompt"))
+		prompt_run();
 	v = option_value("selftest", buf, sizeof(buf));
 	if (v)
 		machine_exit(selftest_run(v) ? 0 : 1);
+	v = option_value("show", buf, sizeof(buf));
+	if (v)
+		machine_exit(mm_show(v) ? 0 : 1);
 	v = option_value("exit", buf, sizeof(buf));
 	if (v) {
 		u64 status = *v ? boot_option_u64("exit", EXIT_STATUS_PANIC) : 0;
@@ -57,10 +75,12 @@ int init_main(void *unused)
 		machine_exit((u8)status);
 	}
 	v = option_value("demo", buf, sizeof(buf));
-	if (v && strcmp(v, "switch") != 0) {
-		pr_err("demo=%s: there is only demo=switch", v);
-		machine_exit(1);
+	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
+		if (strcmp(v ? v : "switch", demos[i].name) == 0) {
+			demos[i].run();
+			machine_exit(0);
+		}
 	}
-	demo_switch();
-	machine_exit(0);
+	pr_err("demo=%s: there are switch, sched, time and mm", v);
+	machine_exit(1);
 }

@@ -14,8 +14,23 @@ int init_main(void *unused);
  */
 void demo_switch(void);
 
+/*
+ * demo=sched: the same threads under each fair policy, then priority inversion without and with
+ * inheritance. Prints tables; takes about two seconds. Thread context.
+ */
+void demo_sched(void);
+
+/*
+ * demo=time: how late timers are, ticks that idle CPUs are spared, work queues, softirqs. Prints
+ * tables; takes about three seconds. Thread context.
+ */
+void demo_time(void);
+
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
+
+/* prompt: obeys lines typed at the console. Returns never. Thread context. */
+_Noreturn void prompt_run(void);
 
 /* selftest=...: runs the tests and prints TAP. Whether all passed. */
 bool selftest_run(const char *selection);

@@ -6,6 +6,8 @@
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
+#include "guest/kernel/softirq.h"
 #include "guest/lib/env.h"
 #include "guest/platform/i8259.h"
 
@@ -49,6 +51,7 @@ void irq_dispatch(struct pt_regs *regs)
 	const struct irq_action *a = &actions[vector];
 
 	this_cpu_add32(preempt_count_, HARDIRQ_OFFSET);
+	rcu_irq_enter();
 	this_cpu_ptr(&irq_counts)->n[vector]++;
 	/* Before the handler: it may not come back for long when it switches tasks one day, and an
 	 * edge that arrives meanwhile must be seen as a new one. IRQs stay off, so nothing nests. */
@@ -58,6 +61,8 @@ void irq_dispatch(struct pt_regs *regs)
 	else if (vector != VECTOR_SPURIOUS && !a->name)
 		pr_warn("interrupt: nobody handles vector %#x", vector);
 	this_cpu_add32(preempt_count_, -HARDIRQ_OFFSET);
+	if (likely(kernel_softirqs.cpu))
+		softirq_irq_exit(&kernel_softirqs);
 }
 
 u64 irq_count(unsigned vector, unsigned cpu)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* kthread.c - birth and death of kernel threads. */
 #include "guest/kernel/kthread.h"
+#include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/layout.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/sched.h"
-#include "guest/lib/atomic.h"
 #include "guest/lib/printf.h"
 
 /* What __switch_to_asm pops on a task's first run. */
@@ -16,137 +16,147 @@ struct first_frame {
 
 void ret_from_fork(void);
 
-struct task_struct init_task = {
-	.comm = "swapper/0",
-	.prio = MAX_PRIO,
-	.static_prio = MAX_PRIO,
-	.on_cpu = 1,
-	.real_parent = &init_task,
-	.parent = &init_task,
-	.tasks = LIST_HEAD_INIT(init_task.tasks),
-};
-static DEFINE_SPINLOCK(task_list_lock);
+struct thread init_thread = { .t.comm = "swapper/0", .refs = { 1 } };
 static atomic_t last_pid;
 
-static struct task_struct *task_alloc(void)
+void get_task(struct task_struct *t)
 {
-	struct task_struct *t = env_alloc(sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->real_parent = t->parent = current;
-	INIT_LIST_HEAD(&t->run_list);
-	INIT_LIST_HEAD(&t->tasks);
-	INIT_LIST_HEAD(&t->sleep_entry);
-	t->prio = t->static_prio = DEFAULT_PRIO;
-	return t;
+	atomic_inc(&thread_of(t)->refs);
 }
 
-struct task_struct *idle_task_init(unsigned cpu)
+void put_task(struct task_struct *t)
 {
-	struct task_struct *t = task_alloc();
+	struct thread *th = thread_of(t);
 
-	if (!t)
+	if (!atomic_dec_and_test(&th->refs))
+		return;
+	if (th->stack)
+		kstack_free(th->stack, TASK_STACK_SIZE);
+	env_free(th, sizeof(*th));
+}
+
+static struct thread *alloc(void (*start)(void))
+{
+	struct thread *th = env_alloc(sizeof(*th));
+	struct first_frame *f;
+
+	if (!th)
 		return NULL;
-	t->prio = t->static_prio = MAX_PRIO;
-	t->cpu = cpu;
-	ksnprintf(t->comm, sizeof(t->comm), "swapper/%u", cpu);
-	return t;
+	th->stack = kstack_alloc(TASK_STACK_SIZE);
+	if (!th->stack) {
+		env_free(th, sizeof(*th));
+		return NULL;
+	}
+	init_completion(&th->exited);
+	atomic_set(&th->refs, 1);
+	f = (struct first_frame *)th->stack - 1;
+	*f = (struct first_frame){ .ret = (u64)start };
+	th->sp = (u64)f;
+	return th;
+}
+
+struct thread *thread_alloc(int (*fn)(void *data), void *data)
+{
+	struct thread *th = alloc(ret_from_fork);
+
+	if (th) {
+		th->threadfn = fn;
+		th->data = data;
+	}
+	return th;
+}
+
+struct thread *thread_alloc_at(void (*start)(void))
+{
+	return alloc(start);
+}
+
+void thread_set_name(struct thread *th, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	kvsnprintf(th->t.comm, sizeof(th->t.comm), fmt, ap);
+	va_end(ap);
 }
 
 _Noreturn void task_first_run(struct task_struct *prev)
 {
-	struct task_struct *t;
+	struct thread *th;
 
-	finish_task_switch(prev);
-	t = current;
-	preempt_enable_no_resched();
+	schedule_tail(prev);
+	th = thread_of(current);
 	local_irq_enable();
-	t->exit_code = t->threadfn(t->data);
+	preempt_enable();
+	th->exit_code = th->threadfn(th->data);
 
-	/* From here to the switch nothing may take the CPU away: a dead task is not picked again. */
-	local_irq_disable();
-	WRITE_ONCE(t->state, TASK_DEAD);
-	smp_mb();
-	if (READ_ONCE(t->joiner))
-		wake_up_process(t->joiner);
+	set_current_state(TASK_DEAD);
 	schedule();
-	env_panic(__FILE__, __LINE__, "dead task %d (%s) ran again", t->pid, t->comm);
+	env_panic(__FILE__, __LINE__, "dead task %d (%s) ran again", th->t.pid, th->t.comm);
+}
+
+void thread_gone(struct thread *th)
+{
+	sched_task_free(&th->t);
+	complete(&th->exited);
+	put_task(&th->t);
 }
 
 struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char *fmt, ...)
 {
-	struct task_struct *t = task_alloc();
-	struct first_frame *f;
+	struct thread *th = thread_alloc(fn, data);
 	va_list ap;
-	u64 flags;
 
-	if (!t)
+	if (!th)
 		return NULL;
-	t->stack = kstack_alloc(TASK_STACK_SIZE);
-	if (!t->stack) {
-		env_free(t, sizeof(*t));
+	va_start(ap, fmt);
+	kvsnprintf(th->t.comm, sizeof(th->t.comm), fmt, ap);
+	va_end(ap);
+	th->t.pid = th->t.tgid = atomic_inc_return(&last_pid);
+	th->t.flags = PF_KTHREAD;
+	if (sched_fork(kernel_sched, &th->t, NULL)) {
+		put_task(&th->t);
 		return NULL;
 	}
-	va_start(ap, fmt);
-	kvsnprintf(t->comm, sizeof(t->comm), fmt, ap);
-	va_end(ap);
-	t->threadfn = fn;
-	t->data = data;
-	t->state = TASK_UNINTERRUPTIBLE;
-	t->cpu = select_cpu();
-	t->pid = t->tgid = atomic_inc_return(&last_pid);
-
-	f = (struct first_frame *)t->stack - 1;
-	*f = (struct first_frame){ .ret = (u64)ret_from_fork };
-	t->sp = (u64)f;
-
-	flags = spin_lock_irqsave(&task_list_lock);
-	list_add_tail(&t->tasks, &init_task.tasks);
-	spin_unlock_irqrestore(&task_list_lock, flags);
-	return t;
+	return &th->t;
 }
 
 void kthread_bind(struct task_struct *t, unsigned cpu)
 {
-	BUG_ON(t->on_rq || t->sum_exec_runtime);
-	t->cpu = cpu;
+	BUG_ON(t->state != TASK_NEW);
+	if (sched_bind(t, cpu))
+		env_panic(__FILE__, __LINE__, "thread %s cannot be bound to CPU %u", t->comm, cpu);
+}
+
+void kthread_start(struct task_struct *t)
+{
+	get_task(t); /* its own; thread_gone() lets go of it */
+	wake_up_new_task(t);
 }
 
 int kthread_join(struct task_struct *t)
 {
-	u64 flags;
+	struct thread *th = thread_of(t);
 	int code;
 
-	WRITE_ONCE(t->joiner, current);
-	for (;;) {
-		set_current_state(TASK_UNINTERRUPTIBLE);
-		if (READ_ONCE(t->state) == TASK_DEAD)
-			break;
-		schedule();
-	}
-	set_current_state(TASK_RUNNING);
-	/* Its last switch may still be going on, on another CPU. */
-	while (smp_load_acquire(&t->on_cpu))
-		env_relax();
-
-	flags = spin_lock_irqsave(&task_list_lock);
-	list_del(&t->tasks);
-	spin_unlock_irqrestore(&task_list_lock, flags);
-	code = t->exit_code;
-	kstack_free(t->stack, TASK_STACK_SIZE);
-	env_free(t, sizeof(*t));
+	wait_for_completion(&th->exited);
+	code = th->exit_code;
+	put_task(t);
 	return code;
 }
 
 int kthread_stop(struct task_struct *t)
 {
-	WRITE_ONCE(t->should_stop, true);
-	wake_up_process(t);
+	WRITE_ONCE(thread_of(t)->should_stop, true);
+	smp_mb(); /* the sleeper sets its state, then looks at the flag */
+	if (READ_ONCE(t->state) == TASK_NEW)
+		kthread_start(t);
+	else
+		wake_up_process(t);
 	return kthread_join(t);
 }
 
 bool kthread_should_stop(void)
 {
-	return READ_ONCE(current->should_stop);
+	return READ_ONCE(thread_of(current)->should_stop);
 }

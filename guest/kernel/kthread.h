@@ -7,22 +7,24 @@
 #include "guest/lib/errno.h"
 
 /*
- * A thread that will run fn(data) once it is woken; it sleeps until then. NULL without memory.
- * Its result is collected, and its memory freed, by kthread_join() or kthread_stop(): exactly one
- * of them must be called.
+ * A thread of nice 0 that will run fn(data) once kthread_start() says so. NULL without memory. Its
+ * result is collected by kthread_join() or kthread_stop(): exactly one of them must be called.
  */
 struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char *fmt, ...)
 	printf_like(3, 4);
 
-/* Binds a thread that has not run yet to a CPU. */
+/* Binds a thread that has not been started to a CPU that is online. */
 void kthread_bind(struct task_struct *t, unsigned cpu);
 
-/* Creates and wakes. */
+/* Lets a created thread run. Once. */
+void kthread_start(struct task_struct *t);
+
+/* Creates and starts. */
 #define kthread_run(fn, data, ...)                                                    \
 	({                                                                            \
 		struct task_struct *kthread_ = kthread_create(fn, data, __VA_ARGS__); \
 		if (kthread_)                                                         \
-			wake_up_process(kthread_);                                    \
+			kthread_start(kthread_);                                      \
 		kthread_;                                                             \
 	})
 
@@ -33,8 +35,16 @@ int kthread_join(struct task_struct *t);
 int kthread_stop(struct task_struct *t);
 bool kthread_should_stop(void);
 
-/* The task for a CPU's idle loop, already running there (its stack is the one in use). */
-struct task_struct *idle_task_init(unsigned cpu);
+/* A thread that no scheduler knows yet; fn NULL: it runs already, or will, without a first switch
+ * to it. NULL without memory. */
+struct thread *thread_alloc(int (*fn)(void *data), void *data);
+/* The same, but its first switch lands in start(), IRQs off and with no lock to let go of: for who
+ * switches by hand. */
+struct thread *thread_alloc_at(void (*start)(void));
+void thread_set_name(struct thread *th, const char *fmt, ...) printf_like(2, 3);
+
+/* Off its CPU for good: tells who waits for that. From the scheduler, preemption off. */
+void thread_gone(struct thread *th);
 
 /* Where a new thread's first switch lands, from entry.S. */
 _Noreturn void task_first_run(struct task_struct *prev);

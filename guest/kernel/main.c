@@ -12,13 +12,19 @@
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
+#include "guest/drivers/device.h"
+#include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/init.h"
 #include "guest/kernel/kthread.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
@@ -71,9 +77,16 @@ static void boot_loader(void)
 		pr_info("  initrd %lu KiB at %#lx", bi->initrd_size >> 10, bi->initrd);
 }
 
+/* A virtio console needs page tables: until then the log keeps what is said. */
 static void boot_console(void)
 {
-	console_register(uart16550_console_init());
+	char wish[16];
+
+	if (cmdline_str(boot_info.cmdline, "console", wish, sizeof(wish)) < 0 &&
+	    virtio_present_early(VIRTIO_ID_CONSOLE))
+		pr_info("  hvc0, once there are drivers; the log waits for it");
+	else
+		console_register(uart16550_console_init());
 }
 
 static void boot_cpu(void)
@@ -122,13 +135,14 @@ static void boot_clock(void)
 
 static void boot_sched(void)
 {
-	sched_init_cpu(&init_task);
-	pr_info("  round robin, then idle; stacks of %lu KiB", TASK_STACK_SIZE >> 10);
+	sched_setup((unsigned)boot_info.nr_cpus);
+	pr_info("  classes stop, deadline, real time, fair, idle; fair is %s; stacks of %lu KiB",
+		kernel_sched->chain[SLOT_FAIR]->name, TASK_STACK_SIZE >> 10);
 }
 
 static void boot_tick(void)
 {
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	local_irq_enable();
 	pr_info("  %u Hz by the %s", tick_hz, platform_names.tick);
 }
@@ -136,6 +150,8 @@ static void boot_tick(void)
 static void boot_smp(void)
 {
 	smp_boot();
+	rcu_start_threads();
+	deferred_work_start();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 
@@ -154,12 +170,17 @@ static const struct boot_step steps[] = {
 	{ "memory", "page tables and stacks have a home", boot_memory },
 	{ "paging", "text cannot be written, data not executed, all RAM has a name", paging_init },
 	{ "per-cpu", "CPUs do not share what they need not", boot_per_cpu },
+	{ "pages", "memory comes in frames, by the zone, and goes back", mm_init_pages },
+	{ "slab", "small objects do not cost a page each", mm_init_slab },
+	{ "vmalloc", "a stack is guarded, and large areas need no large blocks", mm_init_vmalloc },
 	{ "stacks", "even a broken stack pointer is reported", boot_stacks },
 	{ "irqchip", "devices can interrupt instead of being asked", boot_irqchip },
 	{ "clock", "time is known", boot_clock },
 	{ "sched", "there can be more than one thread", boot_sched },
 	{ "tick", "no thread can keep a CPU for itself", boot_tick },
 	{ "smp", "the other CPUs work, too", boot_smp },
+	{ "button", "pressing it powers off in good order", power_button_init },
+	{ "drivers", "the world outside can be reached", drivers_init },
 };
 
 _Noreturn void kernel_main(u32 start_info)

@@ -59,6 +59,8 @@ static _Noreturn void vpanic(const struct pt_regs *regs, const void *frame, cons
 		smp_stop_self(NULL); /* the first one has the word */
 	if (!first)
 		panic_again(++nested, regs, fmt, ap);
+	if (!printk_has_console())
+		console_register(uart16550_console_init());
 	printk_enter_panic();
 	smp_stop_others();
 	kvscnprintf(text, sizeof(text), fmt, ap);

@@ -13,16 +13,17 @@
 #define HARDIRQ_OFFSET 0x10000
 
 DECLARE_PER_CPU(u32, preempt_count_);
-DECLARE_PER_CPU(bool, need_resched_);
+/* This CPU's rq->need_resched; before there is a queue, a false one. */
+DECLARE_PER_CPU(const bool *, resched_flag);
 
 static inline u32 preempt_count(void)
 {
 	return this_cpu_read(preempt_count_);
 }
 
-static inline bool need_resched(void)
+static inline bool resched_wanted(void)
 {
-	return this_cpu_read(need_resched_);
+	return READ_ONCE(*this_cpu_read(resched_flag));
 }
 
 static inline bool in_interrupt(void)
@@ -43,14 +44,14 @@ static inline void preempt_enable_no_resched(void)
 	this_cpu_add32(preempt_count_, -1);
 }
 
-/* Switches if somebody better waits and interrupts are on. Out of line, in sched.c. */
-void preempt_schedule(void);
+/* Switches if interrupts are on. Out of line, in sched.c. */
+void preempt_check(void);
 
 static inline void preempt_enable(void)
 {
 	preempt_enable_no_resched();
-	if (unlikely(need_resched() && !preempt_count()))
-		preempt_schedule();
+	if (unlikely(!preempt_count() && resched_wanted()))
+		preempt_check();
 }
 
 /* On the way out of an interrupt, IRQs off: switches if the interrupted code may be preempted. */

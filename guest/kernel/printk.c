@@ -121,6 +121,11 @@ void console_register(const struct console *con)
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 
+bool printk_has_console(void)
+{
+	return READ_ONCE(console) != NULL;
+}
+
 void printk_enter_panic(void)
 {
 	WRITE_ONCE(panic_cpu, (int)smp_processor_id());

@@ -52,6 +52,8 @@ int printk_set_level(int level); /* returns the level before */
 /* From now on lines reach con; what the log holds already is shown first. */
 void console_register(const struct console *con);
 
+bool printk_has_console(void);
+
 /* A panic has begun on this CPU: from here on locks are not waited for, other CPUs stay silent. */
 void printk_enter_panic(void);
 

@@ -3,6 +3,8 @@
 #include "guest/kernel/time.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/kernel/preempt.h"
+#include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/math.h"
@@ -67,7 +69,8 @@ void udelay(u64 us)
 void tick_handle(void)
 {
 	this_cpu_inc64(nr_ticks);
-	sched_tick(clock_ns());
+	sched_tick();
+	rcu_tick(preempt_count() == HARDIRQ_OFFSET);
 }
 
 u64 tick_count(unsigned cpu)

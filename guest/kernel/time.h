@@ -38,7 +38,7 @@ const struct clocksource *clock_source(void);
 /* Spins. For hardware that needs a pause, not for waiting (see schedule_timeout()). */
 void udelay(u64 us);
 
-/* Called on every CPU by its tick interrupt, IRQs off. */
+/* Called on every CPU by its tick, IRQs off. An idle CPU may have none. */
 void tick_handle(void);
 
 /* Ticks per second, and how many this CPU has seen. */

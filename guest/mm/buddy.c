@@ -394,12 +394,14 @@ const char *buddy_check(const struct buddy *b, pfn_t start, pfn_t end)
 	}
 	if (pages != b->nr_free_pages || cma != b->nr_free_cma || isolated != b->nr_isolated)
 		return "B5: a page counter differs from the lists";
-	for (pfn_t pfn = start; pfn < end; pfn++) {
+	for (pfn_t pfn = start; pfn < end;) {
 		const struct page *page;
 
-		if (b->pageblock[pfn >> PAGEBLOCK_ORDER] == PAGEBLOCK_NONE)
+		if (b->pageblock[pfn >> PAGEBLOCK_ORDER] == PAGEBLOCK_NONE) {
+			pfn = ALIGN_UP(pfn + 1, PAGEBLOCK_PAGES);
 			continue;
-		page = pfn_to_page(b->model, pfn);
+		}
+		page = pfn_to_page(b->model, pfn++);
 		marked += PageBuddy(page) && page_zone_id(page) == b->zone_id;
 	}
 	if (marked != on_lists)

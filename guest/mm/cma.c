@@ -59,6 +59,12 @@ int cma_activate(struct pgalloc *pg, struct cma *cma, const char *name, phys_t b
 	return 0;
 }
 
+void cma_deactivate(struct cma *cma)
+{
+	env_free(cma->bitmap, BITS_TO_WORDS(cma->count) * sizeof(u64));
+	cma->bitmap = NULL;
+}
+
 /* One at a time: two allocations in one page block would isolate it from each other. */
 static void begin(struct cma *cma)
 {

@@ -29,6 +29,9 @@ int cma_reserve(struct memblock *mb, u64 size, phys_t limit, phys_t *base, u64 *
 /* Lends the range to the buddy. 0, -EINVAL (not one zone, not aligned), -ENOSPC, -ENOMEM. */
 int cma_activate(struct pgalloc *pg, struct cma *cma, const char *name, phys_t base, u64 size);
 
+/* Frees the bookkeeping of an area whose memory goes as a whole; one never activated is fine. */
+void cma_deactivate(struct cma *cma);
+
 /*
  * count frames in a row, the first at a multiple of 2^align_order frames; NULL when there is no
  * such place or what is there does not move away. Not zeroed. May sleep.

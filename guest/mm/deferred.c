@@ -3,24 +3,27 @@
  * deferred.c - struct pages, made ready by the block, and later rather than sooner.
  *
  * Initialising a struct page writes a cache line, a gigabyte of memory has a quarter million of
- * them. At boot only the first part of each zone is made ready; the rest follows when the zone runs
- * below its watermark. All struct pages of a MAX_ORDER block begin the same, so one is written and
- * copied.
+ * them. At boot only the first part of each zone is made ready, or nothing; the rest follows one
+ * block at a time when the free lists have not what is asked for. Until then it counts as free. All
+ * struct pages of a MAX_ORDER block begin the same, so one is written and copied.
  */
 #include "guest/mm/deferred.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page_alloc.h"
 
-#define GROW_FRAMES (8 * MAX_ORDER_PAGES) /* 32 MiB at once */
-
-static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z)
+static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z,
+		       bool reserved)
 {
 	u64 section = pg->model.section ? pfn_section(pfn) : 0, done = 1;
 
+	if (pg->model.type != MEMMODEL_VMEMMAP)
+		mm_reach(&pg->env, virt_to_phys(pg, first), MAX_ORDER_PAGES * sizeof(*first));
+	if (pfn < pg->highmem_pfn)
+		mm_reach(&pg->env, PFN_PHYS(pfn), MAX_ORDER_PAGES << PAGE_SHIFT);
 	*first = (struct page){
-		.flags = page_links(section, z->nid, z->type) | BIT(PG_reserved),
+		.flags = page_links(section, z->nid, z->type) | (reserved ? BIT(PG_reserved) : 0),
 		._mapcount = ATOMIC_INIT(-1),
-		._refcount = ATOMIC_INIT(1),
+		._refcount = ATOMIC_INIT(reserved),
 	};
 	for (; done < MAX_ORDER_PAGES; done *= 2)
 		memcpy(first + done, first, done * sizeof(*first));
@@ -37,7 +40,8 @@ void init_struct_pages(struct zone *z, pfn_t start, pfn_t end)
 
 		/* Two pieces of RAM may share a block. */
 		if (pg->pageblock[block >> PAGEBLOCK_ORDER] == PAGEBLOCK_NONE)
-			init_block(pg, pfn_to_page(&pg->model, start) - (start - block), block, z);
+			init_block(pg, pfn_to_page(&pg->model, start) - (start - block), block, z,
+				   true);
 		start = block + MAX_ORDER_PAGES;
 	}
 }
@@ -64,9 +68,18 @@ bool next_free_frames(const struct pgalloc *pg, pfn_t *pos, pfn_t limit, pfn_t *
 static u64 grow(struct zone *z, pfn_t from, pfn_t to)
 {
 	const struct memblock *mb = z->pg->memblock;
-	pfn_t start, end;
+	pfn_t start = from, end, pos = from;
 	u64 nr = 0;
 
+	/* The everyday case, a whole block that nobody has: free from the start. */
+	if (next_free_frames(z->pg, &pos, to, &start, &end) && start == from &&
+	    end - start == MAX_ORDER_PAGES && !(start & (MAX_ORDER_PAGES - 1))) {
+		struct page *page = pfn_to_page(&z->pg->model, start);
+
+		init_block(z->pg, page, start, z, false);
+		free_to_buddy(z->pg, page, MAX_ORDER);
+		return MAX_ORDER_PAGES;
+	}
 	for (size_t i = 0; i < mb->memory.count; i++) {
 		const struct memblock_region *r = &mb->memory.region[i];
 
@@ -103,7 +116,7 @@ static bool claim_stretch(struct zone *z, pfn_t *from, pfn_t *to)
 	}
 	z->growing = env_cpu() + 1;
 	*from = z->init_next;
-	*to = MIN(ALIGN_UP(*from + 1, GROW_FRAMES), z->end);
+	*to = MIN(ALIGN_UP(*from + 1, MAX_ORDER_PAGES), z->end);
 	spin_unlock_irqrestore(&z->lock, flags);
 	return true;
 }

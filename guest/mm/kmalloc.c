@@ -24,7 +24,8 @@ static size_t size_of_index(unsigned i)
 	return i == 1 ? 96 : i == 2 ? 192 : 1UL << i;
 }
 
-static int make_kmalloc_cache(struct slab_sys *sys, enum kmalloc_type type, unsigned i)
+/* The cache, made now if need be; NULL without memory. */
+static struct kmem_cache *kmalloc_cache(struct slab_sys *sys, enum kmalloc_type type, unsigned i)
 {
 	static const u32 type_flags[NR_KMALLOC_TYPES] = {
 		[KMALLOC_DMA] = SLAB_CACHE_DMA,
@@ -38,10 +39,16 @@ static int make_kmalloc_cache(struct slab_sys *sys, enum kmalloc_type type, unsi
 		.flags = type_flags[type],
 	};
 
+	struct kmem_cache *c, *known = NULL;
+
 	if (is_power_of_2(size))
 		args.align = MIN(size, PAGE_SIZE);
-	sys->kmalloc[type][i] = kmem_cache_create(sys, &args);
-	return sys->kmalloc[type][i] ? 0 : -ENOMEM;
+	c = kmem_cache_create(sys, &args);
+	if (!c || try_cmpxchg(&sys->kmalloc[type][i], &known, c))
+		return c;
+	/* Another CPU had the same idea. */
+	kmem_cache_destroy(c);
+	return known;
 }
 
 int slab_sys_init(struct slab_sys *sys, struct pgalloc *pg, const struct slab_ops *ops, u32 debug)
@@ -57,15 +64,14 @@ int slab_sys_init(struct slab_sys *sys, struct pgalloc *pg, const struct slab_op
 		INIT_LIST_HEAD(&sys->slob_pages[i]);
 	if (ops->kmalloc)
 		return 0;
-	for (enum kmalloc_type t = 0; t < NR_KMALLOC_TYPES; t++) {
-		/* 8 .. 64 first: index arrays of slabs come from them. */
-		for (unsigned i = KMALLOC_MIN_SHIFT; i <= KMALLOC_MAX_SHIFT; i++)
-			if (make_kmalloc_cache(sys, t, i))
-				goto err;
-		for (unsigned i = 1; i <= 2; i++)
-			if (make_kmalloc_cache(sys, t, i))
-				goto err;
-	}
+	/* The everyday ones; those for DMA and for what can be reclaimed come when they are asked for.
+	 * 8 .. 64 first: index arrays of slabs come from them. */
+	for (unsigned i = KMALLOC_MIN_SHIFT; i <= KMALLOC_MAX_SHIFT; i++)
+		if (!kmalloc_cache(sys, KMALLOC_NORMAL, i))
+			goto err;
+	for (unsigned i = 1; i <= 2; i++)
+		if (!kmalloc_cache(sys, KMALLOC_NORMAL, i))
+			goto err;
 	return 0;
 err:
 	slab_sys_destroy(sys);
@@ -105,13 +111,16 @@ void *kmalloc_large(struct slab_sys *sys, size_t size, gfp_t gfp)
 
 void *kmalloc_special(struct slab_sys *sys, size_t size, gfp_t gfp)
 {
+	struct kmem_cache *c;
+
 	if (!size)
 		return NULL;
-	if (sys->ops->kmalloc && size <= KMALLOC_MAX_CACHE)
+	if (size > KMALLOC_MAX_CACHE)
+		return kmalloc_large(sys, size, gfp);
+	if (sys->ops->kmalloc)
 		return sys->ops->kmalloc(sys, size, gfp);
-	if (size <= KMALLOC_MAX_CACHE) /* boot: the cache is not there yet */
-		return NULL;
-	return kmalloc_large(sys, size, gfp);
+	c = kmalloc_cache(sys, kmalloc_type(gfp), kmalloc_index(size));
+	return c ? kmem_cache_alloc(c, gfp) : NULL;
 }
 
 static void free_large(struct slab_sys *sys, struct page *page, const void *p)

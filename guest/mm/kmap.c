@@ -52,6 +52,16 @@ static void flush_unused(struct kmap *km)
 	mm_flush_tlb(&km->pg->env, km->base, km->base + KMAP_SLOTS * PAGE_SIZE - 1);
 }
 
+void kmap_exit(struct kmap *km)
+{
+	spin_lock(&km->lock);
+	flush_unused(km);
+	spin_unlock(&km->lock);
+	for (unsigned i = 0; i < KMAP_SLOTS; i++)
+		BUG_ON(km->count[i]);
+	env_free(km->local_depth, km->pg->nr_cpus);
+}
+
 /* Lock held. Round robin, so that an unused slot stays mapped for long. */
 static unsigned find_free(struct kmap *km)
 {

@@ -30,6 +30,9 @@ struct kmap {
 /* Slots at [base, base + kmap_size()). 0 or -ENOMEM. */
 int kmap_init(struct kmap *km, struct pgalloc *pg, struct pgtable *pt, u64 base);
 
+/* Unmaps all slots; nobody uses one any more. Interrupts on. */
+void kmap_exit(struct kmap *km);
+
 static inline u64 kmap_size(const struct pgalloc *pg)
 {
 	return (KMAP_SLOTS + pg->nr_cpus * (u64)KMAP_LOCAL_DEPTH) * PAGE_SIZE;

@@ -9,7 +9,13 @@
 
 void kmemleak_init(struct kmemleak *kl, const struct mm_env *env, u64 min_age_ns)
 {
-	*kl = (struct kmemleak){ .env = env, .min_age_ns = min_age_ns, .low = ~0UL };
+	*kl = (struct kmemleak){
+		.env = env,
+		.min_age_ns = min_age_ns,
+		.low = ~0UL,
+		.node_alloc = env_alloc,
+		.node_free = env_free,
+	};
 	spin_lock_init(&kl->lock);
 	INIT_LIST_HEAD(&kl->objects);
 	INIT_LIST_HEAD(&kl->roots);
@@ -59,17 +65,17 @@ void kmemleak_destroy(struct kmemleak *kl)
 
 	list_for_each_entry_safe (o, next, &kl->objects, list) {
 		remove(kl, o);
-		env_free(o, sizeof(*o));
+		kl->node_free(o, sizeof(*o));
 	}
 	list_for_each_entry_safe (r, next_root, &kl->roots, list) {
 		list_del(&r->list);
-		env_free(r, sizeof(*r));
+		kl->node_free(r, sizeof(*r));
 	}
 }
 
 int kmemleak_add_root(struct kmemleak *kl, const void *start, u64 size)
 {
-	struct kmemleak_root *r = env_alloc(sizeof(*r));
+	struct kmemleak_root *r = kl->node_alloc(sizeof(*r));
 	u64 flags;
 
 	if (!r)
@@ -93,7 +99,7 @@ void kmemleak_remove_root(struct kmemleak *kl, const void *start)
 	if (found)
 		list_del(&found->list);
 	spin_unlock_irqrestore(&kl->lock, flags);
-	env_free(found, sizeof(*found));
+	kl->node_free(found, sizeof(*found));
 }
 
 /* ---- blocks come and go -------------------------------------------------------------------------------- */
@@ -131,7 +137,7 @@ void kmemleak_alloc(struct kmemleak *kl, const void *ptr, u64 size, int min_coun
 
 	if (kl->disabled || !ptr || !size)
 		return;
-	o = env_alloc(sizeof(*o));
+	o = kl->node_alloc(sizeof(*o));
 	if (!o) {
 		kl->disabled = true;
 		complain("no memory for a node: switched off at", ptr);
@@ -149,7 +155,7 @@ void kmemleak_alloc(struct kmemleak *kl, const void *ptr, u64 size, int min_coun
 	spin_unlock_irqrestore(&kl->lock, flags);
 	if (!ok) {
 		complain("a block overlaps one that was never freed:", ptr);
-		env_free(o, sizeof(*o));
+		kl->node_free(o, sizeof(*o));
 	}
 }
 
@@ -167,7 +173,7 @@ void kmemleak_free(struct kmemleak *kl, const void *ptr)
 	}
 	spin_unlock_irqrestore(&kl->lock, flags);
 	if (o)
-		env_free(o, sizeof(*o));
+		kl->node_free(o, sizeof(*o));
 	else if (!kl->disabled && ptr)
 		complain("freed, but not known:", ptr);
 }

@@ -51,6 +51,10 @@ struct kmemleak {
 	u64 min_age_ns;		  /* younger blocks are not reported */
 	u64 nr_objects, nr_leaks;
 	u64 low, high; /* no block lies outside: most words need no look into the tree */
+	/* Where nodes come from: env_alloc() unless changed after kmemleak_init(), by a kernel whose
+	 * env_alloc() is traced itself. */
+	void *(*node_alloc)(size_t size);
+	void (*node_free)(void *node, size_t size);
 	bool disabled; /* out of memory for a node: what follows could not be trusted */
 };
 

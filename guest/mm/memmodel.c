@@ -20,13 +20,6 @@ int memmodel_parse(const char *name, size_t len)
 	return -1;
 }
 
-static void *alloc_zero(const struct memmodel_alloc *a, u64 size)
-{
-	void *p = a->alloc(a->arg, size, 0);
-
-	return p ? memset(p, 0, size) : NULL;
-}
-
 static int flat_init(struct memmodel *m, const struct memmodel_range *range, unsigned nr,
 		     const struct memmodel_alloc *a)
 {
@@ -70,7 +63,7 @@ static int discontig_init(struct memmodel *m, const struct memmodel_range *range
 	m->end = ALIGN_UP(range[nr - 1].end, MAX_ORDER_PAGES);
 	m->node_shift = node_shift(m);
 	blocks = DIV_ROUND_UP(m->end, 1UL << m->node_shift);
-	m->node_of = alloc_zero(a, blocks);
+	m->node_of = a->zalloc(a->arg, blocks, 0);
 	if (!m->node_of)
 		return -ENOMEM;
 	for (unsigned i = 0; i < nr; i++)
@@ -120,7 +113,7 @@ static int sparse_init(struct memmodel *m, const struct memmodel_range *range, u
 	m->start = 0;
 	m->end = ALIGN_UP(MAX(max_pfn, range[nr - 1].end), PAGES_PER_SECTION);
 	m->nr_sections = pfn_section(m->end);
-	m->section = alloc_zero(a, m->nr_sections * sizeof(*m->section));
+	m->section = a->zalloc(a->arg, m->nr_sections * sizeof(*m->section), 0);
 	if (!m->section)
 		return -ENOMEM;
 	if (m->type == MEMMODEL_VMEMMAP) {

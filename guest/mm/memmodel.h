@@ -45,9 +45,11 @@ struct memmodel_range {
 	unsigned nid;
 };
 
-/* Memory for the tables and arrays, aligned to a page, not zeroed; NULL when there is none. */
 struct memmodel_alloc {
+	/* Memory for struct pages, aligned to a page, not touched here; NULL when there is none. */
 	void *(*alloc)(void *arg, u64 size, unsigned nid);
+	/* The same for tables, zeroed. */
+	void *(*zalloc)(void *arg, u64 size, unsigned nid);
 	void *arg;
 	u64 vmemmap_base; /* vmemmap: the virtual address of frame 0's struct page */
 	/* vmemmap: puts memory below [va, va + size); already there is success. 0 or -errno. */

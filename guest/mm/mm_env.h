@@ -16,6 +16,10 @@ struct mm_env {
 	/* The virtual address of physical address 0 in the linear map. */
 	u64 linear_base;
 
+	/* Makes the linear addresses of [start, start + size) usable, which is RAM; asked before memory
+	 * is touched for the first time. Cannot fail. NULL: all of them are. */
+	void (*reach)(phys_t start, u64 size);
+
 	/* Runs fn on every online CPU, this one too, and waits. Interrupts are on. NULL: one CPU. */
 	void (*on_each_cpu)(void (*fn)(void *arg), void *arg);
 
@@ -57,6 +61,12 @@ static inline void mm_flush_tlb(const struct mm_env *env, u64 start, u64 last)
 {
 	if (env->flush_tlb)
 		env->flush_tlb(start, last);
+}
+
+static inline void mm_reach(const struct mm_env *env, phys_t start, u64 size)
+{
+	if (env->reach)
+		env->reach(start, size);
 }
 
 static inline unsigned mm_backtrace(const struct mm_env *env, u64 *pc, unsigned max)

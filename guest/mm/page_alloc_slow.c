@@ -93,16 +93,21 @@ static bool unreserve_highatomic(const struct alloc_context *ac)
 
 /* ---- taking from one zone ---------------------------------------------------------------------- */
 
-static unsigned buddy_flags(unsigned flags)
+static unsigned buddy_flags(const struct alloc_context *ac, const struct zone *z)
 {
-	return (flags & ALLOC_CMA ? BUDDY_CMA : 0u) |
-	       (flags & ALLOC_HIGHATOMIC ? BUDDY_HIGHATOMIC : 0u);
+	unsigned flags = (ac->flags & ALLOC_CMA ? BUDDY_CMA : 0u) |
+			 (ac->flags & ALLOC_HIGHATOMIC ? BUDDY_HIGHATOMIC : 0u);
+
+	/* Fresh blocks are movable ones: better those than part of another type's. */
+	if (ac->mt == MIGRATE_MOVABLE && z->init_next < z->end)
+		flags |= BUDDY_NOFALLBACK;
+	return flags;
 }
 
 static struct page *take_from_buddy(struct alloc_context *ac, struct zone *z)
 {
 	u64 flags = spin_lock_irqsave(&z->lock);
-	struct page *page = buddy_alloc(&z->buddy, ac->order, ac->mt, buddy_flags(ac->flags));
+	struct page *page = buddy_alloc(&z->buddy, ac->order, ac->mt, buddy_flags(ac, z));
 
 	spin_unlock_irqrestore(&z->lock, flags);
 	if (page && (ac->flags & ALLOC_HIGHATOMIC))
@@ -131,7 +136,7 @@ static struct page *take_from_zone(struct alloc_context *ac, struct zone *z)
 	cpu = mm_cpu_enter();
 	pcp = &z->pcp[cpu];
 	page = take_listed(pcp, ac);
-	if (!page && pcp_refill(z, pcp, ac->order, ac->mt, buddy_flags(ac->flags)))
+	if (!page && pcp_refill(z, pcp, ac->order, ac->mt, buddy_flags(ac, z)))
 		page = take_listed(pcp, ac);
 	mm_cpu_exit();
 	/* An interrupt in the middle of this CPU's own list work. */
@@ -140,12 +145,8 @@ static struct page *take_from_zone(struct alloc_context *ac, struct zone *z)
 
 static bool zone_may_serve(const struct alloc_context *ac, struct zone *z, enum watermark mark)
 {
-	if (ac->flags & ALLOC_NO_WATERMARKS)
-		return true;
-	while (!zone_watermark_ok(z, ac->order, z->watermark[mark], ac->highest, ac->flags))
-		if (!deferred_grow_zone(z, ac->order))
-			return false;
-	return true;
+	return (ac->flags & ALLOC_NO_WATERMARKS) ||
+	       zone_watermark_ok(z, ac->order, z->watermark[mark], ac->highest, ac->flags);
 }
 
 static struct page *get_page_from_freelist(struct alloc_context *ac, enum watermark mark)
@@ -155,7 +156,7 @@ static struct page *get_page_from_freelist(struct alloc_context *ac, enum waterm
 
 	for (unsigned i = 0; pgdat->zonelist[i]; i++) {
 		struct zone *z = pgdat->zonelist[i];
-		struct page *page;
+		struct page *page = NULL;
 
 		if ((ac->gfp & __GFP_THISNODE) && i >= pgdat->nr_local)
 			break;
@@ -163,9 +164,11 @@ static struct page *get_page_from_freelist(struct alloc_context *ac, enum waterm
 			continue;
 		if (!wanted)
 			wanted = z;
-		if (!zone_may_serve(ac, z, mark))
-			continue;
-		page = take_from_zone(ac, z);
+		do {
+			if (!zone_may_serve(ac, z, mark))
+				break;
+			page = take_from_zone(ac, z);
+		} while (!page && deferred_grow_zone(z, ac->order));
 		if (page) {
 			numa_account(ac, z, ac->pg->cpu[env_cpu()]->nid, wanted);
 			count_vm_events(ac->pg, (enum vm_event)(PGALLOC_DMA + z->type), 1);

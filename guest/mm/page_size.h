@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* page_size.h - how large a page frame is. A kernel file that includes its architecture's layout
- * too includes that first; the numbers are the same. */
+/* page_size.h - how large a page frame is: in the very words of the architecture's layout.h, so that
+ * a kernel file may include both. */
 #ifndef GUEST_MM_PAGE_SIZE_H
 #define GUEST_MM_PAGE_SIZE_H
 
-#ifndef PAGE_SHIFT
-#define PAGE_SHIFT 12
-#define PAGE_SIZE  0x1000UL
-#endif
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	0x1000UL
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
 
 #define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)

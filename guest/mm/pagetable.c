@@ -39,19 +39,39 @@ u64 pt_canonical(const struct pgtable *pt, u64 va)
 	return (u64)((s64)(va << unused) >> unused);
 }
 
+static void count(u64 *counter, s64 n)
+{
+	__atomic_fetch_add(counter, (u64)n, __ATOMIC_RELAXED);
+}
+
 static u64 *new_table(struct pgtable *pt, phys_t *pa)
 {
 	*pa = pt->alloc_table(pt->arg);
 	if (!*pa)
 		return NULL;
-	pt->nr_tables++;
+	count(&pt->nr_tables, 1);
 	return table_at(pt, *pa);
 }
 
 static void drop_table(struct pgtable *pt, phys_t pa)
 {
-	pt->nr_tables--;
+	count(&pt->nr_tables, -1);
 	pt->free_table(pt->arg, pa);
+}
+
+/* A table below *e, which is 0, unless somebody with a range beside ours is faster; its address, or
+ * 0 without memory. */
+static phys_t add_table(struct pgtable *pt, u64 *e)
+{
+	u64 none = 0;
+	phys_t pa;
+
+	if (!new_table(pt, &pa))
+		return 0;
+	if (try_cmpxchg(e, &none, pa | TABLE_BITS))
+		return pa;
+	drop_table(pt, pa);
+	return none & PT_ADDR_MASK;
 }
 
 int pgtable_init(struct pgtable *pt)
@@ -94,6 +114,21 @@ struct map_request {
 	u64 done; /* bytes mapped */
 };
 
+/* Leaves from *e on, as many as there are entries left and bytes up to last; how many. */
+static u64 map_leaves(u64 *e, unsigned level, u64 va, u64 last, const struct map_request *req)
+{
+	u64 step = pt_size_of(level), entry = req->pa | req->prot | (level > 1 ? _PAGE_PSE : 0);
+	u64 max = MIN((u64)PTRS_PER_TABLE - index_of(va, level), (last - va + 1) / step), n;
+
+#pragma GCC unroll 8
+	for (n = 0; n < max; n++, entry += step) {
+		if (e[n])
+			break;
+		set_entry(&e[n], entry);
+	}
+	return n;
+}
+
 static int map_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, u64 last,
 		     struct map_request *req)
 {
@@ -105,24 +140,24 @@ static int map_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, u64
 
 		if (level <= pt->max_leaf && !((va | req->pa) & (size - 1)) &&
 		    chunk_last - va == size - 1) {
-			if (*e)
+			u64 n = map_leaves(e, level, va, last, req);
+
+			if (!n)
 				return -EEXIST;
-			set_entry(e, req->pa | req->prot | (level > 1 ? _PAGE_PSE : 0));
-			pt->leaves[level]++;
-			req->pa += size;
-			req->done += size;
+			count(&pt->leaves[level], (s64)n);
+			req->pa += n * size;
+			req->done += n * size;
+			chunk_last = va + n * size - 1;
 		} else {
-			bool fresh = !*e;
 			phys_t pa = *e & PT_ADDR_MASK;
 			int err;
 
-			if (!fresh && is_leaf(*e, level))
+			if (*e && is_leaf(*e, level))
 				return -EEXIST;
-			if (fresh) {
-				if (!new_table(pt, &pa))
-					return -ENOMEM;
-				set_entry(e, pa | TABLE_BITS);
-			}
+			if (!*e)
+				pa = add_table(pt, e);
+			if (!pa)
+				return -ENOMEM;
 			/* T4, but for user pages: they need the bit all the way down. */
 			if (req->prot & ~*e & _PAGE_USER)
 				set_entry(e, *e | _PAGE_USER);
@@ -266,8 +301,8 @@ static int split_entry(struct pgtable *pt, u64 *e, unsigned level)
 		table[i] = (base + i * step) | bits;
 	/* Old and new say the same: whichever a CPU has cached is right, no flush. */
 	set_entry(e, pa | TABLE_BITS | (old & _PAGE_USER));
-	pt->leaves[level]--;
-	pt->leaves[level - 1] += PTRS_PER_TABLE;
+	count(&pt->leaves[level], -1);
+	count(&pt->leaves[level - 1], PTRS_PER_TABLE);
 	pt->splits++;
 	return 0;
 }
@@ -346,8 +381,8 @@ static u64 merge_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, u
 						     chunk_last);
 			if (level <= pt->max_leaf && joinable(table_at(pt, sub), level, &joined)) {
 				set_entry(e, joined);
-				pt->leaves[level - 1] -= PTRS_PER_TABLE;
-				pt->leaves[level]++;
+				count(&pt->leaves[level - 1], -PTRS_PER_TABLE);
+				count(&pt->leaves[level], 1);
 				pt->merges++;
 				joins++;
 				/* A CPU may still walk through the table it has cached. */
@@ -379,7 +414,7 @@ static void unmap_level(struct pgtable *pt, u64 *table, unsigned level, u64 va, 
 
 		if (*e && is_leaf(*e, level)) {
 			set_entry(e, 0);
-			pt->leaves[level]--;
+			count(&pt->leaves[level], -1);
 		} else if (*e) {
 			phys_t sub = *e & PT_ADDR_MASK;
 

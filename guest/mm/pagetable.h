@@ -11,8 +11,8 @@
  * then the address in them is aligned to their size. T4 table entries are writable and executable:
  * the leaf alone decides.
  *
- * The caller serialises changes of one range; looking up beside a change is safe, since an entry
- * is written with one store. TLB: after removing or restricting something the caller flushes; the
+ * The caller serialises changes of one range. Changes of others beside it are safe where tables stay
+ * (keep_tables), and looking up is always: an entry is written with one store. TLB: after removing or restricting something the caller flushes; the
  * functions that free tables do so themselves first.
  */
 #ifndef GUEST_MM_PAGETABLE_H

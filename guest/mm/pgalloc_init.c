@@ -19,7 +19,7 @@ struct setup {
 	pfn_t movable_start[MAX_NUMNODES];
 };
 
-/* Memory that stays: from the node if it has any, where the linear map reaches. */
+/* Memory that stays, not to be touched before mm_reach(): from the node if it has any, where the linear map reaches. */
 static void *boot_alloc(void *arg, u64 size, unsigned nid)
 {
 	struct setup *s = arg;
@@ -42,11 +42,15 @@ static void *boot_alloc(void *arg, u64 size, unsigned nid)
 	return phys_to_virt(s->pg, pa);
 }
 
-static void *boot_zalloc(struct setup *s, u64 size, unsigned nid)
+static void *boot_zalloc(void *arg, u64 size, unsigned nid)
 {
-	void *p = boot_alloc(s, size, nid);
+	const struct setup *s = arg;
+	void *p = boot_alloc(arg, size, nid);
 
-	return p ? memset(p, 0, size) : NULL;
+	if (!p)
+		return NULL;
+	mm_reach(&s->pg->env, virt_to_phys(s->pg, p), size);
+	return memset(p, 0, size);
 }
 
 /* The same once the buddy stands: for memory that is added. */
@@ -155,8 +159,13 @@ static int make_nodes(struct setup *s)
 {
 	struct pgalloc *pg = s->pg;
 
+	u64 zone_pcps = pg->nr_cpus * sizeof(struct per_cpu_pages);
+
 	for (unsigned n = 0; n < pg->nr_nodes; n++) {
-		struct pglist_data *pgdat = boot_zalloc(s, sizeof(*pgdat), n);
+		/* In one piece with the stocks of its zones. */
+		struct pglist_data *pgdat =
+			boot_zalloc(s, sizeof(*pgdat) + MAX_NR_ZONES * zone_pcps, n);
+		u8 *pcps = (u8 *)(pgdat + 1);
 
 		if (!pgdat)
 			return -ENOMEM;
@@ -171,10 +180,7 @@ static int make_nodes(struct setup *s)
 			z->nid = n;
 			z->name = zone_names[t];
 			pg->zone_table[id] = z;
-			buddy_init(&z->buddy, id, &pg->model, pg->pageblock);
-			z->pcp = boot_zalloc(s, pg->nr_cpus * sizeof(*z->pcp), n);
-			if (!z->pcp)
-				return -ENOMEM;
+			z->pcp = (struct per_cpu_pages *)(pcps + t * zone_pcps);
 			for (unsigned c = 0; c < pg->nr_cpus; c++)
 				pcp_init(&z->pcp[c], z);
 		}
@@ -186,8 +192,8 @@ static void set_distances(struct setup *s)
 {
 	struct pgalloc *pg = s->pg;
 
-	for (unsigned a = 0; a < MAX_NUMNODES; a++) {
-		for (unsigned b = 0; b < MAX_NUMNODES; b++) {
+	for (unsigned a = 0; a < pg->nr_nodes; a++) {
+		for (unsigned b = 0; b < pg->nr_nodes; b++) {
 			bool known =
 				s->opts->distance && a < s->opts->nr_nodes && b < s->opts->nr_nodes;
 
@@ -230,9 +236,11 @@ static int make_tables(struct setup *s)
 	pg->pageblock = boot_alloc(s, blocks, 0);
 	if (!pg->pageblock)
 		return -ENOMEM;
+	mm_reach(&pg->env, virt_to_phys(pg, pg->pageblock), blocks);
 	memset(pg->pageblock, PAGEBLOCK_NONE, blocks);
 	pg->map_alloc = (struct memmodel_alloc){
 		.alloc = boot_alloc,
+		.zalloc = boot_zalloc,
 		.arg = s,
 		.vmemmap_base = s->opts->vmemmap_base,
 		.populate = s->opts->vmemmap_populate,
@@ -240,7 +248,7 @@ static int make_tables(struct setup *s)
 	};
 	err = memmodel_init(&pg->model, s->opts->model, s->range, s->nr, pg->max_pfn,
 			    &pg->map_alloc);
-	pg->map_alloc.alloc = late_alloc;
+	pg->map_alloc.alloc = pg->map_alloc.zalloc = late_alloc; /* tables are all there */
 	pg->map_alloc.arg = pg;
 	return err;
 }
@@ -249,8 +257,11 @@ static void span_zone(struct pgalloc *pg, struct zone *z, pfn_t start, pfn_t end
 {
 	struct pglist_data *pgdat = pg->node[z->nid];
 
-	if (!z->present)
+	if (!z->present) {
 		z->start = z->init_next = start;
+		buddy_init(&z->buddy, page_links(0, z->nid, z->type) >> PAGE_ZONE_SHIFT, &pg->model,
+			   pg->pageblock);
+	}
 	z->start = MIN(z->start, start);
 	z->end = MAX(z->end, end);
 	z->present += end - start;
@@ -314,7 +325,11 @@ static void free_all(struct setup *s)
 		u64 limit = PFN_DOWN(s->opts->defer_after);
 
 		z->init_next = z->end;
-		if (limit && z->end - z->start > limit)
+		if (!s->opts->defer_after)
+			continue;
+		if (!limit)
+			z->init_next = z->start;
+		else if (z->end - z->start > limit)
 			z->init_next = ALIGN_UP(z->start + limit, MAX_ORDER_PAGES);
 	}
 	for_each_piece(s, init_piece);
@@ -356,7 +371,7 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 {
 	static const phys_t dma = 16UL << 20, dma32 = 4UL << 30;
 	const char *bad = bad_opts(opts);
-	struct setup *s;
+	struct setup s = { .pg = pg, .mb = mb, .opts = opts };
 	struct zone *z;
 	int err;
 
@@ -364,25 +379,15 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 		env_log(ENV_ERR, "memory: %s", bad);
 		return -EINVAL;
 	}
-	/* Some 4 KiB, too much for a stack. */
-	s = env_alloc(sizeof(*s));
-	if (!s)
-		return -ENOMEM;
 	memset(pg, 0, sizeof(*pg));
 	pg->env = *env;
 	pg->memblock = mb;
 	pg->nr_cpus = opts->nr_cpus ? opts->nr_cpus : 1;
 	pg->min_free_kbytes = opts->min_free_kbytes;
-	*s = (struct setup){
-		.pg = pg,
-		.mb = mb,
-		.opts = opts,
-		.dma_end = PFN_DOWN(opts->dma_end ? opts->dma_end : dma),
-		.dma32_end = PFN_DOWN(opts->dma32_end ? opts->dma32_end : dma32),
-		.highmem = opts->highmem_start ? PFN_DOWN(opts->highmem_start) : ~0UL,
-	};
-	err = setup(s);
-	env_free(s, sizeof(*s));
+	s.dma_end = PFN_DOWN(opts->dma_end ? opts->dma_end : dma);
+	s.dma32_end = PFN_DOWN(opts->dma32_end ? opts->dma32_end : dma32);
+	s.highmem = opts->highmem_start ? PFN_DOWN(opts->highmem_start) : ~0UL;
+	err = setup(&s);
 	if (err) {
 		env_log(ENV_ERR, "memory: no room for the %s memory map of %lu KiB (error %d)",
 			memmodel_name(opts->model), memblock_total(mb) >> 10, err);

@@ -18,9 +18,10 @@ struct pgalloc_opts {
 	phys_t highmem_start; /* from here on no linear map; 0: none */
 	u64 movable_bytes;    /* the top of each node for movable pages only */
 	phys_t max_phys;      /* memory may be added up to here; 0: none */
-	u64 defer_after;      /* initialise only so much of each zone at boot; 0: everything */
-	u64 min_free_kbytes;  /* 0: from the size of memory */
-	u64 vmemmap_base;     /* MEMMODEL_VMEMMAP, as in memmodel.h */
+	/* Initialise only so much of each zone at boot (less than a page: nothing); 0: everything. */
+	u64 defer_after;
+	u64 min_free_kbytes; /* 0: from the size of memory */
+	u64 vmemmap_base;    /* MEMMODEL_VMEMMAP, as in memmodel.h */
 	int (*vmemmap_populate)(void *arg, u64 va, u64 size, unsigned nid);
 	void *vmemmap_arg;
 };
@@ -29,7 +30,7 @@ struct pgalloc_opts {
  * Takes over all memory that mb has free; mb may not hand out any more, and stays where it is, since
  * ranges whose initialisation is deferred are looked up in it. Zone limits are multiples of 4 MiB;
  * where two nodes share such a block, the lower one gets all of it. 0, -ENOMEM, -EINVAL with a line
- * on the log. Boot context: one CPU.
+ * on the log. Boot context: one CPU, and 4 KiB of its stack.
  */
 int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *mb,
 		 const struct pgalloc_opts *opts);

@@ -109,10 +109,10 @@ static struct page *new_slab(struct kmem_cache *c, gfp_t gfp, unsigned nid)
 		slab_free_pages(c, page);
 		return NULL;
 	}
-	for (u32 i = 0; i < c->objects; i++) {
+	for (u32 i = 0; i < c->objects; i++)
 		index_of(page)[i] = (slab_idx_t)i;
+	for (u32 i = 0; i < c->objects && (c->ctor || slab_debugged(c)); i++)
 		slab_setup_slot(c, slot_at(c, page, i));
-	}
 	return page;
 }
 

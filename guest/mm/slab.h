@@ -138,6 +138,10 @@ struct kmem_cache_args {
 	void (*ctor)(void *obj);
 };
 
+/* slob: bytes in free blocks of the pages that hold objects of all kinds; else 0. Which pages those
+ * are depends on what lived beside what, and may change for good though every object was freed. */
+u64 slob_free_bytes(struct slab_sys *sys);
+
 /* A cache, perhaps one that others use too (merged); NULL without memory or for a bad size. May
  * sleep. */
 struct kmem_cache *kmem_cache_create(struct slab_sys *sys, const struct kmem_cache_args *args);

@@ -202,11 +202,19 @@ static void drain_this_cpu(void *arg)
 	mm_cpu_exit();
 }
 
+static bool arrays_empty(const struct kmem_cache *c)
+{
+	for (unsigned i = 0; i < c->sys->pg->nr_cpus; i++)
+		if (READ_ONCE(c->cpu[i]->nr))
+			return false;
+	return true;
+}
+
 static void drain_arrays(struct kmem_cache *c)
 {
 	struct drain_request req = { c, false };
 
-	if (!c->array_cap)
+	if (arrays_empty(c))
 		return;
 	do {
 		req.skipped = false;

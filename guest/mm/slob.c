@@ -199,6 +199,20 @@ static void slob_free(struct slab_sys *sys, struct page *page, void *p, size_t s
 	free_pages(sys->pg, page, 0);
 }
 
+u64 slob_free_bytes(struct slab_sys *sys)
+{
+	u64 flags = spin_lock_irqsave(&sys->slob_lock), units = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sys->slob_pages); i++) {
+		const struct page *page;
+
+		list_for_each_entry (page, &sys->slob_pages[i], lru)
+			units += page->objects;
+	}
+	spin_unlock_irqrestore(&sys->slob_lock, flags);
+	return units * UNIT;
+}
+
 /* ---- the interface ---------------------------------------------------------------------------------- */
 
 static bool uses_pages(const struct kmem_cache *c)

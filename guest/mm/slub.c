@@ -2,7 +2,11 @@
 /*
  * slub.c - slabs whose free objects are chained through themselves.
  *
- * Rules: U1 page->freelist leads through objects - inuse slots of the slab, then NULL.
+ * Slots that were never handed out are not chained: page->private counts those that were, and the
+ * rest of the slab follows. So a new slab costs no walk through its memory.
+ *
+ * Rules: U1 page->freelist leads through slots of the first `private`, as many as are neither in use
+ *           nor beyond, then to NULL.
  *        U2 a slab with free slots is on its node's partial list, a full one on none.
  *        U3 at most min_partial of the slabs on a list are empty.
  * node->lock guards the lists, the chains and the counts.
@@ -74,15 +78,19 @@ static struct page *new_slab(struct kmem_cache *c, gfp_t gfp, unsigned nid)
 
 	if (!page)
 		return NULL;
+	page->freelist = NULL;
+	page->private = 0;
+	if (!c->ctor && !slab_debugged(c))
+		return page;
 	base = page_address(c->sys->pg, page);
-	page->freelist = base;
-	for (u32 i = 0; i < c->objects; i++) {
-		u8 *slot = base + i * c->size;
-
-		slab_setup_slot(c, slot);
-		set_next(c, slot, i + 1 < c->objects ? slot + c->size : NULL);
-	}
+	for (u32 i = 0; i < c->objects; i++)
+		slab_setup_slot(c, base + i * c->size);
 	return page;
+}
+
+static bool is_full(const struct kmem_cache *c, const struct page *page)
+{
+	return page->inuse == c->objects;
 }
 
 /* Takes up to nr slots of the slab. Node's lock held, or the slab is not known to anybody yet. */
@@ -96,6 +104,14 @@ static unsigned take_slots(struct kmem_cache *c, struct page *page, void **objs,
 		slot = get_next(c, slot);
 	}
 	page->freelist = slot;
+	if (got < nr && page->private < c->objects) {
+		u8 *fresh = (u8 *)page_address(c->sys->pg, page) + page->private * c->size;
+		u32 n = MIN(nr - got, c->objects - (u32)page->private);
+
+		page->private += n;
+		for (; n; n--, fresh += c->size)
+			objs[got++] = fresh;
+	}
 	page->inuse = (u16)(page->inuse + got);
 	return got;
 }
@@ -114,7 +130,7 @@ static unsigned take_partial(struct kmem_cache *c, struct kmem_cache_node *n, vo
 
 		n->nr_free_slabs -= !page->inuse;
 		got += take_slots(c, page, objs + got, nr - got);
-		if (!page->freelist) {
+		if (is_full(c, page)) {
 			list_del(&page->lru);
 			n->nr_partial--;
 		}
@@ -144,7 +160,7 @@ static unsigned slub_refill(struct kmem_cache *c, gfp_t gfp, unsigned nid, void 
 	flags = spin_lock_irqsave(&n->lock);
 	n->nr_slabs++;
 	got = take_slots(c, page, objs, nr);
-	if (page->freelist) {
+	if (!is_full(c, page)) {
 		list_add(&page->lru, &n->partial);
 		n->nr_partial++;
 	}
@@ -156,7 +172,7 @@ static unsigned slub_refill(struct kmem_cache *c, gfp_t gfp, unsigned nid, void 
 static void put_slot(struct kmem_cache *c, struct kmem_cache_node *n, struct page *page, void *slot,
 		     struct list_head *gone)
 {
-	bool was_full = !page->freelist;
+	bool was_full = is_full(c, page);
 
 	set_next(c, slot, page->freelist);
 	page->freelist = slot;
@@ -282,18 +298,20 @@ static void slub_for_each_slot(struct kmem_cache *c,
 static const char *check_slab(struct kmem_cache *c, const struct page *page)
 {
 	u32 free = 0;
+	u64 end = page->private * c->size;
 
 	if (page->slab_cache != c || !PageSlab(page))
 		return "U2: a partial list holds a page that is not a slab of the cache";
 	for (const void *slot = page->freelist; slot; slot = get_next(c, slot)) {
-		if (!slub_is_slot(c, page, slot))
+		if (!slub_is_slot(c, page, slot) ||
+		    (u64)slot - (u64)page_address(c->sys->pg, page) >= end)
 			return "U1: a free pointer leads out of its slab";
 		if (++free > c->objects)
 			return "U1: the chain is longer than the slab";
 	}
-	if (free + page->inuse != c->objects)
+	if (free + page->inuse != page->private)
 		return "U1: inuse differs from the chain";
-	return free ? NULL : "U2: a full slab on the partial list";
+	return is_full(c, page) ? "U2: a full slab on the partial list" : NULL;
 }
 
 static const char *slub_check(struct kmem_cache *c)

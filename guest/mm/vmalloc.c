@@ -361,6 +361,21 @@ struct vm_struct *find_vm_area(struct vmalloc_space *vs, const void *addr)
 	return vm;
 }
 
+bool vmalloc_try_caller(struct vmalloc_space *vs, const void *addr, u64 *caller)
+{
+	u64 irq = env_irq_save();
+	bool locked = spin_trylock(&vs->lock);
+
+	if (locked) {
+		const struct vmap_area *va = find_vmap_area(vs, (u64)addr);
+
+		*caller = va && va->vm ? va->vm->caller : 0;
+		spin_unlock(&vs->lock);
+	}
+	env_irq_restore(irq);
+	return locked;
+}
+
 struct page *vmalloc_to_page(struct vmalloc_space *vs, const void *addr)
 {
 	struct pt_leaf leaf;

@@ -100,6 +100,10 @@ struct page *vmalloc_to_page(struct vmalloc_space *vs, const void *addr);
 /* The area that addr lies in, or NULL. Stable while the caller knows that it is not freed. */
 struct vm_struct *find_vm_area(struct vmalloc_space *vs, const void *addr);
 
+/* For reports from anywhere: who asked for the area that addr lies in (*caller, 0: no such area).
+ * False when the lock is taken: nothing is known then. */
+bool vmalloc_try_caller(struct vmalloc_space *vs, const void *addr, u64 *caller);
+
 /* Makes the addresses of all that was freed available again. */
 void vmalloc_purge(struct vmalloc_space *vs);
 

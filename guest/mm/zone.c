@@ -44,7 +44,7 @@ u64 zone_free_pages(const struct zone *z)
 bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone_type highest,
 		       unsigned flags)
 {
-	s64 min = (s64)mark, free = (s64)READ_ONCE(z->buddy.nr_free_pages);
+	s64 min = (s64)mark, free = (s64)zone_free_pages(z);
 
 	free -= (1 << order) - 1;
 	if (!(flags & (ALLOC_HIGHATOMIC | ALLOC_MIN_RESERVE)))
@@ -58,7 +58,8 @@ bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone
 	}
 	if (free <= min + (s64)z->lowmem_reserve[highest])
 		return false;
-	return !order ||
+	/* What is not initialised yet is free in the largest blocks there are. */
+	return !order || READ_ONCE(z->nr_deferred) >= MAX_ORDER_PAGES ||
 	       buddy_has_block(&z->buddy, order, MIGRATE_MOVABLE,
 			       (flags & ALLOC_CMA ? BUDDY_CMA : 0u) |
 				       (flags & ALLOC_HIGHATOMIC ? BUDDY_HIGHATOMIC : 0u));

@@ -93,7 +93,7 @@ struct pglist_data {
 	struct zone *zonelist[MAX_NUMNODES * MAX_NR_ZONES + 1]; /* ends with NULL */
 	unsigned
 		nr_local; /* zonelist entries that are this node's own: all that THISNODE may use */
-};
+} __attribute__((aligned(64)));
 
 struct pg_cpu {
 	struct per_cpu_pages

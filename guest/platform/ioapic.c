@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ioapic.c - inputs stay masked, as reset leaves them, until somebody routes one. */
 #include "guest/platform/ioapic.h"
-#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/fixmap.h"
 #include "guest/kernel/boot_info.h"
 #include "devices/abi/ioapic.h"
 

@@ -193,9 +193,9 @@ static void kvm_clock_init(void)
 		*platform_names.extras ? platform_names.extras : "none beyond the clock");
 }
 
-static void kvm_tick_start(unsigned hz)
+static bool kvm_event_start(unsigned hz, bool periodic)
 {
-	platform_lapic_tick_start(lapic_hz, hz);
+	return platform_lapic_event_start(lapic_hz, hz, periodic);
 }
 
 static u64 kvm_steal_ns(unsigned cpu)
@@ -222,6 +222,7 @@ const struct platform kvm_platform = {
 	.irqchip_init = kvm_irqchip_init,
 	.clock_init = kvm_clock_init,
 	.cpu_init = kvm_cpu_init,
-	.tick_start = kvm_tick_start,
+	.event_start = kvm_event_start,
+	.event_set = platform_lapic_event_set,
 	.steal_ns = kvm_steal_ns,
 };

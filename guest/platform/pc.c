@@ -79,15 +79,14 @@ static void pc_clock_init(void)
 		c.tsc_hz / 1000 % 1000, c.lapic_hz / 1000000, c.lapic_hz / 1000 % 1000, how);
 }
 
-static void pc_tick_start(unsigned hz)
+static bool pc_event_start(unsigned hz, bool periodic)
 {
-	if (lapic_hz) {
-		platform_lapic_tick_start(lapic_hz, hz);
-		return;
-	}
+	if (lapic_hz)
+		return platform_lapic_event_start(lapic_hz, hz, periodic);
 	irq_set_handler(pit_vector(), NULL, NULL, NULL, IRQ_ACK_NONE);
 	platform_set_tick(pit_vector(), "PIT", IRQ_ACK_PIC);
 	i8254_periodic(hz);
+	return false; /* setting it takes three exits: not worth it */
 }
 
 const struct platform pc_platform = {
@@ -96,5 +95,6 @@ const struct platform pc_platform = {
 	.detect = pc_detect,
 	.irqchip_init = pc_irqchip_init,
 	.clock_init = pc_clock_init,
-	.tick_start = pc_tick_start,
+	.event_start = pc_event_start,
+	.event_set = platform_lapic_event_set,
 };

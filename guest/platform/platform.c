@@ -2,6 +2,7 @@
 /* platform.c - the table of platforms, and powering off. */
 #include "guest/platform/platform.h"
 #include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/fixmap.h"
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
@@ -9,7 +10,9 @@
 #include "guest/kernel/irq.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
+#include "guest/lib/math.h"
 #include "guest/lib/string.h"
 #include "devices/abi/acpi_pm.h"
 #include "devices/abi/pc.h"
@@ -68,21 +71,51 @@ void platform_power_off(void)
 	udelay(POWER_OFF_WAIT_US);
 }
 
-static void handle_tick(void *unused)
+static void handle_event(void *unused)
 {
 	(void)unused;
-	tick_handle();
+	timers_interrupt();
 }
 
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack)
 {
 	platform_names.tick = name;
-	irq_set_handler(vector, "tick", handle_tick, NULL, ack);
+	irq_set_handler(vector, "clock event", handle_event, NULL, ack);
 }
 
-void platform_lapic_tick_start(u64 lapic_hz, unsigned hz)
+/* ---- the local APIC's timer ----------------------------------------------------------------------- */
+
+#define NS_SHIFT 32
+
+static u64 counts_for_ns; /* with NS_SHIFT bits of fraction, rounded up: never early */
+static u64 longest_ns;	  /* that the counter holds; what is later is asked for again */
+
+bool platform_lapic_event_start(u64 lapic_hz, unsigned hz, bool periodic)
 {
-	if (smp_processor_id() == 0)
-		platform_set_tick(VECTOR_TIMER, "local APIC timer", IRQ_ACK_LAPIC);
-	lapic_timer_periodic((u32)(lapic_hz / hz));
+	if (smp_processor_id() == 0) {
+		platform_set_tick(VECTOR_TIMER,
+				  periodic ? "local APIC timer, periodic"
+					   : "local APIC timer, one-shot",
+				  IRQ_ACK_LAPIC);
+		counts_for_ns = (lapic_hz << NS_SHIFT) / NSEC_PER_SEC + 1;
+		longest_ns = UINT32_MAX * NSEC_PER_SEC / lapic_hz;
+	}
+	if (periodic)
+		lapic_timer_periodic((u32)(lapic_hz / hz));
+	else
+		lapic_timer_one_shot();
+	return !periodic;
+}
+
+void platform_lapic_event_set(u64 expires)
+{
+	u64 now, ns;
+
+	if (expires == UINT64_MAX) {
+		lapic_timer_set(0);
+		return;
+	}
+	now = clock_ns();
+	ns = expires > now ? MIN(expires - now, longest_ns) : 0;
+	lapic_timer_set((u32)mul_u64_u64_shr(ns, counts_for_ns, NS_SHIFT) + 1);
 }

@@ -22,8 +22,14 @@ struct platform {
 	void (*clock_init)(void);
 	/* Every CPU but the boot CPU, after its local APIC is up; NULL: nothing to do. */
 	void (*cpu_init)(void);
-	/* Starts this CPU's periodic tick; it arrives at tick_handle(). */
-	void (*tick_start)(unsigned hz);
+	/*
+	 * Starts this CPU's clock event, which arrives at timers_interrupt(). True: one-shot, by
+	 * event_set(). False, also when `periodic` asks for it: hz times a second.
+	 */
+	bool (*event_start)(unsigned hz, bool periodic);
+	/* The next event of this CPU at that time of clock_ns() or a little later; UINT64_MAX: none.
+	 * IRQs off. */
+	void (*event_set)(u64 expires);
 	/* Nanoseconds that this CPU was runnable but not running, or NULL: the machine does not say. */
 	u64 (*steal_ns)(unsigned cpu);
 };
@@ -44,14 +50,21 @@ void platform_detect(void);
 /* Asks for S5 in the way this machine has; returns only if nothing answered. */
 void platform_power_off(void);
 
-/* Makes `vector` the tick's, and gives it its name for people. Boot CPU. */
+/* Listens for the ACPI power button, and asks for S5 when it is pressed. Boot CPU, IRQs on. */
+void power_button_init(void);
+
+/* Makes `vector` the clock event's, and gives it its name for people. Boot CPU. */
 void platform_set_tick(unsigned vector, const char *name, enum irq_ack ack);
 
-/* tick_start() by the local APIC's timer running at lapic_hz. */
-void platform_lapic_tick_start(u64 lapic_hz, unsigned hz);
+/* event_start() and event_set() by the local APIC's timer running at lapic_hz. */
+bool platform_lapic_event_start(u64 lapic_hz, unsigned hz, bool periodic);
+void platform_lapic_event_set(u64 expires);
 
 /* The serial console at COM1, for every platform so far. */
 struct console;
 const struct console *uart16550_console_init(void);
+
+/* A byte that came in at the serial console, or -1 when there is none. Any context. */
+int uart16550_console_getc(void);
 
 #endif

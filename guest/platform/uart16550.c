@@ -52,6 +52,14 @@ static void uart16550_write(const char *s, size_t n)
 	}
 }
 
+int uart16550_console_getc(void)
+{
+	/* A port that is not there reads as all ones. */
+	u8 status = inb(PC_COM1_PORT + UART_LSR);
+
+	return status != 0xff && (status & UART_LSR_DR) ? inb(PC_COM1_PORT + UART_RBR) : -1;
+}
+
 const struct console *uart16550_console_init(void)
 {
 	static const struct console uart = { "16550 at 0x3f8", uart16550_write };

@@ -56,14 +56,19 @@ static void migrate_stopped(struct rq *rq, struct cpu_stop_work *work)
 	unsigned cpu;
 	u64 flags;
 
-	env_free(m, sizeof(*m));
 	rq = task_rq_lock(p, &flags);
-	p->in_pending_move = false;
 	if (p->se.sched_delayed && task_on_rq_queued(p)) {
 		update_rq_clock(rq);
 		finish_delayed_dequeue(rq, p);
 	}
-	if (task_on_rq_queued(p) && !task_allowed(p, rq->cpu) && !p->on_cpu) {
+	if (task_on_rq_queued(p) && !task_allowed(p, rq->cpu) && p->on_cpu) {
+		/* It went elsewhere before we came, and has lost its right to that CPU since. */
+		task_rq_unlock(rq, p, flags);
+		cpu_stop_queue(rq, work);
+		return;
+	}
+	p->in_pending_move = false;
+	if (task_on_rq_queued(p) && !task_allowed(p, rq->cpu)) {
 		cpu = best_cpu(p);
 		if (cpu < p->sched->nr_cpus) {
 			p->stats.nr_forced_migrations++;
@@ -72,6 +77,7 @@ static void migrate_stopped(struct rq *rq, struct cpu_stop_work *work)
 	}
 	task_rq_unlock(rq, p, flags);
 	sched_env_task_drop(p);
+	env_free(m, sizeof(*m));
 }
 
 static void set_mask(struct task_struct *p, u64 *own)
@@ -170,6 +176,7 @@ static void push_all(struct rq *rq, struct cpu_stop_work *work)
 	env_free(work, sizeof(*work));
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
+	fair_rq_offline(rq);
 	rt_rq_offline(rq);
 	dl_rq_offline(rq);
 	while (!rq->online && (p = any_waiting(rq))) {

@@ -5,13 +5,48 @@
  * Who has room pulls. A CPU that runs empty takes one task from the nearest CPU with several. A busy
  * one looks around at its tick, near CPUs often and far ones rarely, and of each group only one CPU
  * does so. A CPU without tick is woken to pull by a busy one. Only waiting tasks move.
+ *
+ * Nobody waits for another CPU's lock here: balancing can be late, and in a virtual machine with more
+ * CPUs than the host gives it, idle ones that queue up for a busy one's lock would hold up its work.
  */
 #include "guest/sched/internal.h"
 #include "guest/sched/topology.h"
 
 #define BUSY_FACTOR    16 /* a busy CPU looks that much less often than an idle one */
+#define MAX_BACKOFF    5u /* doublings of the interval while nothing can be moved */
 #define MAX_CANDIDATES 8
 #define MAX_LOOPS      32u
+
+/* ---- what there is to balance ----------------------------------------------------------------------------- */
+
+void fair_count(struct rq *rq, int n, s64 weight)
+{
+	bool over = rq->fair_nr > 1;
+
+	WRITE_ONCE(rq->fair_nr, rq->fair_nr + (unsigned)n);
+	WRITE_ONCE(rq->fair_load, rq->fair_load + (u64)weight);
+	WRITE_ONCE(rq->nr_running, rq->nr_running + (unsigned)n);
+	if (likely(over == (rq->fair_nr > 1)))
+		return;
+	if (over)
+		clear_bit(rq->cpu, rq->sched->fair_overload);
+	else
+		set_bit(rq->cpu, rq->sched->fair_overload);
+}
+
+void fair_account_enqueue(struct rq *rq, struct task_struct *p)
+{
+	list_add(&p->group_node, &rq->fair_tasks);
+	fair_count(rq, 1, p->se.weight);
+}
+
+void fair_account_dequeue(struct rq *rq, struct task_struct *p)
+{
+	list_del_init(&p->group_node);
+	fair_count(rq, -1, -(s64)p->se.weight);
+}
+
+/* ---- moving --------------------------------------------------------------------------------------------------- */
 
 struct lb_env {
 	struct rq *src, *dst;
@@ -25,7 +60,7 @@ static bool can_migrate(const struct lb_env *env, const struct task_struct *p)
 {
 	const struct rq *src = env->src;
 
-	if (p == src->curr || p->on_cpu || !task_allowed(p, env->dst->cpu))
+	if (p == src->curr || p->on_cpu || !task_allowed(p, env->dst->cpu) || fair_throttled(p))
 		return false;
 	/* It ran a moment ago and finds its data in the cache it leaves. */
 	if (!env->hot_too && !cpus_share_cache(src->sched, src->cpu, env->dst->cpu) &&
@@ -62,15 +97,18 @@ static void move_tasks(struct lb_env *env)
 
 /* ---- running empty --------------------------------------------------------------------------------------- */
 
-static struct rq *busiest_of(struct rq *rq, const u64 *span)
+static struct rq *busiest_of(struct rq *rq, const struct sched_domain *sd)
 {
 	const struct sched *s = rq->sched;
-	unsigned words = s->mask_words, first = rq->cpu / BITS_PER_WORD, seen = 0;
+	unsigned w = rq->cpu / BITS_PER_WORD, seen = 0;
 	struct rq *best = NULL;
 
-	for (unsigned i = 0; i < words; i++) {
-		unsigned w = (first + i) % words;
-		u64 bits = span[w] & READ_ONCE(s->fair_overload[w]);
+	for (unsigned i = 0; i < sd->nr_words; i++, w++) {
+		u64 bits;
+
+		if (w == sd->first_word + sd->nr_words)
+			w = sd->first_word;
+		bits = sd->span[w] & READ_ONCE(s->fair_overload[w]);
 
 		for (; bits; bits &= bits - 1) {
 			struct rq *src = s->rq[w * BITS_PER_WORD + __ffs(bits)];
@@ -95,10 +133,11 @@ void newidle_balance(struct rq *rq)
 	for (sd = rq->sd; sd && !rq->nr_running; sd = sd->parent) {
 		struct lb_env env = { .dst = rq, .max = 1, .hot_too = true };
 
-		env.src = busiest_of(rq, sd->span);
+		env.src = busiest_of(rq, sd);
 		if (!env.src)
 			continue;
-		double_lock_balance(rq, env.src);
+		if (!raw_spin_trylock(&env.src->lock))
+			continue;
 		update_rq_clock(rq);
 		update_rq_clock(env.src);
 		if (!rq->nr_running && env.src->fair_nr > 1)
@@ -218,17 +257,23 @@ static void load_balance(struct rq *rq, struct sched_domain *sd)
 	env.src = group ? find_busiest_rq(rq->sched, group) : NULL;
 	if (!env.src) {
 		sd->lb_balanced++;
+		rq->balance_failed = 0;
 		return;
 	}
 	env.hot_too = rq->balance_failed > 2;
-	double_rq_lock(rq, env.src);
+	raw_spin_lock(&rq->lock);
+	if (!raw_spin_trylock(&env.src->lock)) {
+		raw_spin_unlock(&rq->lock);
+		return;
+	}
 	update_rq_clock(rq);
 	update_rq_clock(env.src);
 	/* Between two queues: half the difference evens them out. */
 	diff = env.src->fair_load - MIN(env.src->fair_load, rq->fair_load);
 	env.imbalance = MIN(MAX(env.imbalance, 1ULL), diff / 2);
 	move_tasks(&env);
-	double_rq_unlock(rq, env.src);
+	raw_spin_unlock(&env.src->lock);
+	raw_spin_unlock(&rq->lock);
 	sd->lb_gained += env.moved;
 	if (env.moved) {
 		rq->balance_failed = 0;
@@ -245,14 +290,16 @@ static void kick_idle(struct rq *rq)
 	struct sched_domain *sd;
 
 	for (sd = rq->sd; sd; sd = sd->parent) {
-		for (unsigned w = 0; w < s->mask_words; w++) {
+		for (unsigned i = 0; i < sd->nr_words; i++) {
+			unsigned w = sd->first_word + i;
 			u64 bits = sd->span[w] & READ_ONCE(s->idle_mask[w]) & s->online[w];
 			struct rq *idle;
 
 			if (!bits)
 				continue;
 			idle = s->rq[w * BITS_PER_WORD + __ffs(bits)];
-			raw_spin_lock(&idle->lock);
+			if (!raw_spin_trylock(&idle->lock))
+				return; /* it is about to do something anyway */
 			if (idle->curr == idle->idle)
 				resched_curr(idle);
 			raw_spin_unlock(&idle->lock);
@@ -276,6 +323,8 @@ void sched_balance_tick(struct rq *rq)
 			continue;
 		if (rq->curr != rq->idle)
 			interval *= BUSY_FACTOR;
+		else /* what may not move will mostly not be allowed to next time either */
+			interval <<= MIN(rq->balance_failed, MAX_BACKOFF);
 		rq->next_balance[sd->level] = now + interval;
 		load_balance(rq, sd);
 	}

@@ -35,8 +35,8 @@ static const char *check_cfs_rq(struct cfs_rq *cfs, unsigned *tasks)
 			return "F1: curr is in the tree";
 		if (!se->on_rq || se->cfs_rq != cfs)
 			return "F1: an entity in the wrong tree";
-		if (se->my_q && !se->my_q->nr_queued)
-			return "F5: an empty group is queued";
+		if (se->my_q && (!se->my_q->nr_queued || se->my_q->throttled))
+			return "F5: an empty or throttled group is queued";
 		load += se->weight;
 		avg += entity_key(cfs, se) * se->weight;
 		n++;
@@ -86,11 +86,14 @@ static const char *check_rq(struct rq *rq)
 		return "S2: curr does not run here";
 	nr += rq->rt.throttled ? 0 : rq->rt.nr_running;
 	nr += rq->stop && task_on_rq_queued(rq->stop);
-	if (nr != rq->nr_running)
+	/* What a class from outside has queued only it knows. */
+	if (s->chain[SLOT_EXT] ? nr > rq->nr_running : nr != rq->nr_running)
 		return "S3: nr_running is not the sum of the classes";
 	list_for_each_entry (p, &rq->fair_tasks, group_node) {
-		listed++;
-		load += p->se.weight;
+		if (!fair_throttled(p)) {
+			listed++;
+			load += p->se.weight;
+		}
 		if (p->cpu != rq->cpu || !task_on_rq_queued(p))
 			return "S1: a task of another queue";
 	}
@@ -103,6 +106,8 @@ static const char *check_rq(struct rq *rq)
 	for (unsigned i = 0; i < SCHED_NR_SLOTS; i++)
 		if (s->chain[i] && (bad = s->chain[i]->check(rq)))
 			return bad;
+	if ((bad = check_bandwidth(rq)))
+		return bad;
 	return sched_timer_check(rq);
 }
 

@@ -53,23 +53,15 @@ void task_rq_unlock(struct rq *rq, struct task_struct *p, u64 flags)
 	env_preempt_enable();
 }
 
-void double_rq_lock(struct rq *a, struct rq *b)
+static void double_rq_lock(struct rq *a, struct rq *b)
 {
 	if (a->cpu > b->cpu) {
 		raw_spin_lock(&b->lock);
 		raw_spin_lock(&a->lock);
 	} else {
 		raw_spin_lock(&a->lock);
-		if (a != b)
-			raw_spin_lock(&b->lock);
+		raw_spin_lock(&b->lock);
 	}
-}
-
-void double_rq_unlock(struct rq *a, struct rq *b)
-{
-	if (a != b)
-		raw_spin_unlock(&b->lock);
-	raw_spin_unlock(&a->lock);
 }
 
 bool double_lock_balance(struct rq *rq, struct rq *other)
@@ -125,7 +117,8 @@ static void sched_info_switch(struct rq *rq, struct task_struct *prev, struct ta
 
 void enqueue_task(struct rq *rq, struct task_struct *p, int flags)
 {
-	update_rq_clock(rq);
+	if (!(flags & RQ_NOCLOCK))
+		update_rq_clock(rq);
 	p->sched_class->enqueue_task(rq, p, flags);
 	if (!(flags & ENQUEUE_RESTORE))
 		sched_info_queued(rq, p);
@@ -133,7 +126,8 @@ void enqueue_task(struct rq *rq, struct task_struct *p, int flags)
 
 bool dequeue_task(struct rq *rq, struct task_struct *p, int flags)
 {
-	update_rq_clock(rq);
+	if (!(flags & RQ_NOCLOCK))
+		update_rq_clock(rq);
 	if (!(flags & DEQUEUE_SAVE) && p->sched_info.last_queued)
 		sched_info_waited(rq, p);
 	return p->sched_class->dequeue_task(rq, p, flags);
@@ -155,13 +149,13 @@ void deactivate_task(struct rq *rq, struct task_struct *p, int flags)
 
 void finish_delayed_dequeue(struct rq *rq, struct task_struct *p)
 {
-	dequeue_task(rq, p, DEQUEUE_SLEEP | DEQUEUE_DELAYED);
+	dequeue_task(rq, p, DEQUEUE_SLEEP | DEQUEUE_DELAYED | RQ_NOCLOCK);
 	smp_store_release(&p->on_rq, 0);
 }
 
 static void block_task(struct rq *rq, struct task_struct *p)
 {
-	int flags = DEQUEUE_SLEEP;
+	int flags = DEQUEUE_SLEEP | RQ_NOCLOCK;
 
 	if (p->state == TASK_DEAD)
 		flags |= DEQUEUE_SPECIAL;
@@ -257,7 +251,7 @@ static bool ttwu_runnable(struct task_struct *p, int wake_flags)
 	if (queued) {
 		update_rq_clock(rq);
 		if (p->se.sched_delayed)
-			enqueue_task(rq, p, ENQUEUE_DELAYED);
+			enqueue_task(rq, p, ENQUEUE_DELAYED | RQ_NOCLOCK);
 		if (!p->on_cpu)
 			wakeup_preempt(rq, p, wake_flags);
 		WRITE_ONCE(p->state, TASK_RUNNING);
@@ -285,7 +279,7 @@ static void ttwu_stat(struct task_struct *p, unsigned cpu, int wake_flags)
 static void ttwu_queue(struct task_struct *p, unsigned cpu, int wake_flags)
 {
 	struct rq *rq = cpu_rq(p->sched, cpu);
-	int flags = ENQUEUE_WAKEUP | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0);
+	int flags = ENQUEUE_WAKEUP | RQ_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0);
 
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
@@ -346,7 +340,7 @@ void wake_up_new_task(struct task_struct *p)
 	rq = __task_rq_lock(p);
 	update_rq_clock(rq);
 	WRITE_ONCE(p->state, TASK_RUNNING);
-	activate_task(rq, p, ENQUEUE_INITIAL);
+	activate_task(rq, p, ENQUEUE_INITIAL | RQ_NOCLOCK);
 	wakeup_preempt(rq, p, WF_FORK);
 	raw_spin_unlock(&rq->lock);
 	raw_spin_unlock(&p->pi_lock);
@@ -365,8 +359,8 @@ static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *pre
 	     i <= SLOT_FAIR; i++)
 		if (chain[i]->balance && chain[i]->balance(rq))
 			break;
-	for (int i = 0; i < SCHED_NR_SLOTS; i++) {
-		struct task_struct *p = chain[i] ? chain[i]->pick_task(rq) : NULL;
+	for (const struct sched_class *const *class = rq->sched->active; *class; class ++) {
+		struct task_struct *p = (*class)->pick_task(rq);
 
 		if (!p)
 			continue;
@@ -457,16 +451,20 @@ static void schedule_loop(bool preempt)
 void schedule(void)
 {
 	const char *why = sched_env_atomic();
+	struct task_struct *p = current;
+	struct task_sleep_hooks *hooks = p->sleep_hooks;
 
 	if (unlikely(why)) {
-		struct task_struct *p = current;
-
 		env_log(ENV_ERR, "BUG: scheduling while atomic: task %d (%s): %s", p->pid, p->comm,
 			why);
 		sched_env_backtrace();
 		BUG_ON(p->state && p->state != TASK_DEAD);
 	}
+	if (unlikely(hooks) && p->state)
+		hooks->sleeping(hooks);
 	schedule_loop(false);
+	if (unlikely(hooks))
+		hooks->running(hooks);
 }
 
 void schedule_idle(void)

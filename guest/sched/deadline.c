@@ -14,7 +14,7 @@
  * On one CPU D4 means that no deadline is missed; on several, that lateness is bounded (U. Devi, J.
  * Anderson, "Tardiness bounds under global EDF scheduling", RTSS 2005).
  */
-#include "guest/sched/internal.h"
+#include "guest/sched/push.h"
 
 #include "guest/lib/math.h"
 
@@ -116,21 +116,11 @@ static void task_dead_dl(struct rq *rq, struct task_struct *p)
 
 static void update_first(struct rq *rq)
 {
-	struct sched *s = rq->sched;
 	struct rb_node *first = rb_first_cached(&rq->dl.root);
-	bool over = rq->dl.nr_running > 1 && rq->dl.nr_migratory;
 
 	WRITE_ONCE(rq->dl.earliest, first ? dl_task_of(first)->dl.deadline : UINT64_MAX);
-	if (over == rq->dl.overloaded)
-		return;
-	rq->dl.overloaded = over;
-	if (over) {
-		set_bit(rq->cpu, s->dl_overload);
-		atomic_inc(&s->nr_dl_overload);
-	} else {
-		atomic_dec(&s->nr_dl_overload);
-		clear_bit(rq->cpu, s->dl_overload);
-	}
+	set_overloaded(rq, &rq->sched->dl_overload, &rq->dl.overloaded,
+		       rq->dl.nr_running > 1 && rq->dl.nr_migratory);
 }
 
 static void tree_in(struct rq *rq, struct task_struct *p)
@@ -405,73 +395,42 @@ static unsigned select_task_rq_dl(struct task_struct *p, unsigned cpu, int wake_
 	return best < p->sched->nr_cpus ? best : cpu;
 }
 
-static struct task_struct *pick_pushable(struct rq *rq, unsigned cpu)
+static struct task_struct *first_pushable(struct rq *rq, unsigned cpu)
 {
 	struct rb_node *node = rb_first_cached(&rq->dl.root);
 
-	for (; node; node = rb_next(node)) {
-		struct task_struct *p = dl_task_of(node);
-
-		if (p == rq->curr || p->on_cpu || p->nr_cpus_allowed < 2)
-			continue;
-		if (cpu == rq->sched->nr_cpus || task_allowed(p, cpu))
-			return p;
-	}
+	for (; node; node = rb_next(node))
+		if (pushable(rq, dl_task_of(node), cpu))
+			return dl_task_of(node);
 	return NULL;
 }
 
-static void move_task(struct rq *from, struct rq *to, struct task_struct *p)
+static bool wins(const struct task_struct *p, const struct rq *to)
 {
-	deactivate_task(from, p, 0);
-	set_task_cpu(p, to->cpu);
-	activate_task(to, p, 0);
-	to->nr_pulled++;
+	return p->dl.deadline < to->dl.earliest;
 }
+
+static bool waits_for_better(const struct task_struct *p, const struct rq *from)
+{
+	return p->dl.deadline >= from->dl.earliest;
+}
+
+static const struct push_ops dl_push_ops = {
+	.first_pushable = first_pushable,
+	.find_cpu = find_later_cpu,
+	.wins = wins,
+	.beats_queued = wins, /* nothing else than deadline tasks counts */
+	.waits_for_better = waits_for_better,
+};
 
 static void push_dl(struct rq *rq)
 {
-	struct task_struct *p;
-
-	while ((p = pick_pushable(rq, rq->sched->nr_cpus))) {
-		unsigned cpu = find_later_cpu(p);
-		struct rq *to;
-		bool again;
-
-		if (cpu >= rq->sched->nr_cpus || cpu == rq->cpu)
-			return;
-		to = cpu_rq(rq->sched, cpu);
-		again = double_lock_balance(rq, to) && p != pick_pushable(rq, rq->sched->nr_cpus);
-		if (!again && p->dl.deadline < to->dl.earliest) {
-			move_task(rq, to, p);
-			wakeup_preempt(to, p, 0);
-			again = true;
-		}
-		raw_spin_unlock(&to->lock);
-		if (!again)
-			return;
-	}
+	push_away(rq, &dl_push_ops);
 }
 
 static bool balance_dl(struct rq *rq)
 {
-	struct sched *s = rq->sched;
-	size_t cpu;
-
-	if (atomic_read(&s->nr_dl_overload) && rq->online) {
-		for_each_set_bit (cpu, s->dl_overload, s->nr_cpus) {
-			struct rq *from = cpu_rq(s, (unsigned)cpu);
-			struct task_struct *p;
-
-			if (from == rq)
-				continue;
-			double_lock_balance(rq, from);
-			p = pick_pushable(from, rq->cpu);
-			if (p && p->dl.deadline < rq->dl.earliest &&
-			    p->dl.deadline >= from->dl.earliest)
-				move_task(from, rq, p);
-			raw_spin_unlock(&from->lock);
-		}
-	}
+	pull_here(rq, &dl_push_ops, &rq->sched->dl_overload);
 	return rq->dl.nr_running || (rq->stop && task_on_rq_queued(rq->stop));
 }
 

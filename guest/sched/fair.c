@@ -5,7 +5,7 @@
  * F1 curr is not in the tree; everything else with on_rq is. F2 avg_vruntime and avg_load are the
  * sums over the tree, relative to min_vruntime. F3 load and nr_queued count the tree and curr.
  * F4 each node's min_vruntime is the least below it. F5 a group's entity is queued exactly while
- * its own queue is not empty. F6 min_vruntime never goes back.
+ * its own queue is not empty nor throttled. F6 min_vruntime never goes back.
  */
 #include "guest/sched/fair.h"
 
@@ -114,6 +114,10 @@ void update_load_avg(struct cfs_rq *cfs, struct sched_entity *se)
 	u64 now = cfs->rq->clock;
 	s64 delta;
 
+	/* A switch comes by several times at one moment. */
+	if (now - se->avg.last_update_time < PELT_UNIT &&
+	    now - cfs->avg.last_update_time < PELT_UNIT)
+		return;
 	update_sched_avg(&se->avg, now, se->on_rq ? se->weight : 0,
 			 se->my_q ? se->my_q->h_nr_running : se->on_rq && !se->sched_delayed,
 			 cfs->curr == se);
@@ -159,6 +163,8 @@ void fair_update_curr(struct cfs_rq *cfs)
 	curr->exec_start = rq->clock_task;
 	curr->sum_exec_runtime += delta;
 	curr->vruntime += calc_delta_fair(delta, curr->weight);
+	if (unlikely(cfs->limited))
+		charge_bandwidth(cfs, delta);
 	if (!curr->on_rq)
 		return;
 	update_min_vruntime(cfs);
@@ -263,30 +269,31 @@ void fair_reweight_task(struct task_struct *p, const struct fair_ops *ops, u32 w
 
 /* ---- the class's members --------------------------------------------------------------------------------- */
 
-void fair_account_enqueue(struct rq *rq, struct task_struct *p)
+bool count_runnable(struct sched_entity *se, int n, s64 weight)
+{
+	for (; se; se = se->parent) {
+		struct cfs_rq *cfs = se->cfs_rq;
+
+		cfs->h_nr_running += (unsigned)n;
+		cfs->h_load += (u64)weight;
+		if (unlikely(cfs->throttled))
+			return false;
+	}
+	return true;
+}
+
+static void task_comes(struct rq *rq, struct task_struct *p)
 {
 	list_add(&p->group_node, &rq->fair_tasks);
-	WRITE_ONCE(rq->fair_nr, rq->fair_nr + 1);
-	if (rq->fair_nr == 2)
-		set_bit(rq->cpu, rq->sched->fair_overload);
-	WRITE_ONCE(rq->fair_load, rq->fair_load + p->se.weight);
-	add_nr_running(rq, 1);
+	if (likely(count_runnable(&p->se, 1, p->se.weight)))
+		fair_count(rq, 1, p->se.weight);
 }
 
-void fair_account_dequeue(struct rq *rq, struct task_struct *p)
+static void task_goes(struct rq *rq, struct task_struct *p)
 {
 	list_del_init(&p->group_node);
-	WRITE_ONCE(rq->fair_nr, rq->fair_nr - 1);
-	if (rq->fair_nr == 1)
-		clear_bit(rq->cpu, rq->sched->fair_overload);
-	WRITE_ONCE(rq->fair_load, rq->fair_load - p->se.weight);
-	sub_nr_running(rq, 1);
-}
-
-static void count_runnable(struct sched_entity *se, int n)
-{
-	for (; se; se = se->parent)
-		se->cfs_rq->h_nr_running += (unsigned)n;
+	if (likely(count_runnable(&p->se, -1, -(s64)p->se.weight)))
+		fair_count(rq, -1, -(s64)p->se.weight);
 }
 
 static void hrtick_start(struct rq *rq)
@@ -315,8 +322,40 @@ static void undelay(struct rq *rq, struct task_struct *p)
 	/* What was owed it has slept away. */
 	if ((s64)(avg_vruntime(cfs) - se->vruntime) > 0)
 		fair_requeue(cfs, se, 0);
-	count_runnable(se, 1);
-	fair_account_enqueue(rq, p);
+	task_comes(rq, p);
+}
+
+void enqueue_entities(struct sched_entity *se, int flags)
+{
+	for (; se && !se->on_rq; se = se->parent) {
+		enqueue_entity(se->cfs_rq, se, flags);
+		if (unlikely(se->cfs_rq->throttled))
+			return;
+		flags = ENQUEUE_WAKEUP;
+	}
+	for (; se; se = se->parent) {
+		update_load_avg(se->cfs_rq, se);
+		update_cfs_group(se);
+	}
+}
+
+void dequeue_entities(struct sched_entity *se, int flags)
+{
+	do {
+		struct cfs_rq *cfs = se->cfs_rq;
+
+		dequeue_entity(cfs, se, flags);
+		if (!cfs->nr_queued && unlikely(cfs->limited))
+			return_bandwidth(cfs);
+		if (cfs->nr_queued || cfs->throttled)
+			break;		/* F5 */
+		flags |= DEQUEUE_SLEEP; /* a group that has run empty */
+		se = se->parent;
+	} while (se);
+	for (se = se ? se->parent : NULL; se; se = se->parent) {
+		update_load_avg(se->cfs_rq, se);
+		update_cfs_group(se);
+	}
 }
 
 void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
@@ -328,16 +367,8 @@ void enqueue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 		return;
 	}
 	/* Counted first: the load of a group that gets its first task is not 0. */
-	count_runnable(se, 1);
-	for (; se && !se->on_rq; se = se->parent) {
-		enqueue_entity(se->cfs_rq, se, flags);
-		flags = ENQUEUE_WAKEUP;
-	}
-	for (; se; se = se->parent) {
-		update_load_avg(se->cfs_rq, se);
-		update_cfs_group(se);
-	}
-	fair_account_enqueue(rq, p);
+	task_comes(rq, p);
+	enqueue_entities(se, flags);
 	if (rq->fair_nr == 2)
 		hrtick_start(rq);
 }
@@ -348,8 +379,7 @@ bool dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 
 	if (!(flags & DEQUEUE_DELAYED)) {
 		BUG_ON(se->sched_delayed);
-		fair_account_dequeue(rq, p);
-		count_runnable(se, -1);
+		task_goes(rq, p);
 		if ((flags & DEQUEUE_SLEEP) && !(flags & DEQUEUE_SPECIAL)) {
 			update_curr_fair(rq);
 			if (cfs_ops(se->cfs_rq)->delay(se->cfs_rq, se)) {
@@ -358,17 +388,7 @@ bool dequeue_task_fair(struct rq *rq, struct task_struct *p, int flags)
 			}
 		}
 	}
-	do {
-		dequeue_entity(se->cfs_rq, se, flags);
-		if (se->cfs_rq->nr_queued)
-			break;		/* F5 */
-		flags |= DEQUEUE_SLEEP; /* a group that has run empty */
-		se = se->parent;
-	} while (se);
-	for (se = se ? se->parent : NULL; se; se = se->parent) {
-		update_load_avg(se->cfs_rq, se);
-		update_cfs_group(se);
-	}
+	dequeue_entities(se, flags);
 	return true;
 }
 
@@ -411,7 +431,7 @@ void wakeup_preempt_fair(struct rq *rq, struct task_struct *p, int wake_flags)
 		pse = pse->parent;
 	for (; se->cfs_rq != pse->cfs_rq; pse = pse->parent)
 		se = se->parent;
-	if (se == pse)
+	if (se == pse || unlikely(!pse->on_rq)) /* throttled */
 		return;
 	fair_update_curr(se->cfs_rq);
 	if (cfs_ops(se->cfs_rq)->preempts(se->cfs_rq, se, pse))
@@ -427,6 +447,10 @@ struct task_struct *pick_task_fair(struct rq *rq)
 
 		if (cfs->curr && cfs->curr->on_rq)
 			fair_update_curr(cfs);
+		if (unlikely(cfs->limited) && !bandwidth_left(cfs)) {
+			cfs = &rq->cfs; /* from the top: this queue is out of it */
+			continue;
+		}
 		se = cfs_ops(cfs)->pick(cfs);
 		if (se->my_q) {
 			cfs = se->my_q;

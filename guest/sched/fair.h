@@ -83,6 +83,25 @@ static inline bool entity_eligible(const struct cfs_rq *cfs, const struct sched_
 	return vruntime_eligible(cfs, se->vruntime);
 }
 
+/* Queues se, and the groups above it that are not yet; the other way round. h_nr_running has been
+ * counted. Both stop at a throttled queue. */
+void enqueue_entities(struct sched_entity *se, int flags);
+void dequeue_entities(struct sched_entity *se, int flags);
+/* Counts n tasks of that weight (together) more, from se's queue up; whether the rq sees them: no
+ * queue on the way is throttled. */
+bool count_runnable(struct sched_entity *se, int n, s64 weight);
+
+/* ---- bandwidth.c ---- */
+void init_cfs_bandwidth(struct cfs_bandwidth *b);
+/* curr of a limited queue was charged. */
+void charge_bandwidth(struct cfs_rq *cfs, u64 delta);
+/* Whether a limited queue may run; if not it has just been throttled. */
+bool bandwidth_left(struct cfs_rq *cfs);
+/* A limited queue has run empty: it keeps little. */
+void return_bandwidth(struct cfs_rq *cfs);
+/* Whether p stands behind a throttled queue. */
+bool fair_throttled(const struct task_struct *p);
+
 void fair_update_curr(struct cfs_rq *cfs);
 void fair_requeue(struct cfs_rq *cfs, struct sched_entity *se, s64 vlag);
 void reweight_entity(struct cfs_rq *cfs, struct sched_entity *se, u32 weight);

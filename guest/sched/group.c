@@ -59,6 +59,7 @@ struct task_group *task_group_create(struct sched *s, struct task_group *parent,
 	tg->sched = s;
 	tg->parent = parent ? parent : &s->root_group;
 	tg->shares = MIN(MAX(shares, MIN_SHARES), MAX_SHARES);
+	init_cfs_bandwidth(&tg->bandwidth);
 	INIT_LIST_HEAD(&tg->node);
 	if (!group_alloc(tg)) {
 		task_group_free(tg);
@@ -72,8 +73,11 @@ struct task_group *task_group_create(struct sched *s, struct task_group *parent,
 
 void task_group_free(struct task_group *tg)
 {
-	u64 flags = spin_lock_irqsave(&tg->sched->tasks_lock);
+	u64 flags;
 
+	if (tg->bandwidth.quota != RUNTIME_INF) /* no timer stays behind */
+		task_group_set_bandwidth(tg, RUNTIME_INF, tg->bandwidth.period, 0);
+	flags = spin_lock_irqsave(&tg->sched->tasks_lock);
 	list_del(&tg->node);
 	spin_unlock_irqrestore(&tg->sched->tasks_lock, flags);
 	group_release(tg);

@@ -18,6 +18,7 @@ void sched_tunables_default(struct sched_tunables *tun, unsigned nr_cpus)
 		.rt_period = NSEC_PER_SEC_,
 		.rt_runtime = 950 * NSEC_PER_MSEC_,
 		.bfs_rr_interval = 6 * NSEC_PER_MSEC_,
+		.bandwidth_slice = 5 * NSEC_PER_MSEC_,
 		.migration_cost = 500 * NSEC_PER_USEC_,
 		.nr_migrate = 32,
 		.delay_dequeue = true,
@@ -52,8 +53,8 @@ static bool rq_create(struct sched *s, unsigned cpu)
 
 static u64 **masks_of(struct sched *s, unsigned i)
 {
-	u64 **const all[] = { &s->possible,	 &s->online,	  &s->idle_mask,
-			      &s->fair_overload, &s->rt_overload, &s->dl_overload };
+	u64 **const all[] = { &s->possible,	 &s->online,	       &s->idle_mask,
+			      &s->fair_overload, &s->rt_overload.cpus, &s->dl_overload.cpus };
 
 	return i < ARRAY_SIZE(all) ? all[i] : NULL;
 }
@@ -77,11 +78,13 @@ struct sched *sched_create(const struct sched_topology_desc *topo, const struct 
 	s->chain[SLOT_RT] = &rt_sched_class;
 	s->chain[SLOT_FAIR] = fair ? fair : &eevdf_sched_class;
 	s->chain[SLOT_IDLE] = &idle_sched_class;
+	sched_chain_changed(s);
 	INIT_LIST_HEAD(&s->tasks);
 	INIT_LIST_HEAD(&s->groups);
 	INIT_LIST_HEAD(&s->bfs.queue);
 	s->root_group.sched = s;
 	s->root_group.shares = NICE_0_LOAD;
+	s->root_group.bandwidth.quota = RUNTIME_INF;
 	for (unsigned i = 0; (mask = masks_of(s, i)); i++) {
 		*mask = env_alloc(s->mask_words * sizeof(u64));
 		if (!*mask)
@@ -170,6 +173,8 @@ void sched_init_stop(struct sched *s, struct task_struct *stop, unsigned cpu)
 
 int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *parent)
 {
+	u64 flags;
+
 	task_basics(s, p, parent ? parent->cpu : 0);
 	p->state = TASK_NEW;
 	if (parent) {
@@ -202,6 +207,8 @@ int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *paren
 			return -EAGAIN;
 		}
 	}
+	/* Until it is on the list, a change of the fair slot would pass it by. */
+	flags = spin_lock_irqsave(&s->tasks_lock);
 	/* Not the parent's prio in force: what it has been lent is not inherited. */
 	p->prio = p->normal_prio = normal_prio(p);
 	p->se.weight = task_weight(p);
@@ -212,12 +219,8 @@ int sched_fork(struct sched *s, struct task_struct *p, struct task_struct *paren
 		p->sched_class->task_init(p);
 	if (parent && p->sched_class->task_fork)
 		p->sched_class->task_fork(p, parent);
-	{
-		u64 flags = spin_lock_irqsave(&s->tasks_lock);
-
-		list_add_tail(&p->sched_node, &s->tasks);
-		spin_unlock_irqrestore(&s->tasks_lock, flags);
-	}
+	list_add_tail(&p->sched_node, &s->tasks);
+	spin_unlock_irqrestore(&s->tasks_lock, flags);
 	return 0;
 }
 

@@ -46,8 +46,6 @@ void hrtick_fire(struct rq *rq, struct sched_timer *timer);
 struct rq *task_rq_lock(struct task_struct *p, u64 *flags); /* with pi_lock, IRQs off */
 void task_rq_unlock(struct rq *rq, struct task_struct *p, u64 flags);
 struct rq *__task_rq_lock(struct task_struct *p); /* pi_lock is held already */
-void double_rq_lock(struct rq *a, struct rq *b);
-void double_rq_unlock(struct rq *a, struct rq *b);
 /* With `rq` locked, locks `other` too; true when rq's lock was dropped meanwhile. */
 bool double_lock_balance(struct rq *rq, struct rq *other);
 
@@ -70,14 +68,24 @@ u32 task_weight(const struct task_struct *p);
  * rq->lock. */
 void sched_pi_setprio(struct task_struct *p, struct task_struct *donor);
 
+/* ---- policy.c ---- */
+/* s->active follows from s->chain. */
+void sched_chain_changed(struct sched *s);
+/* The slot becomes `to`'s (NULL: empty, ext only), its tasks come along. No lock held. -EBUSY: ext is
+ * taken. */
+int sched_set_slot(struct sched *s, enum sched_slot slot, const struct sched_class *to);
+
 /* ---- timer.c ---- */
 void sched_timer_start(struct rq *rq, struct sched_timer *t, u64 expires);
 void sched_timer_cancel(struct rq *rq, struct sched_timer *t);
 const char *sched_timer_check(struct rq *rq);
 
-/* ---- fair slot accounting shared by all its classes (fair.c) ---- */
+/* ---- fair slot accounting shared by all its classes (balance.c) ---- */
 void fair_account_enqueue(struct rq *rq, struct task_struct *p);
 void fair_account_dequeue(struct rq *rq, struct task_struct *p);
+/* n tasks of that weight (together) more, or less, that rq may run. */
+void fair_count(struct rq *rq, int n, s64 weight);
+bool fair_throttled(const struct task_struct *p);
 unsigned select_task_rq_fair(struct task_struct *p, unsigned cpu, int wake_flags);
 void newidle_balance(struct rq *rq);
 bool balance_fair(struct rq *rq); /* class->balance of a slot with one queue a CPU */
@@ -96,7 +104,8 @@ void sched_idle_exit(struct rq *rq);
  * Returns whether a period ended, i.e. the averages changed. */
 bool update_sched_avg(struct sched_avg *sa, u64 now, u64 weight, unsigned runnable, bool running);
 u64 pelt_decay(u64 value, u64 periods);
-#define PELT_MAX 47742u /* limit of the sum 1024 * y^n, all contributions rounded down */
+#define PELT_UNIT 1024u	 /* ns: less is not counted, but kept for the next update */
+#define PELT_MAX  47742u /* limit of the sum 1024 * y^n, all contributions rounded down */
 
 /* ---- deadline.c, rt.c ---- */
 void init_dl_task(struct task_struct *p);
@@ -109,6 +118,8 @@ void init_dl_rq(struct rq *rq);
 void init_cfs_rq(struct cfs_rq *cfs, struct rq *rq, struct task_group *tg);
 void init_o1_rq(struct rq *rq);
 /* The CPU is going: who was throttled may leave with the others. */
+void fair_rq_offline(struct rq *rq);
+const char *check_bandwidth(struct rq *rq);
 void rt_rq_offline(struct rq *rq);
 void dl_rq_offline(struct rq *rq);
 

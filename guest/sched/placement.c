@@ -107,18 +107,25 @@ static u64 group_load(const struct task_struct *p, const u64 *mask, unsigned wei
 {
 	const struct sched *s = p->sched;
 	unsigned step = (weight + MAX_SAMPLES - 1) / MAX_SAMPLES, n = 0;
-	unsigned cpu = cpumask_next(mask, s->nr_cpus, 0);
 	u64 load = 0;
 
 	/* In steps through the numbers: most groups are neighbours there too. */
-	for (; cpu < s->nr_cpus; cpu = cpumask_next(mask, s->nr_cpus, cpu + step)) {
-		const struct rq *rq = s->rq[cpu];
+	for (unsigned w = 0; w < s->mask_words; w++) {
+		u64 bits = mask[w];
 
-		if (!usable(p, cpu))
+		if (!bits)
 			continue;
-		load += READ_ONCE(rq->fair_load) +
-			(u64)(READ_ONCE(rq->nr_running) - READ_ONCE(rq->fair_nr)) * NICE_0_LOAD;
-		n++;
+		bits &= p->cpus_ptr[w] & s->online[w];
+		while (bits) {
+			unsigned bit = __ffs(bits);
+			const struct rq *rq = s->rq[w * BITS_PER_WORD + bit];
+
+			load += READ_ONCE(rq->fair_load) +
+				(u64)(READ_ONCE(rq->nr_running) - READ_ONCE(rq->fair_nr)) *
+					NICE_0_LOAD;
+			n++;
+			bits &= bit + step < BITS_PER_WORD ? ~0ULL << (bit + step) : 0;
+		}
 	}
 	return n ? load * 1024 / n : UINT64_MAX;
 }

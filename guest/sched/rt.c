@@ -6,10 +6,11 @@
  * the list of their prio. R3 while throttled none of them counts in rq->nr_running.
  *
  * Throttling: RT tasks of a CPU get at most rt_runtime of each rt_period, so that a spinning one
- * leaves the administrator a shell. Over several CPUs the best tasks run: who cannot run at once is
+ * leaves the administrator a shell. What a hypervisor takes meanwhile counts: on a busy host they
+ * would else never have run for rt_runtime, and leave nothing. Over several CPUs the best tasks run: who cannot run at once is
  * pushed to the CPU with the least important work, and a CPU about to do worse pulls.
  */
-#include "guest/sched/internal.h"
+#include "guest/sched/push.h"
 
 static struct list_head *queue_of(struct rq *rq, const struct task_struct *p)
 {
@@ -23,20 +24,9 @@ static int highest_prio(const struct rq *rq)
 
 static void update_highest(struct rq *rq)
 {
-	struct sched *s = rq->sched;
-	bool over = rq->rt.nr_running > 1 && rq->rt.nr_migratory;
-
 	WRITE_ONCE(rq->rt.highest, (int)find_first_bit(rq->rt.bitmap, MAX_RT_PRIO));
-	if (over == rq->rt.overloaded)
-		return;
-	rq->rt.overloaded = over;
-	if (over) {
-		set_bit(rq->cpu, s->rt_overload);
-		atomic_inc(&s->nr_rt_overload);
-	} else {
-		atomic_dec(&s->nr_rt_overload);
-		clear_bit(rq->cpu, s->rt_overload);
-	}
+	set_overloaded(rq, &rq->sched->rt_overload, &rq->rt.overloaded,
+		       rq->rt.nr_running > 1 && rq->rt.nr_migratory);
 }
 
 /* ---- throttling ------------------------------------------------------------------------------------ */
@@ -91,14 +81,17 @@ static void charge_runtime(struct rq *rq, u64 delta)
 static void update_curr_rt(struct rq *rq)
 {
 	struct sched_entity *se = &rq->curr->se;
-	u64 delta;
 
-	if (rq->clock_task <= se->exec_start)
-		return;
-	delta = rq->clock_task - se->exec_start;
-	se->exec_start = rq->clock_task;
-	se->sum_exec_runtime += delta;
-	charge_runtime(rq, delta);
+	if (rq->clock_task > se->exec_start) {
+		se->sum_exec_runtime += rq->clock_task - se->exec_start;
+		se->exec_start = rq->clock_task;
+	}
+	if (rq->clock > rq->rt.charged_until) {
+		u64 delta = rq->clock - rq->rt.charged_until;
+
+		rq->rt.charged_until = rq->clock;
+		charge_runtime(rq, delta);
+	}
 }
 
 /* ---- the lists --------------------------------------------------------------------------------------- */
@@ -176,6 +169,7 @@ static void set_next_task_rt(struct rq *rq, struct task_struct *p, bool first)
 {
 	(void)first;
 	p->se.exec_start = rq->clock_task;
+	rq->rt.charged_until = rq->clock;
 	if (rq->rt.overloaded)
 		rq->push |= (u8)BIT(SLOT_RT);
 }
@@ -243,81 +237,55 @@ static unsigned select_task_rq_rt(struct task_struct *p, unsigned cpu, int wake_
 	return best < p->sched->nr_cpus ? best : cpu;
 }
 
-/* The best task that waits here and may go to `cpu` (nr_cpus: anywhere else). */
-static struct task_struct *pick_pushable(struct rq *rq, unsigned cpu)
+static struct task_struct *first_pushable(struct rq *rq, unsigned cpu)
 {
 	size_t prio;
 
+	if (rq->rt.throttled)
+		return NULL;
 	for_each_set_bit (prio, rq->rt.bitmap, MAX_RT_PRIO) {
 		struct task_struct *p;
 
-		list_for_each_entry (p, &rq->rt.queue[prio], rt.run_list) {
-			if (p == rq->curr || p->on_cpu || p->nr_cpus_allowed < 2)
-				continue;
-			if (cpu == rq->sched->nr_cpus || task_allowed(p, cpu))
+		list_for_each_entry (p, &rq->rt.queue[prio], rt.run_list)
+			if (pushable(rq, p, cpu))
 				return p;
-		}
 	}
 	return NULL;
 }
 
-/* Both queues locked. */
-static void move_task(struct rq *from, struct rq *to, struct task_struct *p)
+static bool wins(const struct task_struct *p, const struct rq *to)
 {
-	deactivate_task(from, p, 0);
-	set_task_cpu(p, to->cpu);
-	activate_task(to, p, 0);
-	to->nr_pulled++;
+	return p->prio < lowest_prio(to);
 }
+
+static bool beats_queued(const struct task_struct *p, const struct rq *rq)
+{
+	return p->prio < highest_prio(rq);
+}
+
+/* One better than what runs there is about to run there. */
+static bool waits_for_better(const struct task_struct *p, const struct rq *from)
+{
+	return p->prio >= from->curr->prio;
+}
+
+static const struct push_ops rt_push_ops = {
+	.first_pushable = first_pushable,
+	.find_cpu = find_lowest_cpu,
+	.wins = wins,
+	.beats_queued = beats_queued,
+	.waits_for_better = waits_for_better,
+};
 
 static void push_rt(struct rq *rq)
 {
-	struct task_struct *p;
-
-	while (!rq->rt.throttled && (p = pick_pushable(rq, rq->sched->nr_cpus))) {
-		unsigned cpu = find_lowest_cpu(p);
-		struct rq *to;
-		bool again;
-
-		if (cpu >= rq->sched->nr_cpus || cpu == rq->cpu)
-			return;
-		to = cpu_rq(rq->sched, cpu);
-		again = double_lock_balance(rq, to) && p != pick_pushable(rq, rq->sched->nr_cpus);
-		if (!again && p->prio < lowest_prio(to)) {
-			move_task(rq, to, p);
-			wakeup_preempt(to, p, 0);
-			again = true;
-		}
-		raw_spin_unlock(&to->lock);
-		if (!again)
-			return;
-	}
-}
-
-static void pull_rt(struct rq *rq)
-{
-	struct sched *s = rq->sched;
-	size_t cpu;
-
-	for_each_set_bit (cpu, s->rt_overload, s->nr_cpus) {
-		struct rq *from = cpu_rq(s, (unsigned)cpu);
-		struct task_struct *p;
-
-		if (from == rq)
-			continue;
-		double_lock_balance(rq, from);
-		p = from->rt.throttled ? NULL : pick_pushable(from, rq->cpu);
-		/* One better than what runs there is about to run there. */
-		if (p && p->prio < highest_prio(rq) && p->prio >= from->curr->prio)
-			move_task(from, rq, p);
-		raw_spin_unlock(&from->lock);
-	}
+	push_away(rq, &rt_push_ops);
 }
 
 static bool balance_rt(struct rq *rq)
 {
-	if (atomic_read(&rq->sched->nr_rt_overload) && rq->online && !rq->rt.throttled)
-		pull_rt(rq);
+	if (!rq->rt.throttled)
+		pull_here(rq, &rt_push_ops, &rq->sched->rt_overload);
 	return (rq->rt.nr_running && !rq->rt.throttled) || rq->dl.nr_running ||
 	       (rq->stop && task_on_rq_queued(rq->stop));
 }
@@ -392,7 +360,7 @@ static const char *check_rt(struct rq *rq)
 		return "R2: the count of tasks is wrong";
 	if (rq->rt.highest != (int)find_first_bit(rq->rt.bitmap, MAX_RT_PRIO))
 		return "R1: the best priority is out of date";
-	if (rq->rt.overloaded != test_bit(rq->cpu, rq->sched->rt_overload))
+	if (rq->rt.overloaded != test_bit(rq->cpu, rq->sched->rt_overload.cpus))
 		return "R4: the overload mask is wrong";
 	return NULL;
 }

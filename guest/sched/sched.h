@@ -7,7 +7,8 @@
  * S2 rq->curr runs on exactly one CPU and has on_cpu set.
  * S3 rq->nr_running is the sum over the classes of rq.
  * S4 rq->lock is held across the switch; the task that comes in releases it.
- * S5 order of locks: pi_lock, then rq->lock; two queues in the order of their CPUs.
+ * S5 order of locks: tasks_lock, pi_lock, then rq->lock; two queues in the order of their CPUs. Only
+ *    sched_set_slot() holds more than one pi_lock.
  */
 #ifndef GUEST_SCHED_SCHED_H
 #define GUEST_SCHED_SCHED_H
@@ -50,6 +51,8 @@ enum sched_slot {
 #define ENQUEUE_HEAD	  0x20 /* before its equals */
 #define ENQUEUE_INITIAL	  0x40 /* for the first time */
 #define ENQUEUE_REPLENISH 0x80
+/* With either: the clocks are up to date. */
+#define RQ_NOCLOCK 0x100
 
 /* Flags of wake-ups. */
 #define WF_SYNC	    0x10 /* the waker is about to sleep */
@@ -136,6 +139,7 @@ struct sched_tunables {
 	u64 rr_timeslice;
 	u64 rt_period, rt_runtime; /* RT may use runtime of each period; RUNTIME_INF: all */
 	u64 bfs_rr_interval;
+	u64 bandwidth_slice; /* what a CPU takes at a time of a limited group's quota */
 	u64 migration_cost;  /* a task that ran less long ago is warm */
 	unsigned nr_migrate; /* most tasks moved at once */
 	bool delay_dequeue;  /* EEVDF: sleepers pay back negative lag first */
@@ -159,6 +163,14 @@ struct cfs_rq {
 	struct task_group *group;
 	struct sched_avg avg;
 	u64 tg_load_contrib; /* what group->load_avg knows of this */
+
+	/* The group's time limit, see bandwidth.c. */
+	bool limited;
+	bool throttled; /* out of time: the group's entity is not queued */
+	u64 h_load;	/* weight of the tasks that h_nr_running counts */
+	s64 runtime_remaining;
+	u64 throttled_since;
+	struct sched_timer limit_timer;
 };
 
 struct rt_rq {
@@ -166,7 +178,8 @@ struct rt_rq {
 	struct list_head queue[MAX_RT_PRIO];
 	unsigned nr_running, nr_migratory;
 	int highest; /* best prio queued, MAX_RT_PRIO: none; read by others without lock */
-	u64 time;    /* used of the current period */
+	u64 time;    /* used of the current period, rq->clock */
+	u64 charged_until;
 	bool throttled, timer_set, overloaded;
 	u64 nr_throttled;
 	struct sched_timer period_timer;
@@ -204,8 +217,11 @@ struct rq {
 	bool online;
 	u8 push; /* bit per slot: class->push() wanted */
 	unsigned cpu;
-	unsigned nr_running; /* read by others without lock */
-	int curr_prio;	     /* of curr; read by others without lock */
+	/* What other CPUs read without lock, in one cache line. */
+	unsigned nr_running;
+	int curr_prio; /* of curr */
+	unsigned fair_nr;
+	u64 fair_load; /* weight of those */
 	struct task_struct *curr, *idle, *stop;
 	struct sched *sched;
 	u64 clock;	/* ns, of the last update */
@@ -214,8 +230,6 @@ struct rq {
 
 	struct cfs_rq cfs;
 	struct list_head fair_tasks; /* queued tasks of the fair slot, for the balancer */
-	unsigned fair_nr;
-	u64 fair_load; /* their weight */
 	struct dl_rq dl;
 	struct rb_root_cached timers;
 	u64 timer_set; /* what the environment was told */
@@ -237,6 +251,16 @@ struct rq {
 	struct rt_rq rt;
 };
 
+/* quota ns of CPU time in each period, over all CPUs. Guard: lock, inside any rq->lock. */
+struct cfs_bandwidth {
+	spinlock_t lock;
+	u64 quota, period, burst; /* quota RUNTIME_INF: no limit */
+	u64 runtime;		  /* not handed out to a CPU yet */
+	u64 period_end;
+	u64 throttled_in; /* period_end of the last period with throttling */
+	u64 nr_periods, nr_throttled, throttled_ns; /* of cpu.stat */
+};
+
 /* Weight of a set of tasks, a tree of them (cgroups). Members are tasks and groups alike. */
 struct task_group {
 	struct task_group *parent; /* NULL: the root */
@@ -244,8 +268,15 @@ struct task_group {
 	struct cfs_rq **cfs_rq;	   /* by CPU */
 	struct sched_entity **se;  /* by CPU; the root has none */
 	atomic64_t load_avg;
+	struct cfs_bandwidth bandwidth;
 	struct sched *sched;
 	struct list_head node; /* sched->groups */
+};
+
+/* CPUs with more tasks of a class than they can run, see push.c. Changes atomically. */
+struct sched_overload {
+	u64 *cpus;
+	atomic_t nr;
 };
 
 struct lockdep;
@@ -260,15 +291,15 @@ struct bfs_global {
 struct sched {
 	unsigned nr_cpus, mask_words;
 	struct rq **rq;
-	const struct sched_class *chain[SCHED_NR_SLOTS]; /* changes with every rq->lock held */
+	const struct sched_class *chain[SCHED_NR_SLOTS];      /* changes with every rq->lock held */
+	const struct sched_class *active[SCHED_NR_SLOTS + 1]; /* the same without empty slots */
 	struct sched_tunables tun;
 	struct sched_topology *topology;
 	struct task_group root_group;
-	u64 *possible, *online;		/* bits change atomically */
-	u64 *idle_mask;			/* CPUs with nothing to do */
-	u64 *fair_overload;		/* CPUs with two fair tasks or more */
-	u64 *rt_overload, *dl_overload; /* CPUs with more than one such task */
-	atomic_t nr_rt_overload, nr_dl_overload;
+	u64 *possible, *online; /* bits change atomically */
+	u64 *idle_mask;		/* CPUs with nothing to do */
+	u64 *fair_overload;	/* CPUs with two fair tasks or more */
+	struct sched_overload rt_overload, dl_overload;
 	spinlock_t dl_lock;
 	u64 dl_total_bw; /* dl_lock */
 	spinlock_t tasks_lock;
@@ -438,11 +469,25 @@ int sched_cpu_offline(struct sched *s, unsigned cpu);
 /* Gives the fair slot to another class while tasks run. */
 void sched_switch_fair(struct sched *s, const struct sched_class *fair);
 
+/*
+ * A class from outside takes the ext slot, between fair and idle: tasks of policy SCHED_EXT, which
+ * the fair class has run so far, go over to it. -EBUSY: the slot is taken; -EINVAL: not such a class.
+ */
+int sched_ext_load(struct sched *s, const struct sched_class *ext);
+/* It goes, and its tasks fall back to fair. Nothing when the slot is empty. */
+void sched_ext_unload(struct sched *s);
+
 /* A group without members below parent (NULL: the root). NULL without memory. */
 struct task_group *task_group_create(struct sched *s, struct task_group *parent, u64 shares);
 void task_group_free(struct task_group *tg); /* no members */
 void task_group_set_shares(struct task_group *tg, u64 shares);
 void task_group_move(struct task_struct *p, struct task_group *tg);
+/*
+ * At most quota ns of CPU time in each period, plus what of up to burst ns it did not use before:
+ * cpu.max and cpu.max.burst. quota RUNTIME_INF: no limit. Holds while the fair slot has a class with
+ * groups. -EINVAL: the root, a period outside 1 ms..1 s, less than 1 ms of quota, a burst above it.
+ */
+int task_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period, u64 burst);
 
 /* ---- proof and numbers: check.c, stats.c ------------------------------------------------------------ */
 

@@ -118,8 +118,8 @@ bool cpu_stop_queue(struct rq *rq, struct cpu_stop_work *work)
 	raw_spin_lock(&rq->lock);
 	list_add_tail(&work->node, &rq->stop_work);
 	raw_spin_unlock(&rq->lock);
-	env_irq_restore(flags);
 	wake_up_process(rq->stop);
+	env_irq_restore(flags); /* not before: P2 holds whenever an interrupt looks */
 	return true;
 }
 

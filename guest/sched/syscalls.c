@@ -61,7 +61,7 @@ void sched_change_begin(struct rq *rq, struct task_struct *p, struct sched_chang
 	c->running = task_current(rq, p);
 	c->flags = flags;
 	if (c->queued)
-		dequeue_task(rq, p, DEQUEUE_SAVE | flags);
+		dequeue_task(rq, p, DEQUEUE_SAVE | RQ_NOCLOCK | flags);
 	if (c->running)
 		put_prev_task(rq, p);
 }
@@ -69,7 +69,7 @@ void sched_change_begin(struct rq *rq, struct task_struct *p, struct sched_chang
 void sched_change_end(struct rq *rq, struct task_struct *p, const struct sched_change *c)
 {
 	if (c->queued)
-		enqueue_task(rq, p, ENQUEUE_RESTORE | c->flags);
+		enqueue_task(rq, p, ENQUEUE_RESTORE | RQ_NOCLOCK | c->flags);
 	if (c->running) {
 		set_next_task(rq, p);
 		WRITE_ONCE(rq->curr_prio, p->prio);
@@ -168,7 +168,8 @@ out:
 
 static int check_attr(const struct task_struct *p, unsigned policy, const struct sched_attr *attr)
 {
-	if (!fair_policy(policy) && !rt_policy(policy) && !dl_policy(policy) && policy != SCHED_EXT)
+	if (!fair_policy(policy) && !rt_policy(policy) && !dl_policy(policy) &&
+	    (policy != SCHED_EXT || !p->sched->chain[SLOT_EXT]))
 		return -EINVAL;
 	if (attr->priority >= MAX_RT_PRIO || (attr->priority != 0) != rt_policy(policy))
 		return -EINVAL;

@@ -69,6 +69,13 @@ struct rt_mutex;
 struct rt_mutex_waiter;
 struct task_lockdep;
 
+/* For a task whose absence somebody has to make up for: called by schedule() around a sleep, in the
+ * task's own context, without locks. */
+struct task_sleep_hooks {
+	void (*sleeping)(struct task_sleep_hooks *hooks);
+	void (*running)(struct task_sleep_hooks *hooks);
+};
+
 /* Fires once at `expires` on the CPU whose queue it was armed on; see timer.c. */
 struct sched_timer {
 	struct rb_node node;
@@ -205,7 +212,8 @@ struct task_struct {
 	u64 nvcsw, nivcsw;
 	struct sched_info sched_info;
 	struct sched_statistics stats;
-	struct task_lockdep *lockdep; /* NULL: not checked */
+	struct task_lockdep *lockdep;	      /* NULL: not checked */
+	struct task_sleep_hooks *sleep_hooks; /* NULL: none; the task itself */
 
 	int pid, tgid;
 	char comm[TASK_COMM_LEN];

@@ -63,6 +63,9 @@ static struct sched_domain *domain_new(struct sched *s, const char *name, unsign
 		return NULL;
 	}
 	bitmap_copy(sd->span, span, s->nr_cpus);
+	sd->first_word = (unsigned)(find_first_bit(span, s->nr_cpus) / BITS_PER_WORD);
+	sd->nr_words =
+		(unsigned)(find_last_bit(span, s->nr_cpus) / BITS_PER_WORD) - sd->first_word + 1;
 	sd->name = name;
 	sd->level = level;
 	sd->weight = (unsigned)bitmap_weight(span, s->nr_cpus);

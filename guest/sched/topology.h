@@ -20,7 +20,8 @@ struct sched_domain {
 	unsigned imbalance_pct;
 	unsigned nr_groups;
 	u64 *span;
-	u64 **groups; /* masks */
+	unsigned first_word, nr_words; /* of span, with bits */
+	u64 **groups;		       /* masks */
 	/* /proc/schedstat; atomic, relaxed */
 	u64 lb_count, lb_balanced, lb_failed, lb_gained, newidle_gained;
 };

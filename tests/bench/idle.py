@@ -23,12 +23,12 @@ def measure(command, mib):
             time.sleep(SETTLE_SECONDS)
             if process.poll() is not None:
                 raise RuntimeError(f"{command[0]} ended with {process.returncode} instead of idling")
-            return _look(Path(f"/proc/{process.pid}"), mib * 1024)
+            return look(Path(f"/proc/{process.pid}"), mib * 1024)
         finally:
             process.kill()
 
 
-def _look(proc, guest_kib):
+def look(proc, guest_kib):
     maps = _mappings((proc / "smaps").read_text(encoding="ascii", errors="replace"))
     guest = _guest(maps, guest_kib)
     own = [m for m in maps if m not in guest]

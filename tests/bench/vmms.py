@@ -35,6 +35,7 @@ class Tools:
         self.build = folder
         self.folder = folder / "bench"
         self.parallax = folder / "parallax"
+        self.without_gdb = folder / "parallax-without-gdb"
         self.kernel = folder / "guest/parallax.elf"
         self.bare_path = self.folder / "bare"
         self.meter_path = self.folder / "meter"
@@ -135,6 +136,15 @@ class Parallax(Vmm):
             return json.loads(done.stderr.strip().splitlines()[-1])
         except (IndexError, ValueError):
             raise Missing(f"no statistics from: {' '.join(command)}") from None
+
+
+class WithoutGdb(Parallax):
+    """The same program, linked without its gdb code."""
+
+    name = "parallax-without-gdb"
+
+    def _run(self, mib, serial):
+        return [str(self.tools.without_gdb), *super()._run(mib, serial)[1:]]
 
 
 class Qemu(Vmm):

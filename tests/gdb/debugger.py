@@ -56,9 +56,9 @@ def wait_for(condition, what, process=None, seconds=10):
         time.sleep(0.01)
 
 
-def gdb(ctx, socket, commands, kernel, timeout):
+def gdb(ctx, socket, commands, kernel, timeout, first=()):
     """Connects, runs the commands, and returns what each of them printed."""
-    script = ["set confirm off", "set pagination off", "set width 0", "set trust-readonly-sections on",
+    script = ["set confirm off", "set pagination off", "set width 0", "set trust-readonly-sections on", *first,
               f"target remote {socket}"]
     words = ["gdb", "-nx", "-q", "-batch", "-iex", f"add-auto-load-safe-path {ctx.env.build}"]
     for command in script:

@@ -37,6 +37,15 @@ prealloc        | --prealloc --mem 64M
 prealloc 4K     | --prealloc --hugepages off --mem 64M
 """
 
+# name | words of `run` | words for the kernel; the memory tests with each allocator and memory model
+MEMORIES = """
+slab, discontig | --cpus 2              | slab=slab memmodel=discontig
+slob, sparse    | --virt full           | slab=slob memmodel=sparse
+all of it       | --cpus 2              | memmodel=vmemmap highmem=100M cma=16M movable=32M kmemleak
+guarded         | --numa 2 --cpus 2     | slab_debug
+"""
+MEMORY_TESTS = 26
+
 # panic= name | what the report says besides
 CRASHES = {
     "test": "asked for by panic=test",
@@ -52,8 +61,8 @@ CRASHES = {
 
 def rows(table):
     for line in table.strip().splitlines():
-        name, words = (field.strip() for field in line.split("|"))
-        yield name, words.split()
+        name, words, *rest = (field.strip() for field in line.split("|"))
+        yield name, words.split(), *rest
 
 
 def selftest(words):
@@ -63,6 +72,37 @@ def selftest(words):
         ctx.equal(done.err, b"", "stderr")
         tap.sound(done.text, ALL_TESTS)
     return run
+
+
+def memory(words, append):
+    def run(ctx):
+        done = ctx.vmm(*words, "--timeout", "50", "--append", f"selftest=mm quiet {append}")
+        ctx.equal(done.status, 0, "status")
+        tap.sound(done.text, MEMORY_TESTS)
+    return run
+
+
+def memory_tables(ctx):
+    tables = {"buddyinfo": "Node 0, zone    DMA32", "pagetypeinfo": "Number of blocks type", "zoneinfo": "nr_deferred",
+              "meminfo": "MemTotal:         256", "vmstat": "nr_free_pages ", "slabinfo": "kmalloc-64 ",
+              "vmallocinfo": " kstack_alloc+0x0/", "iomem": "  00100000-", "pagetables": "---[ Linear Mapping ]---",
+              "numastat": "numa_hit ", "extfrag": "unusable_index", "kmemleak": ", 0 of them unreferenced"}
+    done = ctx.vmm("--timeout", "50", "--append", f"kmemleak quiet show={','.join(tables)}")
+    ctx.equal(done.status, 0, "status")
+    ctx.contains(done.out, *tables.values())
+    done = ctx.vmm("--timeout", "50", "--append", "quiet show=meminfos")
+    ctx.equal(done.status, 1, "status of an unknown table")
+    ctx.contains(done.out, "show=pagetypeinfo")
+
+
+def memory_demo(ctx):
+    done = ctx.vmm("--timeout", "50", "--append", "quiet demo=mm")
+    ctx.equal(done.status, 0, "status")
+    ctx.check(re.search(r"\b(\d+) of \1 hold what their owners wrote", done.text), "compaction lost pages")
+    ctx.check(re.search(r"6 MiB in a row taken back .* (\d+) of \1 intact", done.text), "the area did not come back")
+    ctx.check(re.search(r"numa_miss [1-9]", done.text), "no node helped the other")
+    for what in ("zone HighMem", "slub ", "slab ", "slob ", "discontig ", "vmemmap "):
+        ctx.contains(done.out, what)
 
 
 def selftest_unknown(ctx):
@@ -80,6 +120,48 @@ def demo(mode):
         ctx.contains(done.out, "so that", "spin-A", "spin-D", "2 of 2 CPUs online")
         if mode == "full":
             ctx.check("kvmclock" not in done.text, "a fully virtualized guest sees kvmclock")
+    return run
+
+
+def demo_sched(mode):
+    """Tables of all four policies; and inheritance lends the lock's holder the waiter's priority."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", "demo=sched quiet")
+        ctx.equal(done.status, 0, "status")
+        for policy in ("eevdf", "cfs", "o1", "bfs"):
+            ctx.equal(len(re.findall(rf"^  {policy} ", done.text, re.M)), 2, f"tables with {policy}")
+        ctx.check(re.search(r"^  mutex: does not .* 10$", done.text, re.M), "a mutex changed its holder's priority")
+        ctx.check(re.search(r"^  rt_mutex: inherits .* 30$", done.text, re.M), "an rt_mutex did not")
+    return run
+
+
+def demo_time(mode, words, idle):
+    """Its tables, and whether idle CPUs were spared ticks; how exact timers are is not judged."""
+    def run(ctx):
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", f"demo=time quiet {words}")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, "hrtimer", "wheel, levels 0 and 1", "a sleeper's place was taken", "TIMER")
+        spared = re.findall(r"^ +\d+ +\d+ +(\d+) +(\d+) of \d+\s*$", done.text, re.M)
+        ctx.equal(len(spared), 2, "CPUs in the table")
+        ctx.equal(any(int(sleeps) for _, sleeps in spared), idle, "sleeps without a tick")
+    return run
+
+
+def policy(name):
+    def run(ctx):
+        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"sched={name} selftest=sched,locking,rcu")
+        ctx.equal(done.status, 0, "status")
+        ctx.contains(done.out, f"fair is {name}")
+        tap.sound(done.text, 15)
+    return run
+
+
+def timeless(word):
+    """All that depends on time works without tickless idle, and with a periodic clock event."""
+    def run(ctx):
+        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"{word}=off selftest=time,sched,rcu")
+        ctx.equal(done.status, 0, "status")
+        tap.sound(done.text, 15)
     return run
 
 
@@ -281,9 +363,21 @@ def jobs(_env):
 
     for name, words in rows(MACHINES):
         yield job(f"selftest {name}", selftest(words))
+    for name, words, append in rows(MEMORIES):
+        yield job(f"memory {name}", memory(words, append))
+    yield job("memory tables", memory_tables)
+    yield job("demo mm", memory_demo)
     yield job("selftest of no such name", selftest_unknown)
     for mode in MODES:
         yield job(f"demo {mode}", demo(mode))
+        yield job(f"demo=sched {mode}", demo_sched(mode))
+        yield job(f"demo=time {mode}", demo_time(mode, "", True))
+    yield job("demo=time nohz=off", demo_time("para", "nohz=off", False))
+    yield job("demo=time highres=off", demo_time("full", "highres=off", False))
+    for name in ("nohz", "highres"):
+        yield job(f"{name}=off", timeless(name))
+    for name in ("cfs", "o1", "bfs"):
+        yield job(f"sched={name}", policy(name))
     for n, status in ((0, 0), (1, 1), (7, 7), (98, 98)):
         yield job(f"exit={n}", ends_with(f"exit={n}", status))
     yield job("quiet", quiet)

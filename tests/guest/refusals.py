@@ -77,6 +77,17 @@ initrd too big          | --mem 16M --initrd @big-initrd @good  | 125 | initrd; 
 initrd missing          | --initrd /no/such/initrd @good        | 125 | /no/such/initrd; No such file
 initrd empty            | --initrd @empty @good                 | 125 | empty
 initrd is a folder      | --initrd @DIR @good                   | 125 | directory
+disk missing            | --disk /no/such/disk @good            | 125 | /no/such/disk; No such file
+disk is a folder        | --disk @DIR @good                     | 125 | directory
+disk is a device        | --disk /dev/null @good                | 125 | not a file
+disk empty              | --disk @empty @good                   | 125 | empty; truncate
+disk twice              | --disk @text --disk @text @good       | 125 | @text; in use
+disk with a wrong word  | --disk x,rw @good                     | 2   | 'rw'; serial=
+disk without a name     | --disk ,ro @good                      | 2   | file
+fifth disk              | --disk a --disk b --disk c --disk d --disk e @good | 2 | 4 disks
+console none            | --console none @good                  | 2   | --console; pty
+stdio twice             | --serial stdio --console stdio @good  | 2   | stdio; terminal
+rng in full             | --virt full --rng @good               | 2   | --rng; --virt full
 command line too long   | --append @LONG @good                  | 125 | command line
 memory 0                | --mem 0 @good                         | 2   | --mem 0
 memory below 1M         | --mem 512K @good                      | 2   | 1 MiB

@@ -39,6 +39,7 @@ PROBES = {
     "root": _root,
     "nasm": _program("nasm"),
     "gdb": _program("gdb"),
+    "libvirtd": _program("libvirtd", "libvirt-daemon"),
     "ld": _program("ld", "binutils"),
     "dtc": _program("dtc", "device-tree-compiler"),
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),

@@ -82,6 +82,17 @@ def manual_layout(ctx):
     ctx.equal(done.err, b"", "warnings")
 
 
+def qemu_options(ctx):
+    """Each option of `parallax qemu` is in the guide's page, which must not promise others."""
+    text = ctx.vmm("--help", verb="qemu").text
+    taken = set(re.findall(r"^  (-[A-Za-z][\w-]*)", text, re.M)) | set(re.findall(r" (-[a-z][\w-]*)(?= |$)", text, re.M))
+    page = (ROOT / "docs/guide/libvirt.md").read_text()
+    table = page[page.index("## The options"):page.index("## Beside QEMU")]
+    promised = {w for cell in re.findall(r"^\| (`-.*?) \|", table, re.M) for w in re.findall(r"`(-[A-Za-z][\w-]*)", cell)}
+    ctx.check(len(taken) > 30, f"only {sorted(taken)} in the help")
+    ctx.equal(sorted(promised ^ taken), [], "options in one of the two only")
+
+
 def completion(ctx):
     scripts = list(ROOT.glob("**/parallax.bash")) or list(ROOT.glob("**/completion*/parallax"))
     scripts = [s for s in scripts if "build" not in s.parts[len(ROOT.parts)]]
@@ -105,3 +116,4 @@ def jobs(env):
     yield Job("tree/manual page", manual_page)
     yield Job("tree/manual page layout", manual_layout, needs=("man",))
     yield Job("tree/bash completion", completion)
+    yield Job("tree/qemu options", qemu_options)

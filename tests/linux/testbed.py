@@ -19,6 +19,7 @@ TESTBED = ROOT / "tests" / "testbed"
 CANNOT = 77  # the testbed's status for "something is not installed"
 POOL = 96  # 2 MiB pages
 ALL_TESTS = 30
+MEMORY_TESTS = 26
 BEGIN = re.compile(r"^=== BEGIN (\S+)$")
 # QEMU's SVM does not intercept XSETBV, so the outer KVM never learns what XCR0 holds, and CPUID leaf 0xd
 # reports the size for its reset value. Linux sees that, says so once and goes on.
@@ -66,6 +67,11 @@ def expect(status, text, want, *fragments):
 def selftest(status, text):
     expect(status, text, 0)
     tap.sound(text, ALL_TESTS)
+
+
+def memory(status, text):
+    expect(status, text, 0)
+    tap.sound(text, MEMORY_TESTS)
 
 
 def exit_status(want):
@@ -117,6 +123,35 @@ def in_linux(*fragments):
     return lambda status, text: expect(status, text, 0, "INNER-DO-STATUS 0", *fragments)
 
 
+# Every paravirtual device at once, driven by Debian's modules. The disk gets busybox's own bytes, which
+# are compared by the guest after its cache was dropped, and by the host after its end.
+VIRTIO_DO = """
+modprobe -a virtio_console virtio_rng virtio_blk
+test $(cat /sys/block/vda/serial) = a-disk && test $(cat /sys/block/vda/size) = 65536 && echo DISK-SEEN
+test $(ls /sys/block/vda/mq | wc -l) = 2 && echo DISK-QUEUES
+dd if=/bin/busybox of=/dev/vda bs=4k conv=fsync; echo 3 >/proc/sys/vm/drop_caches
+head -c $(stat -c %s /bin/busybox) /dev/vda | cmp - /bin/busybox && echo DISK-SAME
+dd if=/dev/zero of=/dev/vdb count=1 2>/dev/null || echo DISK-READ-ONLY
+blkdiscard -o 4194304 -l 4194304 /dev/vda && echo DISK-DISCARD
+test $(head -c 64 /dev/hwrng | wc -c) = 64 && echo RNG-READ
+seq 1 2000 >/dev/hvc0
+""".strip().replace("\n", "; ")
+
+
+def virtio(debian):
+    disk = "$TMPDIR/disk"
+    options = (f"--disk {disk},serial=a-disk --disk $TMPDIR/read,ro --console file:$TMPDIR/hvc0 --rng")
+    return (f"truncate -s 32M {disk} $TMPDIR/read; {debian} {options} --append 'console=ttyS0 quiet "
+            f"mods=virtio_mmio do=\"{VIRTIO_DO}\" do=poweroff'; "
+            "test $(tail -n 1 $TMPDIR/hvc0 | tr -cd 0-9) = 2000 && echo CONSOLE-ALL; "
+            f"head -c $(stat -c %s /bin/busybox) {disk} | cmp - /bin/busybox && echo DISK-ON-HOST")
+
+
+def virtio_judge(status, text):
+    expect(status, text, 0, "INNER-DO-STATUS 0", "DISK-SEEN", "DISK-QUEUES", "DISK-SAME", "DISK-READ-ONLY",
+           "DISK-DISCARD", "DISK-ON-HOST", "RNG-READ", "CONSOLE-ALL")
+
+
 def stats_of(text):
     """The --stats=json line, which follows the guest's output."""
     return json.loads(next(line for line in reversed(text.splitlines()) if line.startswith("{")))
@@ -154,6 +189,9 @@ def cases(env):
     yield Case("selftest-4-cpus", f"{tiny} --cpus 4 --append 'selftest=all quiet'", selftest)
     yield Case("selftest-5G", f"{tiny} --mem 5G --append 'selftest=all quiet'", selftest)
     yield Case("selftest-2-nodes", f"{tiny} --mem 256M --numa 2 --cpus 2 --append 'selftest=all quiet'", selftest)
+    yield Case("memory-64G-slab", f"{tiny} --mem 64G --append 'selftest=mm quiet slab=slab memmodel=sparse'", memory)
+    yield Case("memory-highmem-slob", f"{tiny} --append 'selftest=mm quiet highmem=64M slab=slob'", memory)
+    yield Case("five-levels", f"{tiny} --append 'exit=0'", lambda s, t: expect(s, t, 0, "; 5 levels"))
     yield Case("selftest-4K-pages", f"{tiny} --hugepages off --append 'selftest=all quiet'", selftest)
     yield Case("exit-7", f"{tiny} --append exit=7", exit_status(7))
     yield Case("panic", f"{tiny} --append panic=null", exit_status(99))
@@ -187,9 +225,47 @@ def cases(env):
                patient(f"""{debian} --append 'console=ttyS0 quiet do="cat /proc/interrupts /proc/cpuinfo; """
                """grep -q acpi /proc/interrupts && test -d /sys/firmware/acpi/tables && hwclock -u" do=poweroff'"""),
                in_linux("Parallax", "IO-APIC", "ttyS0"), 210)
+    yield Case("debian-virtio", patient(f"({virtio(debian)})"), virtio_judge, 210)
     yield Case("debian-panics",
                patient(f"{debian} --append 'console=ttyS0 panic=-1 do=\"echo c >/proc/sysrq-trigger\"'"),
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 210)
+    yield from disk_cases(run, debian)
+
+
+# Zeroes with a mark, and what the tests of the drivers may then write to.
+SCRATCH = "truncate -s 4M $TMPDIR/d && printf 'PARALLAX SCRATCH DISK' | dd of=$TMPDIR/d conv=notrunc 2>/dev/null"
+# A disk whose sectors all differ; the guest reads all of it, changes 20 KiB, and so does the host.
+ATA_DISK = "seq 1 600000 | head -c 4194304 >$TMPDIR/d && cp $TMPDIR/d $TMPDIR/e"
+ATA_CHANGE = "dd if=/dev/zero of={} bs=4k seek=3 count=5 conv=notrunc,fsync 2>/dev/null"
+
+
+def ata_disk(status, text):
+    expect(status, text, 0, "INNER-DO-STATUS 0", "Parallax ATA", "SAME-ON-THE-HOST")
+    sums = re.findall(r"^([0-9a-f]{32})  \S*(?:sda|/d)$", text, re.M)
+    if len(sums) != 2 or sums[0] != sums[1]:
+        raise Failed(f"checksums of the disk: {sums}")
+
+
+def drivers_tests(skipped):
+    def judge(status, text):
+        expect(status, text, 0)
+        tap.sound(text, 4)
+        if text.count("# SKIP") != skipped:
+            raise Failed(f"{text.count('# SKIP')} tests were skipped")
+    return judge
+
+
+def disk_cases(run, debian):
+    for mode, words, skipped in (("full", "--virt full", 1), ("para", "--console stdio --rng", 0)):
+        yield Case(f"drivers-{mode}", f"{SCRATCH} && {run} --timeout 40 --cpus 2 {words} --disk $TMPDIR/d "
+                   "--append 'selftest=drivers quiet'", drivers_tests(skipped))
+    linux_words = ('console=ttyS0 quiet mods=pata_legacy,sd_mod do=\\"md5sum /dev/sda; cat /sys/block/sda/device/model; '
+                   + ATA_CHANGE.format("/dev/sda") + '\\" do=poweroff')
+    yield Case("debian-ata-disk",
+               f"{ATA_DISK} && md5sum $TMPDIR/d && "
+               + "(" + patient(f"{debian} --virt full --disk $TMPDIR/d --append \"{linux_words}\"")
+               + f") && {ATA_CHANGE.format('$TMPDIR/e')} && cmp $TMPDIR/d $TMPDIR/e && echo SAME-ON-THE-HOST",
+               ata_disk, 210)
 
 
 class Verdicts:

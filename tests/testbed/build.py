@@ -37,7 +37,7 @@ OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
 # There for modprobe.
 OUTER_MORE = ("tun", "vhost_net")
 INNER_MORE = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
-              "virtio_balloon", "vmw_vsock_virtio_transport")
+              "virtio_balloon", "vmw_vsock_virtio_transport", "pata_legacy", "sd_mod")
 IMAGES = ("vmlinuz", "outer.cpio", "inner-initrd.gz")
 
 

@@ -210,8 +210,9 @@ static u64 build_fadt(struct area *area, const struct boot_machine *bm, u64 facs
 	f->dsdt = (u32)dsdt;
 	f->x_dsdt = dsdt; /* X_FIRMWARE_CTRL stays 0: only one of the two may be set, 5.2.9 */
 	fill_pm_blocks(f);
-	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_FIX_RTC |
-		   FADT_TMR_VAL_EXT | FADT_HEADLESS;
+	/* Without FADT_PWR_BUTTON the power button is the fixed one (ACPI 6.5, table 5.10). */
+	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+		   FADT_HEADLESS;
 	if (has_port(bm, PC_RESET_PORT)) {
 		f->flags |= FADT_RESET_REG_SUP;
 		f->reset_reg = io_register(PC_RESET_PORT, 1, ACPI_ACCESS_BYTE);

@@ -24,6 +24,8 @@ struct boot_file {
 /* Opens and maps path. 0, or -errno with e naming the file (missing, empty, a directory ...). */
 int boot_file_open(struct boot_file *f, const char *path, struct error *e);
 void boot_file_close(struct boot_file *f);
+/* Maps the open file anew, as long as it is now: it may have been cut since. 0, or -errno with e. */
+int boot_file_refresh(struct boot_file *f, struct error *e);
 
 enum boot_cpu_mode {
 	BOOT_REAL16, /* CS:IP = 0:entry style real mode */

@@ -20,10 +20,25 @@ static int check_kind(const struct stat *st, const char *path, struct error *e)
 	return 0;
 }
 
-int boot_file_open(struct boot_file *f, const char *path, struct error *e)
+static int map_file(struct boot_file *f, struct error *e)
 {
 	struct stat st;
 	void *map;
+	int err = fstat(f->fd, &st) ? error_sys(e, -errno, "%s", f->path)
+				    : check_kind(&st, f->path, e);
+
+	if (err)
+		return err;
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, f->fd, 0);
+	if (map == MAP_FAILED)
+		return error_sys(e, -errno, "cannot map %s", f->path);
+	f->data = map;
+	f->size = (u64)st.st_size;
+	return 0;
+}
+
+int boot_file_open(struct boot_file *f, const char *path, struct error *e)
+{
 	int err;
 
 	*f = (struct boot_file){ .path = path, .fd = -1 };
@@ -31,22 +46,21 @@ int boot_file_open(struct boot_file *f, const char *path, struct error *e)
 	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (f->fd < 0)
 		return error_sys(e, -errno, "cannot open %s", path);
-	err = fstat(f->fd, &st) ? error_sys(e, -errno, "%s", path) : check_kind(&st, path, e);
-	if (err)
-		goto err_close;
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, f->fd, 0);
-	if (map == MAP_FAILED) {
-		err = error_sys(e, -errno, "cannot map %s", path);
-		goto err_close;
+	err = map_file(f, e);
+	if (err) {
+		close(f->fd);
+		f->fd = -1;
 	}
-	f->data = map;
-	f->size = (u64)st.st_size;
-	return 0;
-
-err_close:
-	close(f->fd);
-	f->fd = -1;
 	return err;
+}
+
+int boot_file_refresh(struct boot_file *f, struct error *e)
+{
+	if (f->data)
+		munmap((void *)f->data, f->size);
+	f->data = NULL;
+	f->size = 0;
+	return map_file(f, e);
 }
 
 void boot_file_close(struct boot_file *f)

@@ -105,6 +105,8 @@ int cmd_contrast(int argc, char **argv)
 	int status;
 
 	config_options(&set, &b);
+	/* Two at once, and soon over: nobody is to control them. */
+	b.cfg.control.registered = false;
 	status = options_parse(&set, argc, argv, NULL, &e);
 	if (status == 1) {
 		help(&set);

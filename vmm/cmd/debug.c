@@ -186,6 +186,8 @@ int cmd_debug(int argc, char **argv)
 				   "--gdb: debug connects gdb itself; use `parallax run`");
 	if (!status && b.dry_run)
 		status = error_set(&e, -EINVAL, "--dry-run: nothing to debug; use `parallax run`");
+	if (!status && b.detach)
+		status = error_set(&e, -EINVAL, "--detach: gdb is in front; use `parallax run`");
 	if (status)
 		return cmd_fail("debug", &e, EXIT_BAD_USAGE);
 	b.cfg.gdb = "1"; /* its address is made when nothing else is wrong any more */

@@ -7,8 +7,12 @@
 
 #include "base/size.h"
 #include "vmm/cmd/cmd.h"
+#include "vmm/disk.h"
 #include "vmm/gdb/server.h"
+#include "vmm/net.h"
 #include "vmm/options.h"
+#include "vmm/qmp/qmp.h"
+#include "vmm/qmp/registry.h"
 #include "vmm/serial.h"
 
 static struct machine_config *cfg_of(void *ctx)
@@ -18,10 +22,9 @@ static struct machine_config *cfg_of(void *ctx)
 
 static int set_name(void *ctx, const char *v, struct error *e)
 {
-	if (!*v || strchr(v, '/'))
-		return error_set(e, -EINVAL, "--name '%s': a name is not empty and has no '/'", v);
 	cfg_of(ctx)->name = v;
-	return 0;
+	cfg_of(ctx)->control.any_name = false;
+	return registry_check_name(v, e);
 }
 
 static int set_kernel(void *ctx, const char *v, struct error *e)
@@ -139,6 +142,58 @@ static int set_serial(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_console(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+
+	if (serial_check(v, NULL) || !strcmp(v, "none"))
+		return error_set(e, -EINVAL, "--console %s: one of stdio, null, pty, file:PATH", v);
+	if (b->nr_consoles == CONFIG_MAX_CONSOLES)
+		return error_set(e, -EINVAL, "--console %s: there are %d ports at most", v,
+				 CONFIG_MAX_CONSOLES);
+	b->cfg.console[b->nr_consoles++] = v;
+	/* The terminal goes from COM1 to it, unless that was given. */
+	if (!strcmp(v, "stdio") && !b->nr_serials)
+		b->cfg.serial[0] = "null";
+	return 0;
+}
+
+static int set_disk(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = disk_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_disks == CONFIG_MAX_DISKS)
+		return error_set(e, -EINVAL, "--disk %s: there are %d disks at most", v,
+				 CONFIG_MAX_DISKS);
+	b->cfg.disk[b->nr_disks++] = v;
+	return 0;
+}
+
+static int set_net(void *ctx, const char *v, struct error *e)
+{
+	struct config_builder *b = ctx;
+	int err = net_parse(v, NULL, e);
+
+	if (err)
+		return err;
+	if (b->nr_nets == CONFIG_MAX_NETS)
+		return error_set(e, -EINVAL, "--net %s: there are %d networks at most", v,
+				 CONFIG_MAX_NETS);
+	b->cfg.net[b->nr_nets++] = v;
+	return 0;
+}
+
+static int set_rng(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->rng = true;
+	return 0;
+}
+
 static int set_timeout(void *ctx, const char *v, struct error *e)
 {
 	u64 n;
@@ -189,6 +244,47 @@ static int set_paused(void *ctx, const char *v, struct error *e)
 	return 0;
 }
 
+static int set_qmp(void *ctx, const char *v, struct error *e)
+{
+	struct control_config *c = &cfg_of(ctx)->control;
+	int i = 0;
+
+	if (!strcmp(v, "none")) {
+		c->registered = false;
+		return 0;
+	}
+	while (i < CONFIG_MAX_QMP && c->qmp[i])
+		i++;
+	if (i == CONFIG_MAX_QMP)
+		return error_set(e, -EINVAL, "--qmp %s: at most %d sockets", v, CONFIG_MAX_QMP);
+	c->qmp[i] = v;
+	return qmp_address_check(v, e);
+}
+
+static int set_detach(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	((struct config_builder *)ctx)->detach = true;
+	return 0;
+}
+
+static int set_no_reboot(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->no_reboot = true;
+	return 0;
+}
+
+static int set_no_shutdown(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	cfg_of(ctx)->no_shutdown = true;
+	return 0;
+}
+
 static int set_dry_run(void *ctx, const char *v, struct error *e)
 {
 	(void)v;
@@ -215,13 +311,23 @@ static const struct option_def defs[] = {
 	{ "hugepages", 0, "KIND", "backing: off, thp (default), 2M or 1G", set_hugepages },
 	{ "prealloc", 0, NULL, "populate all memory before the guest starts", set_prealloc },
 	{ "serial", 0, "WHAT", "stdio, null, none, pty or file:PATH; up to 4 times", set_serial },
+	{ "console", 0, "WHAT", "a virtio console, as --serial; up to 4 times", set_console },
+	{ "disk", 0, "FILE[,...]", "a disk (full: one, ATA); ,ro ,direct ,serial=X", set_disk },
+	{ "net", 0, "KIND[,...]", "user[,hostfwd=tcp::2222-:22] or tap=NAME; ,mac=X", set_net },
+	{ "rng", 0, NULL, "a virtio source of random numbers", set_rng },
 	{ "irqchip", 0, "KIND", "auto (by --virt), split or kernel", set_irqchip },
 	{ "flat", 0, "[=ADDR]", "raw real-mode image, at 0x7c00 or ADDR", set_flat },
 	{ "timeout", 0, "SECONDS", "end the guest after that time, with status 124", set_timeout },
 	{ "stats", 0, "[=json]", "print exits by reason, port and address at the end", set_stats },
 	{ "name", 'n', "NAME", "a name for the guest", set_name },
+	{ "detach", 'd', NULL, "go to the background once the guest runs", set_detach },
+	{ "qmp", 0, "WHERE", "one more control socket: unix:PATH or fd:N; none: not any", set_qmp },
+	{ "no-reboot", 0, NULL, "a reset ends the guest instead of booting it again",
+	  set_no_reboot },
+	{ "no-shutdown", 0, NULL, "a power-off leaves it standing, for `parallax reset`",
+	  set_no_shutdown },
 	{ "gdb", 0, "WHERE", "let gdb connect at [HOST:]PORT or unix:PATH", set_gdb },
-	{ "paused", 0, NULL, "with --gdb: do not start until gdb says so", set_paused },
+	{ "paused", 0, NULL, "do not start until gdb or `parallax resume` says so", set_paused },
 	{ "dry-run", 0, NULL, "print the resolved machine, do not run it", set_dry_run },
 	{ "dump-dtb", 0, "FILE", "write the guest's device tree", set_dump_dtb },
 	{ "kvm", 0, "PATH", "the KVM device (default: /dev/kvm)", set_kvm },
@@ -231,6 +337,7 @@ void config_options(struct option_set *set, struct config_builder *b)
 {
 	memset(b, 0, sizeof(*b));
 	config_init(&b->cfg);
+	b->cfg.control = (struct control_config){ .registered = true, .any_name = true };
 	*set = (struct option_set){
 		.defs = defs,
 		.n = ARRAY_SIZE(defs),
@@ -263,10 +370,32 @@ static int default_kernel(struct config_builder *b, struct error *e)
 		"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it", dir);
 }
 
+/* What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk. */
+static int check_virtio(const struct machine_config *cfg, struct error *e)
+{
+	const char *option = cfg->console[0] ? "--console"
+			     : cfg->disk[1]  ? "a second --disk"
+			     : cfg->net[0]   ? "--net"
+			     : cfg->rng	     ? "--rng"
+			     : cfg->balloon  ? "--balloon"
+					     : NULL;
+
+	if (!option || cfg->virt == VIRT_PARA)
+		return 0;
+	return error_set(e, -EINVAL, "%s: a virtio device; leave --virt full out", option);
+}
+
 int config_finish(struct config_builder *b, struct error *e)
 {
-	int err = config_check(&b->cfg, e);
+	int err;
 
+	if (b->cfg.paused && !b->cfg.gdb) {
+		b->cfg.paused = false;
+		b->cfg.hold = true;
+	}
+	err = config_check(&b->cfg, e);
+	if (!err)
+		err = check_virtio(&b->cfg, e);
 	if (err || b->cfg.kernel)
 		return err;
 	return default_kernel(b, e);

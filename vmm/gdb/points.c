@@ -22,6 +22,7 @@ void points_init(struct points *p, struct guest_mem *mem)
 void points_destroy(struct points *p)
 {
 	points_clear(p);
+	access_decoder_close(p->decoder);
 	pthread_mutex_destroy(&p->lock);
 }
 
@@ -39,6 +40,13 @@ enum gdb_stop_kind point_stop_kind(const struct point *pt)
 	};
 
 	return kinds[pt->type];
+}
+
+/* Memory that is only read looks the same afterwards: the instruction itself must be looked at. */
+static bool needs_decoding(const struct point *pt)
+{
+	return pt->means == BY_STEPPING &&
+	       (pt->type == GDB_POINT_READ || pt->type == GDB_POINT_ACCESS);
 }
 
 static unsigned find(const struct points *p, enum gdb_point_type type, u64 addr, u64 len)
@@ -233,7 +241,7 @@ const struct point *points_stepped(struct points *p, const struct kvm_sregs *s, 
 	for (unsigned i = 0; i < p->nr; i++) {
 		struct point *pt = p->point[i];
 
-		if (pt->means != BY_STEPPING)
+		if (pt->means != BY_STEPPING || needs_decoding(pt))
 			continue;
 		if (is_instruction(pt->type) ? pt->addr == pc : changed(p, pt, s))
 			hit = hit ? hit : pt;
@@ -242,13 +250,29 @@ const struct point *points_stepped(struct points *p, const struct kvm_sregs *s, 
 	return hit;
 }
 
+const struct point *points_touched(const struct points *p, const struct access_list *a)
+{
+	for (unsigned i = 0; i < p->nr; i++) {
+		const struct point *pt = p->point[i];
+
+		if (needs_decoding(pt) &&
+		    (access_reads(a, pt->addr, pt->len) ||
+		     (pt->type == GDB_POINT_ACCESS && access_writes(a, pt->addr, pt->len))))
+			return pt;
+	}
+	return NULL;
+}
+
 static int take_stepping(struct points *p, struct point *pt, const struct kvm_sregs *s)
 {
 	u64 in_page = GUEST_PAGE_SIZE - pt->addr % GUEST_PAGE_SIZE;
 
-	if (!is_instruction(pt->type)) {
-		/* Memory that is only read looks the same afterwards. */
-		if (pt->type != GDB_POINT_WRITE || pt->len > GDB_STEPPED_MAX || pt->len > in_page)
+	if (needs_decoding(pt)) {
+		if (!p->decoder && access_decoder_open(&p->decoder))
+			return -ENOTSUP;
+		p->nr_decoded++;
+	} else if (!is_instruction(pt->type)) {
+		if (pt->len > GDB_STEPPED_MAX || pt->len > in_page)
 			return -ENOTSUP;
 		changed(p, pt, s);
 	}
@@ -317,6 +341,7 @@ static void drop(struct points *p, unsigned i)
 		break;
 	case BY_STEPPING:
 		p->nr_stepped--;
+		p->nr_decoded -= needs_decoding(p->point[i]);
 		break;
 	}
 	p->point[i] = p->point[--p->nr];

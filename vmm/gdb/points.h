@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 #include "mm/guest_mem.h"
+#include "vmm/gdb/access.h"
 #include "vmm/gdb/probe.h"
 #include "vmm/gdb/target.h"
 
@@ -48,6 +49,8 @@ struct points {
 	struct gdb_support support;
 	struct point *point[GDB_MAX_POINTS];
 	unsigned nr, nr_int3, nr_stepped;
+	unsigned nr_decoded; /* of nr_stepped: READ and ACCESS, which take points_touched() */
+	struct access_decoder *decoder; /* NULL until there was one of these */
 	struct debug_reg dr[GDB_DEBUG_REGS];
 	pthread_mutex_t lock; /* guards old[] while CPUs step */
 };
@@ -83,6 +86,12 @@ const struct point *points_by_dr6(const struct points *p, u64 dr6);
  * whose memory has changed; NULL: none.
  */
 const struct point *points_stepped(struct points *p, const struct kvm_sregs *sregs, u64 pc);
+
+/*
+ * The point that an instruction touched whose operands are in a: READ and ACCESS points by stepping
+ * (asked once per instruction executed). NULL: none. Any vCPU's thread.
+ */
+const struct point *points_touched(const struct points *p, const struct access_list *a);
 
 /* How a hit is told. */
 enum gdb_stop_kind point_stop_kind(const struct point *pt);

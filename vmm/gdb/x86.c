@@ -89,10 +89,51 @@ static bool reflect(struct gdb_cpu *c, u8 vector)
 	return kvm_set_events(c->v->fd, &ev) == 0;
 }
 
+/* What the next instruction will touch: once it has been executed, its operands are gone. */
+static void look_ahead(struct gdb_x86 *t, struct gdb_cpu *c)
+{
+	u8 insn[ACCESS_INSN_MAX];
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	struct walk w;
+	size_t n = 0;
+
+	if (!t->points.nr_decoded)
+		return;
+	c->ahead.nr = 0;
+	if (kvm_get_regs(c->v->fd, &r) || kvm_get_sregs(c->v->fd, &s))
+		return;
+	while (n < sizeof(insn)) {
+		u64 at = gdb_linear_pc(&r, &s) + n,
+		    in_page = GUEST_PAGE_SIZE - at % GUEST_PAGE_SIZE;
+		size_t len = MIN((size_t)in_page, sizeof(insn) - n);
+
+		if (walk_translate(t->m.mem, &s, at, &w) ||
+		    guest_mem_read(t->m.mem, w.gpa, insn + n, len))
+			break;
+		points_hide(&t->points, w.gpa, insn + n, len);
+		n += len;
+	}
+	access_decode(t->points.decoder, &r, &s, insn, n, &c->ahead);
+}
+
+/* Not when an interrupt or a fault came in its place. */
+static bool was_executed(const struct access_list *a, u64 pc)
+{
+	return a->nr && (a->jumps || pc == a->next || pc == a->pc);
+}
+
 static bool on_step(struct gdb_x86 *t, struct gdb_cpu *c)
 {
 	const struct gdb_action *a = &c->action;
 	u64 pc = c->v->run->debug.arch.pc;
+
+	if (t->points.nr_decoded && was_executed(&c->ahead, pc)) {
+		const struct point *pt = points_touched(&t->points, &c->ahead);
+
+		if (pt)
+			return stop_at_point(t, c, pt);
+	}
 
 	if (t->points.nr_stepped) {
 		struct kvm_sregs s;
@@ -113,6 +154,7 @@ static bool on_step(struct gdb_x86 *t, struct gdb_cpu *c)
 			c->steps = 0;
 		}
 	}
+	look_ahead(t, c);
 	return true;
 }
 
@@ -279,6 +321,7 @@ static void resume_cpu(struct gdb_x86 *t, unsigned i, const struct gdb_action *a
 	c->action = *a;
 	c->stepping = a->run != GDB_CONTINUE || t->points.nr_stepped;
 	c->steps = 0;
+	look_ahead(t, c);
 	set_debug(t, c, false);
 	vcpu_resume(c->v);
 }

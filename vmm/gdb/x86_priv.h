@@ -13,8 +13,9 @@ struct gdb_cpu {
 
 	/* The vCPU's thread while it runs, the loop while it stands still. */
 	struct gdb_action action;
-	bool stepping; /* KVM reports every instruction */
-	u32 steps;     /* since interrupts were last let in */
+	bool stepping;		  /* KVM reports every instruction */
+	u32 steps;		  /* since interrupts were last let in */
+	struct access_list ahead; /* of the next instruction, while something wants to know */
 	enum { NO_EVENT, STOP_EVENT, CRASH_EVENT } event;
 	struct gdb_stop stop;
 	enum vcpu_end why; /* CRASH_EVENT */

@@ -29,11 +29,14 @@ struct acpi_header {
 } __attribute__((packed));
 
 #define FADT_DSDT	40
+#define FADT_SCI_INT	46
+#define FADT_PM1A_EVT	56
 #define FADT_PM1A_CNT	64
 #define FADT_PM_TMR	76
 #define FADT_FLAGS	112
 #define FADT_X_DSDT	140
 #define FADT_SLEEP_CNT	244 /* a generic address: space, width, offset, access, 8 bytes of address */
+#define FADT_PWR_BUTTON (1u << 4) /* the button is a device of its own, or not there */
 #define FADT_HW_REDUCED (1u << 20)
 #define MADT_ENTRIES	44
 
@@ -173,6 +176,9 @@ static void read_fadt(struct boot_info *bi, const struct acpi_header *fadt)
 	if (!(le32(p + FADT_FLAGS) & FADT_HW_REDUCED)) {
 		bi->pm1a_cnt = (u16)le32(p + FADT_PM1A_CNT);
 		bi->pm_timer = (u16)le32(p + FADT_PM_TMR);
+		bi->sci_gsi = (u8)le16(p + FADT_SCI_INT);
+		if (!(le32(p + FADT_FLAGS) & FADT_PWR_BUTTON))
+			bi->power_button = (u16)le32(p + FADT_PM1A_EVT);
 	} else if (fadt->length >= FADT_SLEEP_CNT + 12 && p[FADT_SLEEP_CNT] == 0) {
 		bi->sleep_cnt = le64(p + FADT_SLEEP_CNT + 4); /* space 0: memory */
 	}

@@ -35,13 +35,14 @@ void backtrace_init(void)
 /* Whether a frame at p can be read: present, and not past the end of its page. */
 static bool readable(const void *p)
 {
-	unsigned level;
+	struct pt_leaf leaf;
 
 	if ((u64)p & 7 || (u64)p < PAGE_OFFSET)
 		return false;
 	if (!kernel_pt.root) /* the early map: only the image holds a stack then */
 		return (u64)p >= (u64)boot_stack && (u64)p < (u64)boot_stack_top;
-	return pt_lookup(&kernel_pt, (u64)p, &level) && pt_lookup(&kernel_pt, (u64)p + 15, &level);
+	return pgtable_lookup(&kernel_pt, (u64)p, &leaf) &&
+	       (((u64)p & 0xff0) != 0xff0 || pgtable_lookup(&kernel_pt, (u64)p + 15, &leaf));
 }
 
 static bool in_text(u64 a)

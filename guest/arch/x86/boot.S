@@ -35,11 +35,23 @@ pvh_start:
 	btl $29, %edx			/* LM: is there a long mode at all? */
 	jnc no_long_mode
 
-	movl %cr4, %eax
-	orl $0x20, %eax			/* PAE */
+	movl $0x20, %esi		/* CR4.PAE */
+	movl $PA(early_pgd), %edi
+	xorl %eax, %eax
+	cpuid
+	cmpl $7, %eax
+	jb 1f
+	movl $7, %eax
+	xorl %ecx, %ecx
+	cpuid
+	btl $16, %ecx			/* LA57: a fifth level above the others (SDM volume 3, 4.5) */
+	jnc 1f
+	orl $0x1000, %esi		/* only while paging is off can CR4.LA57 be set */
+	movl $PA(early_pgd5), %edi
+1:	movl %cr4, %eax
+	orl %esi, %eax
 	movl %eax, %cr4
-	movl $PA(early_pgd), %eax
-	movl %eax, %cr3
+	movl %edi, %cr3
 	movl $0xc0000080, %ecx		/* EFER: LME now; NXE when CPUID has been read */
 	rdmsr
 	orl $0x100, %eax
@@ -121,6 +133,10 @@ early_pgd:
 	.quad PA(early_pud_low) + TABLE		/* index 273: PAGE_OFFSET */
 	.fill 237, 8, 0
 	.quad PA(early_pud_high) + TABLE	/* index 511: START_KERNEL_MAP */
+early_pgd5:
+	.quad PA(early_pgd) + TABLE
+	.fill 510, 8, 0
+	.quad PA(early_pgd) + TABLE		/* the high half of 48 bits lies at the end of 57 */
 early_pud_low:
 	.quad PA(early_pmd) + TABLE
 	.quad PA(early_pmd) + 0x1000 + TABLE

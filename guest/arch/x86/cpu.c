@@ -86,7 +86,7 @@ void cpu_identify(void)
 void cpu_enable_features(void)
 {
 	const struct cpu_features *f = &cpu_features;
-	u64 cr4 = CR4_PAE;
+	u64 cr4 = CR4_PAE | (read_cr4() & CR4_LA57); /* the levels cannot change here */
 
 	if (f->nx)
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);

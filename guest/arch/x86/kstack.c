@@ -1,69 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/* kstack.c - stacks are cut from the mapped area upward and never unmapped, only reused. */
+/*
+ * kstack.c - stacks are areas of vmalloc: the guard page of the area before lies below each, and
+ * below the first of all there is nothing. Some that were freed are kept for the next thread.
+ */
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/paging.h"
-#include "guest/kernel/boot_mem.h"
+#include "guest/kernel/mm.h"
 #include "guest/lib/env.h"
 #include "guest/locking/spinlock.h"
 
-/* Lives in the first bytes of a free stack. */
-struct free_stack {
-	struct free_stack *next;
-	u64 size;
-};
+#define MAX_KEPT 4
 
 static DEFINE_SPINLOCK(lock);
-static u64 next_va = VMALLOC_START;  /* lock */
-static struct free_stack *free_list; /* lock */
+static u64 kept[MAX_KEPT]; /* lock; tops of stacks of TASK_STACK_SIZE */
+static unsigned nr_kept;   /* lock */
+static u64 total;	   /* bytes of all stacks, kept ones too */
 
-static u64 reuse(u64 size)
-{
-	for (struct free_stack **p = &free_list; *p; p = &(*p)->next) {
-		struct free_stack *f = *p;
-
-		if (f->size != size)
-			continue;
-		*p = f->next;
-		return (u64)f + size;
-	}
-	return 0;
-}
-
-u64 kstack_alloc(u64 size)
+static u64 reuse(void)
 {
 	u64 flags = spin_lock_irqsave(&lock);
-	u64 top = reuse(size);
-	phys_t pa;
+	u64 top = nr_kept ? kept[--nr_kept] : 0;
 
-	if (top)
-		goto out;
-	pa = boot_mem_alloc(size, PAGE_SIZE, 0);
-	if (!pa)
-		goto out;
-	/* P4: one page stays unmapped below. */
-	if (pt_map(&kernel_pt, next_va + PAGE_SIZE, pa, size, PROT_RW) == 0)
-		top = next_va + PAGE_SIZE + size;
-	next_va += PAGE_SIZE + size;
-out:
 	spin_unlock_irqrestore(&lock, flags);
 	return top;
 }
 
+static bool keep(u64 top)
+{
+	u64 flags = spin_lock_irqsave(&lock);
+	bool room = nr_kept < MAX_KEPT;
+
+	if (room)
+		kept[nr_kept++] = top;
+	spin_unlock_irqrestore(&lock, flags);
+	return room;
+}
+
+u64 kstack_alloc(u64 size)
+{
+	u64 top = size == TASK_STACK_SIZE ? reuse() : 0;
+	u8 *p;
+
+	if (top)
+		return top;
+	p = __vmalloc(&kernel_mm.vmalloc, size, mm_gfp(), PAGE_KERNEL, (u64)kstack_alloc);
+	if (!p)
+		return 0;
+	__atomic_fetch_add(&total, size, __ATOMIC_RELAXED);
+	return (u64)p + size;
+}
+
+static void give_back(u64 top, u64 size)
+{
+	__atomic_fetch_sub(&total, size, __ATOMIC_RELAXED);
+	vfree(&kernel_mm.vmalloc, (void *)(top - size));
+}
+
 void kstack_free(u64 top, u64 size)
 {
-	struct free_stack *f = (struct free_stack *)(top - size);
-	u64 flags = spin_lock_irqsave(&lock);
+	if (size != TASK_STACK_SIZE || !keep(top))
+		give_back(top, size);
+}
 
-	f->size = size;
-	f->next = free_list;
-	free_list = f;
-	spin_unlock_irqrestore(&lock, flags);
+void kstack_drain(void)
+{
+	u64 top;
+
+	while ((top = reuse()))
+		give_back(top, TASK_STACK_SIZE);
+}
+
+u64 kstack_bytes(void)
+{
+	return READ_ONCE(total);
 }
 
 bool kstack_is_guard(u64 addr)
 {
-	unsigned level;
+	struct pt_leaf leaf;
+	u64 caller;
 
-	return addr >= VMALLOC_START && addr < READ_ONCE(next_va) &&
-	       !pt_lookup(&kernel_pt, addr, &level);
+	if (addr < VMALLOC_START - PAGE_SIZE || addr >= VMALLOC_END ||
+	    pgtable_lookup(&kernel_pt, addr, &leaf))
+		return false;
+	/* A lock that the faulting code holds is not waited for; then the layout has to do. */
+	if (!vmalloc_try_caller(&kernel_mm.vmalloc, (void *)(addr + PAGE_SIZE), &caller))
+		return pgtable_lookup(&kernel_pt, addr + PAGE_SIZE, &leaf);
+	return caller == (u64)kstack_alloc;
 }

@@ -10,12 +10,18 @@
 
 /*
  * Returns the top of a fresh stack of `size` bytes (a multiple of the page size), or 0 when there
- * is no memory. Not zeroed. Any context but interrupts.
+ * is no memory. Not zeroed. Thread context.
  */
 u64 kstack_alloc(u64 size);
 
-/* Gives the stack back for reuse at the same size; it stays mapped. Nobody may be on it. */
+/* Gives the stack back. Nobody may be on it. Thread context. */
 void kstack_free(u64 top, u64 size);
+
+/* Frees the stacks that are kept for the next thread. */
+void kstack_drain(void);
+
+/* Bytes of memory in stacks: KernelStack of meminfo. */
+u64 kstack_bytes(void);
 
 /* Whether addr lies in the guard page below some stack. */
 bool kstack_is_guard(u64 addr);

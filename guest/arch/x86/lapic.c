@@ -3,7 +3,7 @@
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/cpu.h"
-#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/fixmap.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/irq.h"
@@ -129,6 +129,16 @@ void lapic_send(u32 apic_id, u32 mode, u32 vector)
 void lapic_timer_periodic(u32 count)
 {
 	lapic_write(LAPIC_LVT_TIMER, LAPIC_TIMER_PERIODIC | VECTOR_TIMER);
+	lapic_write(LAPIC_TIMER_INITIAL, count);
+}
+
+void lapic_timer_one_shot(void)
+{
+	lapic_write(LAPIC_LVT_TIMER, LAPIC_TIMER_ONESHOT | VECTOR_TIMER);
+}
+
+void lapic_timer_set(u32 count)
+{
 	lapic_write(LAPIC_TIMER_INITIAL, count);
 }
 

@@ -30,8 +30,11 @@ u32 lapic_id(void);
 /* A message to one CPU. mode is APIC_MODE_*; ICR writes of one CPU must not nest: IRQs off. */
 void lapic_send(u32 apic_id, u32 mode, u32 vector);
 
-/* The timer, undivided: periodic on VECTOR_TIMER / counting down silently / its count. */
+/* The timer, undivided: on VECTOR_TIMER, periodic or one-shot; a one-shot count, 0 stops it; counting
+ * down silently; its count. */
 void lapic_timer_periodic(u32 count);
+void lapic_timer_one_shot(void);
+void lapic_timer_set(u32 count);
 void lapic_timer_measure_start(void);
 u32 lapic_timer_measure_read(void);
 

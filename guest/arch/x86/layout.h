@@ -5,8 +5,10 @@
  *
  *   0000000000000000  user space (page 0 is never mapped)
  *   ffff888000000000  linear map of all RAM: __va(pa) = pa + PAGE_OFFSET
- *   ffffc90000000000  stacks and other mapped areas, each followed by a guard page
+ *   ffffc90000000000  vmalloc: stacks and other mapped areas, each followed by a guard page
+ *   ffffea0000000000  struct pages, with memmodel=vmemmap
  *   ffffffff80000000  kernel image, linked at this base plus its physical address
+ *   ffffffffc0000000  kmap: temporary addresses of pages that the linear map leaves out
  *   ffffffffff000000  fixmap: device registers at addresses known at compile time
  */
 #ifndef GUEST_ARCH_X86_LAYOUT_H
@@ -18,14 +20,20 @@
 #define LAYOUT_UL(x) x##UL
 #endif
 
-#define PAGE_SHIFT	 12
-#define PAGE_SIZE	 LAYOUT_UL(0x1000)
+#define PAGE_SHIFT 12
+#ifdef __ASSEMBLER__
+#define PAGE_SIZE 0x1000
+#else
+#define PAGE_SIZE 0x1000UL /* as guest/mm/page_size.h has it */
+#endif
 
 #define KERNEL_PHYS	 LAYOUT_UL(0x100000)
 #define START_KERNEL_MAP LAYOUT_UL(0xffffffff80000000)
 #define PAGE_OFFSET	 LAYOUT_UL(0xffff888000000000)
 #define VMALLOC_START	 LAYOUT_UL(0xffffc90000000000)
 #define VMALLOC_END	 LAYOUT_UL(0xffffe90000000000)
+#define VMEMMAP_START	 LAYOUT_UL(0xffffea0000000000)
+#define KMAP_START	 LAYOUT_UL(0xffffffffc0000000)
 #define FIXADDR_START	 LAYOUT_UL(0xffffffffff000000)
 
 /* What boot.S maps before the real page tables exist: the first 4 GiB, low and at PAGE_OFFSET. */

@@ -17,17 +17,20 @@ size_t percpu_size(void)
 	return (size_t)(__per_cpu_end - __per_cpu_start);
 }
 
+u64 percpu_unit_size(void)
+{
+	return MAX(ALIGN_UP(percpu_size(), PAGE_SIZE), PERCPU_UNIT_MIN);
+}
+
 void percpu_setup(unsigned nr)
 {
-	u64 size = ALIGN_UP(percpu_size(), 64);
+	phys_t pa = boot_mem_alloc(nr * percpu_unit_size(), PAGE_SIZE, 0);
 
+	if (!pa)
+		env_panic(__FILE__, __LINE__, "no memory for the variables of %u CPUs", nr);
 	/* CPU 0 has used the template as its own so far, so its values reach every copy: what differs
 	 * from CPU to CPU (current task, preemption count) is set when a CPU starts. */
-	for (unsigned cpu = 0; cpu < nr; cpu++) {
-		phys_t pa = boot_mem_alloc(size, PAGE_SIZE, 0);
-
-		if (!pa)
-			env_panic(__FILE__, __LINE__, "no memory for the variables of CPU %u", cpu);
+	for (unsigned cpu = 0; cpu < nr; cpu++, pa += percpu_unit_size()) {
 		memcpy(__va(pa), __per_cpu_start, percpu_size());
 		per_cpu_offset[cpu] = (u64)__va(pa) - (u64)__per_cpu_start;
 		per_cpu(this_cpu_off, cpu) = per_cpu_offset[cpu];

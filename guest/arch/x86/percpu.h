@@ -50,4 +50,8 @@ void percpu_enter(unsigned cpu);
 
 size_t percpu_size(void);
 
+/* How far one CPU's area is from the next; alloc_percpu() keeps the same distance. */
+#define PERCPU_UNIT_MIN 0x4000UL
+u64 percpu_unit_size(void);
+
 #endif

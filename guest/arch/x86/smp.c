@@ -5,6 +5,7 @@
  */
 #include "guest/arch/x86/smp.h"
 #include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/backtrace.h"
 #include "guest/arch/x86/cpu.h"
 #include "guest/arch/x86/desc.h"
 #include "guest/arch/x86/kstack.h"
@@ -18,6 +19,7 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/env.h"
 #include "guest/lib/string.h"
@@ -40,7 +42,7 @@ _Noreturn void ap_start(unsigned cpu);
 
 struct stopped {
 	bool here;			/* written last */
-	u64 rip;			/* 0: it stopped by itself, in a panic of its own */
+	const struct pt_regs *regs;	/* NULL: it stopped by itself, in a panic of its own */
 	const struct task_struct *task; /* written first */
 };
 static DEFINE_PER_CPU(struct stopped, stopped);
@@ -61,14 +63,14 @@ _Noreturn void ap_start(unsigned cpu)
 	percpu_enter(cpu);
 	cpu_enable_features();
 	this_cpu_write(preempt_count_, 0);
-	this_cpu_write(need_resched_, false);
-	sched_init_cpu(per_cpu(runqueues, cpu).idle);
+	this_cpu_write(current_task, cpu_rq(kernel_sched, cpu)->idle);
 	cpu_desc_setup();
 	lapic_setup();
 	if (platform->cpu_init)
 		platform->cpu_init();
+	sched_enter_cpu();
 	smp_store_release(&ap_is_up, true);
-	platform->tick_start(tick_hz);
+	timers_start_cpu();
 	cpu_idle_loop();
 }
 
@@ -76,18 +78,16 @@ static bool start_cpu(unsigned cpu, u32 apic_id)
 {
 	struct trampoline_params *p =
 		__va(TRAMPOLINE_PHYS + (u64)(trampoline_params - trampoline_start));
-	struct task_struct *idle = idle_task_init(cpu);
-	u64 deadline, flags, stack = kstack_alloc(TASK_STACK_SIZE);
+	struct thread *idle = sched_prepare_cpu(cpu);
+	u64 deadline, flags;
 
-	if (!idle || !stack)
+	if (!idle)
 		return false;
-	idle->stack = stack;
-	per_cpu(runqueues, cpu).idle = idle;
 	*p = (struct trampoline_params){
-		.stack = stack,
+		.stack = idle->stack,
 		.cr3 = (u32)read_cr3(),
 		/* SMEP would be right, too, but PGE must wait for paging and all come in C. */
-		.cr4 = CR4_PAE,
+		.cr4 = CR4_PAE | (read_cr4() & CR4_LA57),
 		.cr0 = (u32)read_cr0(),
 		.efer = (u32)rdmsr(MSR_EFER) & ~EFER_LMA,
 		.cpu = cpu,
@@ -126,7 +126,9 @@ static void handle_call(void *unused)
 
 static void handle_reschedule(void *unused)
 {
-	(void)unused; /* the sender has set need_resched; the way out of the interrupt does the rest */
+	/* The sender has set need_resched; the way out of the interrupt does the rest. */
+	(void)unused;
+	sched_timer_changed();
 }
 
 static void flush_one(void *unused)
@@ -147,7 +149,8 @@ void smp_boot(void)
 	irq_set_handler(VECTOR_CALL_FUNCTION, "call function", handle_call, NULL, IRQ_ACK_LAPIC);
 
 	memcpy(__va(TRAMPOLINE_PHYS), trampoline_start, size);
-	err = pt_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE, PROT_RX & ~PTE_G);
+	err = pgtable_map(&kernel_pt, TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE_SIZE,
+			  PAGE_KERNEL_ROX & ~_PAGE_GLOBAL);
 	BUG_ON(err || size > PAGE_SIZE);
 	for (size_t i = 1; i < boot_info.nr_cpus; i++) {
 		u32 apic_id = boot_info.cpu[i].apic_id;
@@ -158,7 +161,8 @@ void smp_boot(void)
 			pr_err("  CPU with APIC id %u did not start; going on without it\n",
 			       apic_id);
 	}
-	pt_unmap(&kernel_pt, TRAMPOLINE_PHYS);
+	err = pgtable_unmap(&kernel_pt, TRAMPOLINE_PHYS, PAGE_SIZE);
+	BUG_ON(err);
 	on_each_cpu(flush_one, NULL);
 }
 
@@ -217,7 +221,7 @@ _Noreturn void smp_stop_self(const struct pt_regs *regs)
 	/* The stopping NMI may find this CPU here already. */
 	if (!s->task) {
 		s->task = current;
-		s->rip = regs ? regs->rip : 0;
+		s->regs = regs; /* they stay: the CPU never leaves this stack */
 		smp_store_release(&s->here, true);
 	}
 	for (;;)
@@ -233,13 +237,15 @@ void smp_show_stopped(void)
 
 		if (cpu == smp_processor_id())
 			continue;
-		if (!smp_load_acquire(&s->here))
+		if (!smp_load_acquire(&s->here)) {
 			pr_emerg("CPU %u does not answer", cpu);
-		else if (!s->rip)
+		} else if (!s->regs) {
 			pr_emerg("CPU %u panicked, too: task %d %s", cpu, s->task->pid,
 				 s->task->comm);
-		else
-			pr_emerg("CPU %u was stopped in %pS, task %d %s", cpu, (void *)s->rip,
+		} else {
+			pr_emerg("CPU %u was stopped in %pS, task %d %s", cpu, (void *)s->regs->rip,
 				 s->task->pid, s->task->comm);
+			backtrace_print(s->regs, NULL);
+		}
 	}
 }

@@ -79,7 +79,7 @@ static const char *describe_address(u64 a)
 	if (a >= PAGE_OFFSET && a < VMALLOC_START)
 		return "the linear map: no RAM there, or not writable, or not executable";
 	if (a >= VMALLOC_START && a < VMALLOC_END)
-		return "the stack area, where nothing is mapped";
+		return "the vmalloc area, where nothing is mapped: freed, or beyond an end";
 	return "an address that nothing is ever mapped at";
 }
 
@@ -87,16 +87,15 @@ static void explain_page_fault(const struct pt_regs *regs)
 {
 	u64 address = read_cr2(), e = regs->error_code;
 	const char *what = e & 16 ? "execute" : e & 2 ? "write to" : "read from";
-	unsigned level;
-	u64 *pte = kernel_pt.root ? pt_lookup(&kernel_pt, address, &level) : NULL;
+	struct pt_leaf leaf;
 
 	pr_emerg("The %s tried to %s %016lx: %s", e & 4 ? "user" : "kernel", what, address,
 		 describe_address(address));
-	if (pte)
-		pr_emerg("  its page table entry, %016lx (%s page), forbids it%s", *pte,
-			 level == 1   ? "4K"
-			 : level == 2 ? "2M"
-				      : "1G",
+	if (kernel_pt.root && pgtable_lookup(&kernel_pt, address, &leaf))
+		pr_emerg("  its page table entry, %016lx (%s page), forbids it%s", leaf.entry,
+			 leaf.level == 1   ? "4K"
+			 : leaf.level == 2 ? "2M"
+					   : "1G",
 			 e & 8 ? ": reserved bits are set" : "");
 	else
 		pr_emerg("  no page is mapped there");

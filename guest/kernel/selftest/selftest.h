@@ -5,10 +5,15 @@
  * A test is a function `void ktest_GROUP_NAME(struct ktest *t)` and one line in tests.h. It fails
  * by KT_EXPECT() (and goes on) and skips by ktest_skip() with a reason. It runs in a thread, with
  * interrupts and preemption on, and leaves the kernel as it found it.
+ *
+ * It never concludes from the time something took: on a busy host a CPU may stand still for hundreds
+ * of milliseconds at any instruction. It waits for what must become so, with patience.
  */
 #ifndef GUEST_KERNEL_SELFTEST_SELFTEST_H
 #define GUEST_KERNEL_SELFTEST_SELFTEST_H
 
+#include "guest/kernel/sched.h"
+#include "guest/kernel/time.h"
 #include "guest/lib/types.h"
 
 struct ktest {
@@ -38,5 +43,16 @@ static inline void ktest_skip(struct ktest *t, const char *reason)
 			ktest_fail((t), __FILE__, __LINE__, "%s is %#lx, expected %#lx", #got, \
 				   got_, want_);                                               \
 	} while (0)
+
+#define KT_PATIENCE_NS (30 * NSEC_PER_SEC) /* for what takes milliseconds on an idle host */
+
+/* Sleeps until the condition holds or patience ends; whether it holds. */
+#define ktest_eventually(condition)                       \
+	({                                                \
+		u64 end_ = clock_ns() + KT_PATIENCE_NS;   \
+		while (!(condition) && clock_ns() < end_) \
+			msleep(1);                        \
+		(condition);                              \
+	})
 
 #endif

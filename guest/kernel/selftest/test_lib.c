@@ -2,7 +2,6 @@
 /* test_lib.c - the portable library again, in ring 0: what host tests cannot see is the build. */
 #include "guest/kernel/selftest/tests_decl.h"
 #include "guest/arch/x86/backtrace.h"
-#include "guest/kernel/heap.h"
 #include "guest/lib/list.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/rand.h"
@@ -111,25 +110,4 @@ void ktest_lib_kallsyms(struct ktest *t)
 	KT_EXPECT(t, ksym_lookup(&kernel_symbols, (u64)ktest_lib_kallsyms + 1, &sym));
 	KT_EXPECT(t, strcmp(sym.name, "ktest_lib_kallsyms") == 0 && sym.offset == 1);
 	KT_EXPECT(t, !ksym_lookup(&kernel_symbols, (u64)&kernel_symbols, &sym));
-}
-
-void ktest_mem_heap(struct ktest *t)
-{
-	static const size_t sizes[] = { 1, 64, 65, 500, 4096, 10000 };
-	u8 *p[ARRAY_SIZE(sizes)];
-
-	for (unsigned round = 0; round < 2; round++) {
-		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-			p[i] = heap_alloc(sizes[i]);
-			KT_EXPECT(t, p[i] != NULL);
-			KT_EXPECT_EQ(t, (u64)p[i] & 15, 0);
-			KT_EXPECT(t, !memchr_inv(p[i], 0, sizes[i]));
-			memset(p[i], 0xa5, sizes[i]);
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-			KT_EXPECT(t, !memchr_inv(p[i], 0xa5, sizes[i]));
-			heap_free(p[i], sizes[i]);
-		}
-	}
-	KT_EXPECT(t, heap_alloc(1UL << 40) == NULL);
 }

@@ -10,29 +10,12 @@
 #include "guest/kernel/selftest/tests_decl.h"
 #include "guest/kernel/task.h"
 
-/* Calls fn for each leaf entry under table; va is the address the table begins at. */
-static void walk(struct ktest *t, const u64 *table, unsigned level, u64 va,
-		 void (*fn)(struct ktest *t, u64 va, u64 entry))
+static bool check_wx(void *arg, const struct pt_leaf *leaf)
 {
-	for (unsigned i = 0; i < PT_ENTRIES; i++) {
-		u64 e = table[i], at = va + i * pt_level_size(level);
-
-		if (!(e & PTE_P))
-			continue;
-		if (level == kernel_pt.levels && i >= PT_ENTRIES / 2)
-			at |= ~0UL << (PAGE_SHIFT + 9 * kernel_pt.levels); /* sign extension */
-		if (level == 1 || (e & PTE_PS))
-			fn(t, at, e);
-		else
-			walk(t, __va(e & PTE_ADDR), level - 1, at, fn);
-	}
-}
-
-static void check_wx(struct ktest *t, u64 va, u64 entry)
-{
-	if ((entry & PTE_W) && !(entry & PTE_NX))
-		ktest_fail(t, __FILE__, __LINE__, "P1: %#lx is writable and executable (%#lx)", va,
-			   entry);
+	if ((leaf->entry & _PAGE_RW) && !(leaf->entry & _PAGE_NX))
+		ktest_fail(arg, __FILE__, __LINE__, "P1: %#lx is writable and executable (%#lx)",
+			   leaf->va, leaf->entry);
+	return true;
 }
 
 void ktest_mm_write_xor_execute(struct ktest *t)
@@ -40,19 +23,19 @@ void ktest_mm_write_xor_execute(struct ktest *t)
 	if (!cpu_features.nx)
 		ktest_skip(t, "this CPU has no NX");
 	else
-		walk(t, kernel_pt.root, kernel_pt.levels, 0, check_wx);
+		pgtable_walk(&kernel_pt, 0, ~0UL, check_wx, t);
 }
 
 static void expect_prot(struct ktest *t, const char *start, const char *end, u64 want)
 {
-	const u64 mask = PTE_P | PTE_W | PTE_U | (cpu_features.nx ? PTE_NX : 0);
+	const u64 mask = _PAGE_PRESENT | _PAGE_RW | _PAGE_USER | (cpu_features.nx ? _PAGE_NX : 0);
 
 	for (u64 va = (u64)start; va < (u64)end; va += PAGE_SIZE) {
-		unsigned level;
-		u64 *e = pt_lookup(&kernel_pt, va, &level);
+		struct pt_leaf leaf = { 0 };
 
-		if (!e || (*e & mask) != (want & mask)) {
-			ktest_fail(t, __FILE__, __LINE__, "%#lx has entry %#lx", va, e ? *e : 0);
+		if (!pgtable_lookup(&kernel_pt, va, &leaf) ||
+		    (leaf.entry & mask) != (want & mask)) {
+			ktest_fail(t, __FILE__, __LINE__, "%#lx has entry %#lx", va, leaf.entry);
 			return;
 		}
 	}
@@ -60,37 +43,32 @@ static void expect_prot(struct ktest *t, const char *start, const char *end, u64
 
 void ktest_mm_image(struct ktest *t)
 {
-	expect_prot(t, _text, __start_rodata, PROT_RX);
-	expect_prot(t, __start_rodata, __end_rodata, PROT_RO);
-	expect_prot(t, _sdata, __bss_start, PROT_RW);
-	expect_prot(t, boot_stack, _end, PROT_RW);
+	expect_prot(t, _text, __start_rodata, PAGE_KERNEL_ROX);
+	expect_prot(t, __start_rodata, __end_rodata, PAGE_KERNEL_RO);
+	expect_prot(t, _sdata, __bss_start, PAGE_KERNEL);
+	expect_prot(t, boot_stack, _end, PAGE_KERNEL);
 }
 
 void ktest_mm_text_alias(struct ktest *t)
 {
 	const char *start = __va(__pa(_text)), *end = __va(__pa(__end_rodata));
 
-	expect_prot(t, start, end, PROT_RO);
+	expect_prot(t, start, end, PAGE_KERNEL_RO);
 	KT_EXPECT_EQ(t, ex_vector(try_write8((void *)(u64)start, 0x90)), 14);
 }
 
+/* Mapped to the right frame, writable, and readable: writing there is the owner's business. */
 static void probe(struct ktest *t, phys_t pa)
 {
-	volatile u8 *p = __va(pa);
-	u8 old;
+	struct pt_leaf leaf = { 0 };
+	u8 v;
 
-	/* Writes back what was read, then tries a pattern only where nobody else has data. */
-	if (try_read8(p, &old)) {
-		ktest_fail(t, __FILE__, __LINE__, "RAM at %#lx cannot be read", pa);
-		return;
-	}
-	if (memblock_is_reserved(boot_mem_map(), pa, 1))
-		return;
-	KT_EXPECT_EQ(t, try_write8(p, 0x5a), 0);
-	KT_EXPECT_EQ(t, *p, 0x5a);
-	KT_EXPECT_EQ(t, try_write8(p, 0xa5), 0);
-	KT_EXPECT_EQ(t, *p, 0xa5);
-	*p = old;
+	linear_map_reach(pa, 1); /* as for every frame that is handed out */
+	if (try_read8(__va(pa), &v) || !pgtable_lookup(&kernel_pt, (u64)__va(pa), &leaf) ||
+	    leaf.pa != pa)
+		ktest_fail(t, __FILE__, __LINE__, "RAM at %#lx has entry %#lx", pa, leaf.entry);
+	else if (!(leaf.entry & _PAGE_RW) && (pa < __pa(_text) || pa >= __pa(__end_rodata)))
+		ktest_fail(t, __FILE__, __LINE__, "RAM at %#lx is read-only", pa);
 }
 
 void ktest_mm_linear_map(struct ktest *t)
@@ -98,10 +76,12 @@ void ktest_mm_linear_map(struct ktest *t)
 	const struct memblock *mb = boot_mem_map();
 
 	for (size_t i = 0; i < mb->memory.count; i++) {
-		phys_t start = ALIGN_UP(mb->memory.region[i].base, PAGE_SIZE);
-		phys_t end = ALIGN_DOWN(mb->memory.region[i].base + mb->memory.region[i].size,
-					PAGE_SIZE);
+		const struct memblock_region *r = &mb->memory.region[i];
+		phys_t start = ALIGN_UP(r->base, PAGE_SIZE);
+		phys_t end = MIN(ALIGN_DOWN(r->base + r->size, PAGE_SIZE), boot_mem_highmem());
 
+		if (start >= end)
+			continue;
 		probe(t, start);
 		probe(t, start + PAGE_SIZE - 1);
 		probe(t, (start + end) / 2);
@@ -110,21 +90,16 @@ void ktest_mm_linear_map(struct ktest *t)
 	}
 }
 
+static bool is_mapped(void *arg, const struct pt_leaf *leaf)
+{
+	ktest_fail(arg, __FILE__, __LINE__, "P3: %#lx is mapped (%#lx)", leaf->va, leaf->entry);
+	return false;
+}
+
 void ktest_mm_low_half(struct ktest *t)
 {
-	for (unsigned i = 0; i < PT_ENTRIES / 2; i++) {
-		u64 e = kernel_pt.root[i];
-
-		/* The trampoline's tables may remain, empty. */
-		if (e & PTE_P)
-			walk(t, __va(e & PTE_ADDR), kernel_pt.levels - 1,
-			     i * pt_level_size(kernel_pt.levels), check_wx);
-	}
-	for (u64 va = 0; va < 0x200000; va += PAGE_SIZE) {
-		unsigned level;
-
-		KT_EXPECT(t, !pt_lookup(&kernel_pt, va, &level));
-	}
+	/* The trampoline's tables may remain, empty. */
+	pgtable_walk(&kernel_pt, 0, (pt_size_of(kernel_pt.levels) << 8) - 1, is_mapped, t);
 	KT_EXPECT_EQ(t, ex_vector(try_write8(NULL, 1)), 14);
 }
 
@@ -138,7 +113,9 @@ void ktest_mm_guards(struct ktest *t)
 	KT_EXPECT_EQ(t, ex_vector(try_write8((u8 *)top - TASK_STACK_SIZE - 1, 1)), 14);
 	KT_EXPECT(t, kstack_is_guard(top - TASK_STACK_SIZE - 1));
 	kstack_free(top, TASK_STACK_SIZE);
-	KT_EXPECT_EQ(t, ex_vector(try_read8((u8 *)current->stack - TASK_STACK_SIZE - 1, &v)), 14);
+	KT_EXPECT_EQ(
+		t, ex_vector(try_read8((u8 *)thread_of(current)->stack - TASK_STACK_SIZE - 1, &v)),
+		14);
 	KT_EXPECT_EQ(t, ex_vector(try_read8((u8 *)boot_stack_guard, &v)), 14);
 }
 

@@ -376,6 +376,39 @@ START_TEST(periodic_interrupt)
 }
 END_TEST
 
+/* Ten periods pass unread: one interrupt waits and, with catch-up, nine more come, each as an edge. */
+START_TEST(catch_up)
+{
+	for (int on = 0; on <= 1; on++) {
+		unsigned edges = 0;
+
+		rtc_set_catch_up(dev, on);
+		set(RTC_REG_A, RTC_A_DEFAULT); /* 1024 Hz */
+		set(RTC_REG_B, RTC_B_24H | RTC_B_PIE);
+		get(RTC_REG_C);
+		get(RTC_REG_C);
+		pass(10 * SEC / 1024 + 1000);
+		while (get(RTC_REG_C) & RTC_C_PF) {
+			edges++;
+			ck_assert_uint_eq(m.level[IRQ], on && edges < 10);
+			ck_assert_uint_lt(edges, 100);
+		}
+		ck_assert_uint_eq(edges, on ? 10 : 1);
+		/* A change of the rate forgets what was owed. */
+		pass(10 * SEC / 1024);
+		set(RTC_REG_A, RTC_A_DEFAULT);
+		ck_assert(get(RTC_REG_C) & RTC_C_PF);
+		ck_assert(!(get(RTC_REG_C) & RTC_C_PF));
+		set(RTC_REG_B, RTC_B_24H);
+	}
+	/* A machine that slept for a day owes a bounded number. */
+	set(RTC_REG_B, RTC_B_24H | RTC_B_PIE);
+	pass(86400 * SEC);
+	for (unsigned n = 0; get(RTC_REG_C) & RTC_C_PF; n++)
+		ck_assert_uint_lt(n, 30000);
+}
+END_TEST
+
 START_TEST(cmos_ram_has_128_bytes)
 {
 	for (unsigned reg = 0x0e; reg < RTC_CMOS_SIZE; reg++)
@@ -539,6 +572,7 @@ int main(void)
 	tcase_add_test(t, alarm_wildcards_and_nonsense);
 	tcase_add_test(t, alarm_follows_a_change_of_time);
 	tcase_add_test(t, periodic_interrupt);
+	tcase_add_test(t, catch_up);
 	tcase_add_test(t, cmos_ram_has_128_bytes);
 	tcase_add_test(t, memory_sizes);
 	tcase_add_test(t, time_survives_a_machine_reset);

@@ -22,7 +22,7 @@
 #include "tests/unit/guest/slab_lab.h"
 
 #ifndef FS_LAB_SCHED
-#include "tests/unit/guest/solo.h"
+#include "tests/unit/guest/one_task.h"
 #endif
 
 struct fs_lab {

@@ -105,7 +105,9 @@ struct op_stat {
 	u32 mode, uid, gid;
 	u32 atime_moved, mtime_moved; /* away from OP_OLD_TIME, where utimensat puts them */
 };
-#define OP_OLD_TIME 1000000000
+#define OP_OLD_TIME    1000000000
+
+#define OP_ROOT_BLOCKS 128 /* size=512k */
 
 struct op_dirent {
 	char name[256];

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,10 +34,10 @@ static void host_signal(int sig)
 	host_signals++;
 }
 
-#define SYS(...)                                        \
-	({                                              \
-		s64 sys_r_ = syscall(__VA_ARGS__);      \
-		sys_r_ < 0 ? -(s64)errno : sys_r_;      \
+#define SYS(...)                                   \
+	({                                         \
+		s64 sys_r_ = syscall(__VA_ARGS__); \
+		sys_r_ < 0 ? -(s64)errno : sys_r_; \
 	})
 
 static void put(struct op_result *r, const void *data, size_t n)
@@ -250,8 +251,13 @@ static s64 host_misc(const struct op *o, struct op_result *r)
 	case OP_STATFS:
 		ret = SYS(SYS_statfs, o->path, &fs);
 		if (!ret) {
-			u64 v[6] = { (u64)fs.f_type,  (u64)fs.f_bsize, fs.f_blocks,
-				     fs.f_bfree, (u64)fs.f_namelen, 0 };
+			u64 v[6] = { (u64)fs.f_type, (u64)fs.f_bsize, 0, 0, (u64)fs.f_namelen, 0 };
+
+			/* Without size=, the limit follows from the machine's memory. */
+			if (fs.f_blocks == OP_ROOT_BLOCKS) {
+				v[2] = fs.f_blocks;
+				v[3] = fs.f_bfree;
+			}
 
 			put(r, v, sizeof(v));
 		}
@@ -412,6 +418,19 @@ static const char *host_root(const char *dir)
 	if (SYS(SYS_chroot, dir) || SYS(SYS_chdir, "/"))
 		return "chroot failed";
 	return NULL;
+}
+
+/* What is compared in detail (fchmodat2, the end of a directory, times of fallocate) is recent
+ * behaviour; older kernels differ where POSIX leaves it open. */
+static const char *fs_host_too_old(void)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return "the kernel does not tell its version";
+	return major > 6 || (major == 6 && minor >= 14) ? NULL
+							: "the model has to be Linux 6.14 or newer";
 }
 
 /* NULL, or why there is no model (SKIP). */

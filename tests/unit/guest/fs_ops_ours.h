@@ -174,8 +174,13 @@ static s64 ours_misc(struct fs_lab *l, const struct op *o, struct op_result *r)
 	case OP_STATFS:
 		ret = fs_statfs(t, o->path, &fs);
 		if (!ret) {
-			u64 v[6] = { (u64)fs.f_type,  (u64)fs.f_bsize, fs.f_blocks,
-				     fs.f_bfree, (u64)fs.f_namelen, 0 };
+			u64 v[6] = { (u64)fs.f_type, (u64)fs.f_bsize, 0, 0, (u64)fs.f_namelen, 0 };
+
+			/* Without size=, the limit follows from the machine's memory. */
+			if (fs.f_blocks == OP_ROOT_BLOCKS) {
+				v[2] = fs.f_blocks;
+				v[3] = fs.f_bfree;
+			}
 
 			ours_put(r, v, sizeof(v));
 		}

@@ -12,7 +12,9 @@
 /* Model index i stands for an index that is near, far, or very far. */
 static u64 spread(unsigned i)
 {
-	return i < 1000 ? i : i < 2000 ? 100000 + (u64)(i - 1000) * 64 : ~0ULL - (2999 - i) * 4096ULL;
+	return i < 1000	  ? i
+	       : i < 2000 ? 100000 + (u64)(i - 1000) * 64
+			  : ~0ULL - (2999 - i) * 4096ULL;
 }
 
 struct model {

@@ -116,6 +116,29 @@ START_TEST(throttling_leaves_room)
 }
 END_TEST
 
+/* The same share of the time there is, when a hypervisor takes most of it: the task never gets to run
+ * for rt_runtime, and has to leave the CPU all the same. */
+START_TEST(throttling_under_a_busy_hypervisor)
+{
+	struct sim_program progs[] = { rt_prog(hog_ops, 2, SCHED_FIFO, 50),
+				       { .name = "shell", SCRIPT(hog_ops) } };
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m;
+
+	cfg.stolen_percent = 60;
+	m = machine_of(&cfg, progs, 2);
+	sim_machine_spawn(m, 0, 1);
+	sim_machine_spawn(m, 1, 1);
+	for (u64 s = 1; s <= 20; s++) {
+		sim_machine_run(m, s * SEC(1));
+		check_machine(m);
+		ck_assert_uint_ge(sim_machine_stats(m, 1)->run_ns, s * MSEC(19) - MSEC(1));
+		ck_assert_uint_le(sim_machine_stats(m, 1)->run_ns, s * MSEC(21));
+	}
+	sim_machine_destroy(m);
+}
+END_TEST
+
 /* At every moment the CPUs run the most important tasks there are. */
 START_TEST(the_best_tasks_run_on_all_cpus)
 {
@@ -169,6 +192,7 @@ int main(void)
 	tcase_add_test(t, fifo_never_yields_its_cpu_rr_does);
 	tcase_add_test(t, yield_goes_behind_equals);
 	tcase_add_test(t, throttling_leaves_room);
+	tcase_add_test(t, throttling_under_a_busy_hypervisor);
 	tcase_add_test(t, the_best_tasks_run_on_all_cpus);
 	suite_add_tcase(s, t);
 	return run_suite(s);

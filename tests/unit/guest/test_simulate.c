@@ -62,6 +62,9 @@ START_TEST(mistakes_are_named)
 		{ "task a cpus=0-1: run 1ms\n", "1: not a number up to 0" },
 		{ "task a group=g: run 1ms\n", "g: no such group" },
 		{ "task a speed=3: run 1ms\n", "speed: no such option" },
+		{ "group g quota=20ms\n", "expected QUOTA/PERIOD" },
+		{ "group g quota=20ms/2s\n", "a period of 1ms to 1s" },
+		{ "group g weight=3\n", "quota=QUOTA/PERIOD or in=GROUP" },
 		{ "task a: fork b\n", ":1: fork b: no such task" },
 		{ "policy linux\ntask a: run 1ms\n", "linux: eevdf, cfs, o1 or bfs" },
 		{ "duration 0s\ntask a: run 1ms\n", "more than 0" },
@@ -88,7 +91,7 @@ static const char all_steps[] =
 	"topology threads=2 cores=2\n"
 	"duration 400ms\nseed 9\ntick 1ms\nslice 2ms\nhrtick on\nipi 2us\nswitch 1us\n"
 	"lock m mutex\nlock r rtmutex\nlock s semaphore\n"
-	"group g shares=512\ngroup h shares=2048 in=g\n"
+	"group g shares=512\ngroup h shares=2048 in=g quota=30ms/40ms\n"
 	"task a count=2 nice=-3 group=h: run 10us..2ms; lock m; run 1ms; unlock m; yield; repeat\n"
 	"task b policy=rr:5 cpus=0-1,3: lock r; run 100us; unlock r; sleep 1ms; nice 3; repeat 20\n"
 	"task c policy=deadline:1ms/5ms/10ms start=2ms: run 900us; period 10ms; repeat\n"

@@ -7,9 +7,11 @@
 
 #include <asm/kvm_para.h>
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/cpu_features.h"
 #include "vmm/kvm.h"
 
 #define ROOM 64u
@@ -186,6 +188,31 @@ START_TEST(brand_of_the_nameless)
 }
 END_TEST
 
+START_TEST(wishes)
+{
+	static const struct cpu_wish off[] = { { "avx2", false },
+					       { "kvmclock", false },
+					       { "xsaves", false } };
+	static const struct cpu_wish last_counts[] = { { "vmx", false }, { "vmx", true } };
+	static const struct cpu_wish missing[] = { { "avx2", true }, { "vmx", true } };
+	struct kvm_cpuid2 *c = built(VIRT_PARA, 1, NULL);
+	u32 before = get(c, 0x40000001, 0)->eax;
+	struct error e;
+
+	ck_assert_int_eq(cpu_features_apply(c, last_counts, 2, &e), 0);
+	ck_assert(get(c, 1, 0)->ecx & 1u << 5);
+	ck_assert_int_eq(cpu_features_apply(c, off, 3, &e), 0);
+	ck_assert_uint_eq(get(c, 7, 0)->ebx, 0xffffffff & ~(1u << 5));
+	/* Both of its bits, and the others as they were. */
+	ck_assert_uint_eq(get(c, 0x40000001, 0)->eax, before & ~(1u << 0 | 1u << 3));
+	ck_assert_int_eq(cpu_features_apply(c, missing, 2, &e), -ENOTSUP);
+	ck_assert_ptr_nonnull(strstr(e.text, "CPU feature avx2"));
+	ck_assert(cpu_feature_known("sse4.2") && !cpu_feature_known("sse4"));
+	ck_assert_str_eq(cpu_feature_suggest("avx512ff"), "avx512f");
+	free(c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cpuid");
@@ -198,6 +225,7 @@ int main(void)
 	tcase_add_test(tc, para_shows_kvm);
 	tcase_add_test(tc, quirks_hide_instructions);
 	tcase_add_test(tc, brand_of_the_nameless);
+	tcase_add_test(tc, wishes);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

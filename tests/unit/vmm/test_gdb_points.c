@@ -147,8 +147,6 @@ START_TEST(found_by_stepping)
 	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_SOFTWARE, 0x1010, 1), 0);
 	ck_assert_uint_eq(byte_at(0x1010), 0x10); /* nothing is patched there */
 	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_WRITE, 0x1800, 8), 0);
-	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_ACCESS, 0x1800, 8), -ENOTSUP);
-	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_READ, 0x1800, 8), -ENOTSUP);
 	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_WRITE, 0x1800, 65), -ENOTSUP);
 	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_WRITE, 0x1ffc, 8), -ENOTSUP);
 	ck_assert_uint_eq(p.nr_stepped, 2);
@@ -161,6 +159,32 @@ START_TEST(found_by_stepping)
 	ck_assert_ptr_null(points_stepped(&p, &flat, 0x100f)); /* told once */
 	points_clear(&p);
 	ck_assert_uint_eq(p.nr_stepped, 0);
+}
+END_TEST
+
+START_TEST(found_by_decoding)
+{
+	static const u8 load[] = { 0xa1, 0x04, 0x18, 0, 0 };  /* mov eax, [0x1804] */
+	static const u8 store[] = { 0xa3, 0x04, 0x18, 0, 0 }; /* mov [0x1804], eax */
+	const struct kvm_sregs flat32 = { .cr0 = 0x11, .cs = { .db = 1 }, .ss = { .db = 1 } };
+	const struct kvm_regs r = { .rip = 0x1000 };
+	struct access_list reading, writing;
+
+	p.support.data = false;
+	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_READ, 0x1800, 8), 0);
+	ck_assert_uint_eq(p.nr_stepped, 1);
+	ck_assert_uint_eq(p.nr_decoded, 1);
+	ck_assert_ptr_null(points_stepped(&p, &flat, 0x1000));
+	access_decode(p.decoder, &r, &flat32, load, sizeof(load), &reading);
+	access_decode(p.decoder, &r, &flat32, store, sizeof(store), &writing);
+	ck_assert_int_eq(point_stop_kind(points_touched(&p, &reading)), GDB_STOP_RWATCH);
+	ck_assert_ptr_null(points_touched(&p, &writing));
+	ck_assert_int_eq(points_remove(&p, GDB_POINT_READ, 0x1800, 8), 0);
+	ck_assert_ptr_null(points_touched(&p, &reading));
+	ck_assert_uint_eq(p.nr_decoded, 0);
+	ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_ACCESS, 0x1806, 1), 0);
+	ck_assert_int_eq(point_stop_kind(points_touched(&p, &writing)), GDB_STOP_AWATCH);
+	ck_assert_ptr_nonnull(points_touched(&p, &reading));
 }
 END_TEST
 
@@ -205,6 +229,7 @@ int main(void)
 	tcase_add_test(t, unmapped_takes_a_debug_register);
 	tcase_add_test(t, four_debug_registers);
 	tcase_add_test(t, found_by_stepping);
+	tcase_add_test(t, found_by_decoding);
 	tcase_add_test(t, watched_before_it_is_mapped);
 	tcase_add_test(t, bounds);
 	suite_add_tcase(s, t);

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* solo.h - sched_env.h for code that takes sleeping locks but never has to wait for one: there is one
- * task, and it is always running. */
-#ifndef TESTS_UNIT_GUEST_SOLO_H
-#define TESTS_UNIT_GUEST_SOLO_H
+/* one_task.h - sched_env.h for tests that take sleeping locks but have a single task: whoever would
+ * have to wait has found a deadlock. */
+#ifndef TESTS_UNIT_GUEST_ONE_TASK_H
+#define TESTS_UNIT_GUEST_ONE_TASK_H
+
+#include <check.h>
 
 #include "guest/env/host.h"
-#include "guest/lib/env.h"
 #include "guest/sched/sched.h"
 
-static struct task_struct solo_task;
+static struct task_struct the_task;
 
 struct task_struct *sched_env_current(void)
 {
-	return &solo_task;
+	return &the_task;
 }
 
 struct rq *sched_env_this_rq(void)
 {
-	env_panic(__FILE__, __LINE__, "the only task would sleep");
+	ck_abort_msg("the only task went to sleep");
+	return NULL;
 }
 
 struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struct *next)
@@ -65,7 +67,7 @@ void sched_env_preempt_enable_no_resched(void)
 
 const char *sched_env_atomic(void)
 {
-	return env_host_preempt_count() ? "preemption is off" : NULL;
+	return env_host_preempt_count() ? "preemption off" : NULL;
 }
 
 void sched_env_backtrace(void)

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* machine_virtio.c - the paravirtual devices of a machine; none is built unless it is asked for. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "devices/abi/pc.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/rng.h"
+#include "devices/virtio/net.h"
+#include "vmm/disk.h"
+#include "vmm/machine_priv.h"
+#include "vmm/net.h"
+
+/* Where the next device goes. */
+static int next_slot(struct machine *m, struct dev_range *mmio, struct irq_line *irq,
+		     struct error *e)
+{
+	unsigned slot = m->nr_virtio;
+
+	if (slot == PC_VIRTIO_SLOTS)
+		return error_set(e, -ENOSPC,
+				 "more than %d virtio devices: leave one of --disk, --net, "
+				 "--console, --rng, --balloon out",
+				 PC_VIRTIO_SLOTS);
+	*mmio = (struct dev_range){ DEV_MMIO, PC_VIRTIO_BASE + slot * PC_VIRTIO_STEP,
+				    PC_VIRTIO_STEP };
+	*irq = irqchip_line(&m->irqchip, PC_VIRTIO_GSI + slot);
+	m->nr_virtio++;
+	return 0;
+}
+
+/* --- console ------------------------------------------------------------------------------------- */
+
+/* The port whose host end is the user's terminal, or -1. */
+static int terminal_port(const struct machine *m)
+{
+	for (int i = 0; i < CONFIG_MAX_CONSOLES; i++)
+		if (m->serial[CONFIG_MAX_SERIALS + i].terminal)
+			return i;
+	return -1;
+}
+
+void machine_terminal_resized(struct machine *m)
+{
+	int port = m->vconsole ? terminal_port(m) : -1;
+	struct winsize size;
+
+	if (port >= 0 && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_row)
+		virtio_console_resize(m->vconsole, (unsigned)port, size.ws_col, size.ws_row);
+}
+
+static int add_console(struct machine *m, struct error *e)
+{
+	struct chardev *port[CONFIG_MAX_CONSOLES];
+	struct dev_range mmio;
+	struct irq_line irq;
+	unsigned n = 0;
+	int err;
+
+	while (n < CONFIG_MAX_CONSOLES && m->serial[CONFIG_MAX_SERIALS + n].present) {
+		port[n] = machine_add_chardev(m, CONFIG_MAX_SERIALS + n);
+		if (!port[n])
+			return error_sys(e, -ENOMEM, "--console");
+		n++;
+	}
+	if (!n)
+		return 0;
+	err = next_slot(m, &mmio, &irq, e);
+	if (err)
+		return err;
+	m->vconsole = virtio_console_create(&m->env, &mmio, irq, port, n);
+	if (!m->vconsole)
+		return error_sys(e, -errno, "--console");
+	err = machine_attach_device(m, m->vconsole, e);
+	machine_terminal_resized(m);
+	return err;
+}
+
+void machine_finish_consoles(struct machine *m, int timeout_ms)
+{
+	for (int round = 0; m->vconsole && virtio_console_finish(m->vconsole) && round < 64;
+	     round++)
+		for (int i = CONFIG_MAX_SERIALS; i < MACHINE_LINES; i++)
+			if (m->chardev[i] && chardev_flush(m->chardev[i], timeout_ms))
+				return; /* whoever reads it is not there any more */
+}
+
+/* --- disks --------------------------------------------------------------------------------------- */
+
+static int add_disk(struct machine *m, const char *text, struct error *e)
+{
+	struct virtio_blk_init init = { .queues = MIN(m->cfg->cpus, VIRTIO_BLK_MAX_QUEUES) };
+	struct dev_range mmio;
+	struct disk_spec spec;
+	struct irq_line irq;
+	struct device *d;
+	int err = disk_parse(text, &spec, e);
+
+	if (!err)
+		err = next_slot(m, &mmio, &irq, e);
+	if (!err)
+		err = block_open(&(struct block_config){ .path = spec.path,
+							 .read_only = spec.read_only,
+							 .direct = spec.direct },
+				 &init.block, e);
+	if (err)
+		return err;
+	init.serial = spec.serial;
+	d = virtio_blk_create(&m->env, &mmio, irq, &init);
+	if (!d)
+		return error_sys(e, -errno, "--disk %s", text);
+	return machine_attach_device(m, d, e);
+}
+
+static int add_disks(struct machine *m, struct error *e)
+{
+	for (int i = 0; i < CONFIG_MAX_DISKS && m->cfg->disk[i]; i++) {
+		int err = add_disk(m, m->cfg->disk[i], e);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --- networks ------------------------------------------------------------------------------------ */
+
+static int add_net(struct machine *m, unsigned index, struct error *e)
+{
+	/* QEMU's own range of local addresses, so that nothing real is met. */
+	u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, (u8)(0x56 + index) };
+	struct net_backend *nb;
+	struct dev_range mmio;
+	struct net_spec spec;
+	struct irq_line irq;
+	struct device *d;
+	int err = net_parse(m->cfg->net[index], &spec, e);
+
+	if (!err)
+		err = next_slot(m, &mmio, &irq, e);
+	if (err)
+		return err;
+	nb = spec.tap[0] ? net_tap_create(&m->env, spec.tap, e)
+			 : net_user_create(&m->env, spec.forward, spec.nr_forwards, e);
+	if (!nb)
+		return -ENODEV;
+	d = virtio_net_create(&m->env, &mmio, irq, nb, spec.has_mac ? spec.mac : mac);
+	if (!d)
+		return error_sys(e, -errno, "--net %s", m->cfg->net[index]);
+	return machine_attach_device(m, d, e);
+}
+
+static int add_nets(struct machine *m, struct error *e)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_NETS && m->cfg->net[i]; i++) {
+		int err = add_net(m, i, e);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --- the others ---------------------------------------------------------------------------------- */
+
+static int add_rng(struct machine *m, struct error *e)
+{
+	struct dev_range mmio;
+	struct irq_line irq;
+	struct device *d;
+	int err;
+
+	if (!m->cfg->rng)
+		return 0;
+	err = next_slot(m, &mmio, &irq, e);
+	if (err)
+		return err;
+	d = virtio_rng_create(&m->env, &mmio, irq);
+	if (!d)
+		return error_sys(e, -errno, "--rng");
+	return machine_attach_device(m, d, e);
+}
+
+/* In the order of their slots. */
+static int (*const virtio_table[])(struct machine *m, struct error *e) = {
+	add_console,
+	add_disks,
+	add_nets,
+	add_rng,
+};
+
+int machine_add_virtio(struct machine *m, struct error *e)
+{
+	if (m->cfg->virt != VIRT_PARA)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(virtio_table); i++) {
+		int err = virtio_table[i](m, e);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
