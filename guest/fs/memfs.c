@@ -12,7 +12,6 @@
 
 #define BOGO_DIRENT_SIZE 20 /* what an entry adds to a directory's size, as Linux's tmpfs counts */
 #define FIRST_COOKIE	 3
-#define END_OF_DIR	 INT64_MAX /* a reader who has seen the end stays there, as on Linux */
 #define SHORT_SYMLINK	 128
 
 static const struct inode_operations dir_iops, link_iops, special_iops;
@@ -386,7 +385,12 @@ static int iterate(struct file *f, struct dir_context *ctx)
 	struct dentry *d;
 	u64 cookie;
 
-	if (!dir_emit_dots(f, ctx) || ctx->pos == END_OF_DIR)
+	if (!dir_emit_dots(f, ctx))
+		return 0;
+	/* A reader who has seen the end stays there until it begins anew, as on Linux. */
+	if (ctx->pos == 2)
+		f->f_version = 0;
+	else if (f->f_version)
 		return 0;
 	for (cookie = (u64)ctx->pos; (d = xa_find(&mi->entries, &cookie, INT64_MAX)); cookie++) {
 		ctx->pos = (s64)cookie;
@@ -395,7 +399,7 @@ static int iterate(struct file *f, struct dir_context *ctx)
 			return 0;
 		ctx->pos++;
 	}
-	ctx->pos = END_OF_DIR;
+	f->f_version = 1;
 	return 0;
 }
 
@@ -438,19 +442,19 @@ static int setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	return 0;
 }
 
+/* All of the range, or nothing: what is allocated and unwritten goes again. */
 static int allocate(struct inode *inode, s64 offset, s64 end)
 {
-	struct vfs *vfs = inode->i_sb->s_vfs;
-	u64 first = PFN_DOWN((u64)offset), last = PFN_UP((u64)end);
+	u64 first = PFN_DOWN((u64)offset), last = PFN_UP((u64)end), i;
 	int err = 0;
 
-	for (u64 i = first; i < last && !err; i++) {
-		struct page *page = NULL;
+	for (i = first; i < last && !err; i++) {
+		bool made;
 
-		err = pagecache_get(inode->i_mapping, i, true, false, &page);
-		if (!err)
-			put_page(vfs->pg, page);
+		err = pagecache_allocate(inode->i_mapping, i, &made);
 	}
+	if (err)
+		pagecache_drop_unwritten(inode->i_mapping, first, i);
 	return err;
 }
 

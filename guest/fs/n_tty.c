@@ -30,9 +30,20 @@ static bool is_control(u8 c)
 	return c < 32 || c == 127;
 }
 
+/* Letters of ISO 8859-1, as Linux's own tables have them. */
+static bool is_upper(u8 c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
+}
+
+static bool is_lower(u8 c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
+}
+
 static bool is_word(u8 c)
 {
-	return is_digit((char)c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_';
+	return is_digit((char)c) || is_upper(c) || is_lower(c) || c == '_';
 }
 
 /* The second and later bytes of a character. */
@@ -45,12 +56,13 @@ void n_tty_flush_input(struct tty_struct *tty)
 {
 	tty->read_head = tty->canon_head = tty->read_tail = 0;
 	memset(tty->ends, 0, sizeof(tty->ends));
-	tty->lnext = tty->erasing = false;
+	tty->erasing = false; /* but what has been quoted stays quoted, as on Linux */
 }
 
 void n_tty_reset(struct tty_struct *tty)
 {
 	n_tty_flush_input(tty);
+	tty->lnext = false;
 	tty->echo_head = tty->echo_tail = 0;
 	tty->column = tty->canon_column = 0;
 }
@@ -85,8 +97,10 @@ static unsigned process_char(struct tty_struct *tty, u8 c, u8 out[8])
 	case '\n':
 		if (tty_flag_o(tty, ONLRET))
 			tty->column = 0;
-		if (!tty_flag_o(tty, ONLCR))
+		if (!tty_flag_o(tty, ONLCR)) {
+			tty->canon_column = tty->column;
 			break;
+		}
 		tty->column = tty->canon_column = 0;
 		out[0] = '\r';
 		out[1] = '\n';
@@ -116,7 +130,7 @@ static unsigned process_char(struct tty_struct *tty, u8 c, u8 out[8])
 	default:
 		if (is_control(c))
 			break;
-		if (tty_flag_o(tty, OLCUC) && c >= 'a' && c <= 'z')
+		if (tty_flag_o(tty, OLCUC) && is_lower(c))
 			out[0] = c - 32;
 		if (!is_continuation(tty, c))
 			tty->column++;
@@ -145,53 +159,94 @@ size_t n_tty_output(struct tty_struct *tty, const u8 *buf, size_t n)
 
 /* ---- echo ------------------------------------------------------------------------------------------------ */
 
-void n_tty_flush_echo(struct tty_struct *tty)
-{
-	while (!tty->stopped && tty->echo_tail != tty->echo_head) {
-		unsigned at = tty->echo_tail % TTY_ECHO_SIZE;
-		unsigned n = MIN(tty->echo_head - tty->echo_tail, TTY_ECHO_SIZE - at);
-		size_t did = tty->ops->write(tty, tty->echo + at, n);
+/* What an entry of the echo queue asks for; its low byte is the byte or the number. */
+enum echo_op {
+	ECHO_BYTE = 0,
+	ECHO_CONTROL = 0x100,  /* as ^X */
+	ECHO_LINE_BEGIN = 0x200, /* remember the column */
+	ECHO_BACK = 0x300,     /* the cursor is one further left than we believe */
+	ECHO_TAB = 0x400,      /* go back over a tab behind so many characters */
+	ECHO_TAB_LINE = 0x500, /* the same, counted from where the line began */
+};
 
-		tty->echo_tail += (unsigned)did;
-		if (did < n)
-			break;
+static void put_back_over_tab(struct tty_struct *tty, unsigned chars)
+{
+	for (unsigned back = 8 - (chars & 7); back; back--) {
+		tty->ops->write(tty, (const u8 *)"\b", 1);
+		if (tty->column)
+			tty->column--;
 	}
 }
 
-static void echo_bytes(struct tty_struct *tty, const u8 *p, unsigned n)
+static void do_echo(struct tty_struct *tty, u16 e)
 {
-	/* Nobody reads what is written there: the oldest echo is not worth keeping the newest. */
-	if (n > TTY_ECHO_SIZE - (tty->echo_head - tty->echo_tail))
-		return;
-	while (n--)
-		tty->echo[tty->echo_head++ % TTY_ECHO_SIZE] = *p++;
+	u8 c = (u8)e, out[8];
+	unsigned n;
+
+	switch (e & 0xff00) {
+	case ECHO_BYTE:
+		if (c == 0377) { /* Linux's queue has it as a quoted one, which counts always */
+			tty->ops->write(tty, &c, 1);
+			tty->column++;
+			break;
+		}
+		n = process_char(tty, c, out);
+		if (n)
+			tty->ops->write(tty, out, n);
+		break;
+	case ECHO_CONTROL:
+		out[0] = '^';
+		out[1] = c ^ 0100;
+		tty->ops->write(tty, out, 2);
+		tty->column += 2;
+		break;
+	case ECHO_LINE_BEGIN:
+		tty->canon_column = tty->column;
+		break;
+	case ECHO_BACK:
+		if (tty->column)
+			tty->column--;
+		break;
+	case ECHO_TAB:
+		put_back_over_tab(tty, c);
+		break;
+	case ECHO_TAB_LINE:
+		put_back_over_tab(tty, c + tty->canon_column);
+		break;
+	}
+}
+
+void n_tty_flush_echo(struct tty_struct *tty)
+{
+	while (!tty->stopped && tty->echo_tail != tty->echo_head && tty->ops->write_room(tty) >= 8)
+		do_echo(tty, tty->echo[tty->echo_tail++ % TTY_ECHO_SIZE]);
+}
+
+static void echo(struct tty_struct *tty, enum echo_op op, u8 c)
+{
+	/* Nobody reads what is written there: what does not fit is not worth waiting for. */
+	if (tty->echo_head - tty->echo_tail < TTY_ECHO_SIZE)
+		tty->echo[tty->echo_head++ % TTY_ECHO_SIZE] = (u16)(op | c);
 }
 
 static void echo_raw(struct tty_struct *tty, u8 c)
 {
-	u8 out[8];
-
-	echo_bytes(tty, out, process_char(tty, c, out));
+	echo(tty, ECHO_BYTE, c);
 }
 
 /* Control characters as ^X. */
 static void echo_char(struct tty_struct *tty, u8 c)
 {
-	if (tty_flag_l(tty, ECHOCTL) && is_control(c) && c != '\t') {
-		echo_raw(tty, '^');
-		echo_raw(tty, c ^ 0100);
-	} else {
-		echo_raw(tty, c);
-	}
+	bool control = tty_flag_l(tty, ECHOCTL) && is_control(c) && c != '\t';
+
+	echo(tty, control ? ECHO_CONTROL : ECHO_BYTE, c);
 }
 
 static void echo_backspace(struct tty_struct *tty)
 {
-	static const u8 seq[] = { '\b', ' ', '\b' };
-
-	if (tty->column)
-		tty->column--;
-	echo_bytes(tty, seq, sizeof(seq));
+	echo_raw(tty, '\b');
+	echo_raw(tty, ' ');
+	echo_raw(tty, '\b');
 }
 
 /* ---- editing the line ------------------------------------------------------------------------------------- */
@@ -207,7 +262,7 @@ static void finish_erasing(struct tty_struct *tty)
 /* The cursor goes back over a tab to where it was before. */
 static void erase_tab(struct tty_struct *tty)
 {
-	unsigned chars = 0, back;
+	unsigned chars = 0;
 	bool after_tab = false;
 
 	for (u64 at = tty->read_head; at != tty->canon_head && !after_tab;) {
@@ -220,13 +275,7 @@ static void erase_tab(struct tty_struct *tty)
 		else if (!is_continuation(tty, c))
 			chars++;
 	}
-	if (!after_tab)
-		chars += tty->canon_column;
-	for (back = 8 - (chars & 7); back; back--) {
-		echo_bytes(tty, (const u8 *)"\b", 1);
-		if (tty->column)
-			tty->column--;
-	}
+	echo(tty, after_tab ? ECHO_TAB : ECHO_TAB_LINE, chars & 7);
 }
 
 static void echo_erased(struct tty_struct *tty, u8 c, u64 head, u64 end, bool single)
@@ -237,8 +286,10 @@ static void echo_erased(struct tty_struct *tty, u8 c, u64 head, u64 end, bool si
 			tty->erasing = true;
 		}
 		echo_char(tty, c);
-		while (++head < end)
-			echo_bytes(tty, &tty->buf[head & MASK], 1);
+		while (++head < end) {
+			echo_raw(tty, tty->buf[head & MASK]);
+			echo(tty, ECHO_BACK, 0);
+		}
 	} else if (single && !tty_flag_l(tty, ECHOE)) {
 		echo_char(tty, cc(tty, VERASE));
 	} else if (c == '\t') {
@@ -328,21 +379,22 @@ static void store(struct tty_struct *tty, u8 c)
 		tty->canon_head = tty->read_head; /* T2 */
 }
 
-/* A byte of text. The last place is for what ends the line. */
-static void store_text(struct tty_struct *tty, u8 c)
+/* A byte of text. The last place is for what ends the line. A newline is echoed as one only if it
+ * was made of something else; typed by itself it is a control character here. */
+static void store_text(struct tty_struct *tty, u8 c, bool made)
 {
 	if (full(tty, 1)) {
 		if (tty_flag_i(tty, IMAXBEL))
-			echo_bytes(tty, (const u8 *)"\a", 1);
+			echo_raw(tty, '\a');
 		return;
 	}
 	if (tty_flag_l(tty, ECHO)) {
 		finish_erasing(tty);
-		if (c == '\n') {
+		if (c == '\n' && made) {
 			echo_raw(tty, c);
 		} else {
 			if (tty->canon_head == tty->read_head)
-				tty->canon_column = tty->column;
+				echo(tty, ECHO_LINE_BEGIN, 0);
 			echo_char(tty, c);
 		}
 	}
@@ -381,7 +433,7 @@ static bool canonical(struct tty_struct *tty, u8 c)
 	} else if (is_cc(tty, VEOL, c) || (extended && is_cc(tty, VEOL2, c))) {
 		if (tty_flag_l(tty, ECHO)) {
 			if (tty->canon_head == tty->read_head)
-				tty->canon_column = tty->column;
+				echo(tty, ECHO_LINE_BEGIN, 0);
 			echo_char(tty, c);
 		}
 		end_line(tty, c);
@@ -419,21 +471,22 @@ static bool signals(struct tty_struct *tty, u8 c)
 
 void n_tty_receive(struct tty_struct *tty, u8 c)
 {
-	bool extended = tty_flag_l(tty, IEXTEN);
+	bool extended = tty_flag_l(tty, IEXTEN), made = false;
 
 	if (tty_flag_i(tty, ISTRIP))
 		c &= 0177;
-	if (tty_flag_i(tty, IUCLC) && extended && c >= 'A' && c <= 'Z')
-		c |= 32;
+	if (tty_flag_i(tty, IUCLC) && extended && is_upper(c))
+		c += 32;
 	if (tty->lnext) {
 		tty->lnext = false;
-		store_text(tty, c);
+		store_text(tty, c, false);
 		return;
 	}
 	if (tty->stopped && tty_flag_i(tty, IXON) && tty_flag_i(tty, IXANY))
 		tty->stopped = false;
 	if (tty_flag_i(tty, IXON) && (is_cc(tty, VSTART, c) || is_cc(tty, VSTOP, c))) {
-		tty->stopped = is_cc(tty, VSTOP, c) && !is_cc(tty, VSTART, c);
+		tty->stopped = !is_cc(tty, VSTART, c);
+		n_tty_flush_echo(tty);
 		return;
 	}
 	if (tty_flag_l(tty, ISIG) && signals(tty, c))
@@ -441,7 +494,8 @@ void n_tty_receive(struct tty_struct *tty, u8 c)
 	if (c == '\r') {
 		if (tty_flag_i(tty, IGNCR))
 			return;
-		if (tty_flag_i(tty, ICRNL))
+		made = tty_flag_i(tty, ICRNL);
+		if (made)
 			c = '\n';
 	} else if (c == '\n' && tty_flag_i(tty, INLCR)) {
 		c = '\r';
@@ -461,7 +515,7 @@ void n_tty_receive(struct tty_struct *tty, u8 c)
 		if (canonical(tty, c))
 			return;
 	}
-	store_text(tty, c);
+	store_text(tty, c, made);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */

@@ -267,6 +267,8 @@ s64 fs_umount2(struct vfs_task *t, const char *path, int flags)
 	if (!vfs_capable(t, CAP_SYS_ADMIN)) {
 		err = -EPERM;
 	} else {
+		/* Also over the root, which a path alone does not lead below. */
+		follow_mount(t->vfs, &p);
 		down_write(&t->vfs->namespace_sem);
 		err = do_umount(t, &p, flags);
 		up_write(&t->vfs->namespace_sem);

@@ -161,6 +161,42 @@ int pagecache_get(struct address_space *as, u64 index, bool create, bool locked,
 	return 0;
 }
 
+int pagecache_allocate(struct address_space *as, u64 index, bool *made)
+{
+	struct vfs *vfs = vfs_of(as);
+	struct page *page = find_get_page(as, index);
+	u64 flags;
+	int err = 0;
+
+	*made = !page;
+	if (!page)
+		err = make_page(as, index, &page);
+	if (err) {
+		*made = false;
+		return err == -EEXIST ? 0 : err;
+	}
+	if (*made) {
+		flags = spin_lock_irqsave(&as->lock);
+		xa_set_mark(&as->pages, index, PAGECACHE_UNWRITTEN);
+		spin_unlock_irqrestore(&as->lock, flags);
+		unlock_page_wake(vfs, page);
+	}
+	put_page(vfs->pg, page);
+	return 0;
+}
+
+/* Somebody writes to the page, or may: it is data from now on. It is locked. */
+static void mark_written(struct address_space *as, u64 index)
+{
+	u64 flags;
+
+	if (likely(!xa_marked(&as->pages, PAGECACHE_UNWRITTEN)))
+		return;
+	flags = spin_lock_irqsave(&as->lock);
+	xa_clear_mark(&as->pages, index, PAGECACHE_UNWRITTEN);
+	spin_unlock_irqrestore(&as->lock, flags);
+}
+
 int filemap_fault(struct address_space *as, u64 index, struct page **out)
 {
 	struct vfs *vfs = vfs_of(as);
@@ -177,6 +213,7 @@ int filemap_fault(struct address_space *as, u64 index, struct page **out)
 		put_page(vfs->pg, page);
 		return -EFAULT;
 	}
+	mark_written(as, index);
 	*out = page;
 	return 0;
 }
@@ -234,6 +271,19 @@ void truncate_pages(struct address_space *as, u64 first, u64 last)
 		put_page(vfs->pg, page);
 		if (index++ == last)
 			break;
+	}
+}
+
+void pagecache_drop_unwritten(struct address_space *as, u64 first, u64 last)
+{
+	for (u64 index = first; index <= last; index++) {
+		u64 flags = spin_lock_irqsave(&as->lock);
+		bool any = xa_find_marked(&as->pages, &index, last, PAGECACHE_UNWRITTEN);
+
+		spin_unlock_irqrestore(&as->lock, flags);
+		if (!any)
+			break;
+		truncate_pages(as, index, index);
 	}
 }
 
@@ -371,6 +421,7 @@ static s64 write_part(struct kiocb *io, struct iov_iter *from, u8 *bounce)
 	} else {
 		moved = copy_from_iter((u8 *)page_address(vfs->pg, page) + off, n, from);
 	}
+	mark_written(as, PFN_DOWN((u64)io->pos));
 	io->pos += (s64)moved;
 	if (io->pos > inode->i_size)
 		WRITE_ONCE(inode->i_size, io->pos);
@@ -408,29 +459,48 @@ s64 generic_file_write_iter(struct kiocb *io, struct iov_iter *from)
 	return done ? done : ret;
 }
 
+/* The first page from *index on that is data. lock held. */
+static bool next_data(struct address_space *as, u64 *index, u64 last)
+{
+	for (; xa_find(&as->pages, index, last); ++*index) {
+		if (!xa_get_mark(&as->pages, *index, PAGECACHE_UNWRITTEN))
+			return true;
+		if (*index == last)
+			break;
+	}
+	return false;
+}
+
+/* The first page from *index on that is not. lock held. */
+static bool next_hole(struct address_space *as, u64 *index, u64 last)
+{
+	u64 gap = last, unwritten = *index;
+	bool found = xa_find_gap(&as->pages, *index, last, &gap);
+
+	if (xa_find_marked(&as->pages, &unwritten, gap, PAGECACHE_UNWRITTEN)) {
+		gap = unwritten;
+		found = true;
+	}
+	*index = gap;
+	return found;
+}
+
 s64 pagecache_seek(struct file *f, s64 offset, int whence)
 {
 	struct inode *inode = f->f_inode;
 	struct address_space *as = inode->i_mapping;
 	s64 size = inode->i_size;
 	u64 index = PFN_DOWN((u64)offset), last = PFN_DOWN((u64)size - 1), flags;
+	bool found;
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
 	flags = spin_lock_irqsave(&as->lock);
-	if (whence == SEEK_DATA) {
-		if (!xa_find(&as->pages, &index, last))
-			offset = -ENXIO;
-		else
-			offset = MAX(offset, (s64)PFN_PHYS(index));
-	} else {
-		if (!xa_find_gap(&as->pages, index, last, &index))
-			offset = size;
-		else
-			offset = MAX(offset, (s64)PFN_PHYS(index));
-	}
+	found = whence == SEEK_DATA ? next_data(as, &index, last) : next_hole(as, &index, last);
 	spin_unlock_irqrestore(&as->lock, flags);
-	return offset;
+	if (!found)
+		return whence == SEEK_DATA ? -ENXIO : size;
+	return MAX(offset, (s64)PFN_PHYS(index));
 }
 
 const char *pagecache_check(struct address_space *as)

@@ -15,6 +15,8 @@
 #include "guest/fs/vfs.h"
 
 #define PAGECACHE_DIRTY XA_MARK_0
+/* Made by fallocate(2) and not written since: a page that still counts as a hole. */
+#define PAGECACHE_UNWRITTEN XA_MARK_1
 
 struct address_space_operations {
 	/* Fills a locked page that is new; unlocks it. NULL: zeroes. */
@@ -48,6 +50,11 @@ struct page *find_get_page(struct address_space *as, u64 index);
  * -EIO. `create` false and a hole: *out NULL and 0.
  */
 int pagecache_get(struct address_space *as, u64 index, bool create, bool locked, struct page **out);
+
+/* Makes a page that is not there, as PAGECACHE_UNWRITTEN; *made: whether. -ENOMEM, -ENOSPC. */
+int pagecache_allocate(struct address_space *as, u64 index, bool *made);
+/* Takes such pages away again. i_rwsem held. */
+void pagecache_drop_unwritten(struct address_space *as, u64 first, u64 last);
 
 /*
  * A fault of a process at page `index`: as above, but -EFAULT when the file ends before it (SIGBUS).

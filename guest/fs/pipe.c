@@ -199,10 +199,21 @@ static s64 append(struct pipe_inode_info *p, struct iov_iter *from, bool packet)
 	return (s64)n;
 }
 
-static s64 no_reader(struct kiocb *io)
+static s64 no_reader(struct vfs_task *t)
 {
-	io->task->vfs->env->send_sig(io->task, SIGPIPE);
+	t->vfs->env->send_sig(t, SIGPIPE);
 	return -EPIPE;
+}
+
+s64 pipe_can_write(struct vfs_task *t, struct file *f)
+{
+	struct pipe_inode_info *p = f->private_data;
+
+	if (f->f_op != &pipe_fops)
+		return 0;
+	if (!READ_ONCE(p->readers))
+		return no_reader(t);
+	return full(p) && f->f_flags & O_NONBLOCK ? -EAGAIN : 0;
 }
 
 /* Writes what there is room for; 0: none. */
@@ -229,7 +240,7 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 	if (!iov_iter_count(from))
 		return 0;
 	mutex_lock(&p->mutex);
-	n = p->readers ? merge(p, from) : no_reader(io);
+	n = p->readers ? merge(p, from) : no_reader(io->task);
 	for (;;) {
 		bool was_empty = p->head - p->tail <= 1;
 
@@ -254,7 +265,7 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 		if (n)
 			n = -ERESTARTSYS;
 		else if (!p->readers)
-			n = no_reader(io);
+			n = no_reader(io->task);
 	}
 	mutex_unlock(&p->mutex);
 	if (done) {

@@ -26,7 +26,8 @@ struct pty {
 	bool master_open;
 	wait_queue_head_t wait; /* the master's */
 	u8 ring[PTY_RING];
-	u32 head, tail; /* slave.lock */
+	u32 head, tail; /* slave.lock, like the next one */
+	u32 seen;	/* the master knows of what is before this: flushing does not take it back */
 };
 
 struct pty_set {
@@ -63,7 +64,7 @@ static void ring_flush(struct tty_struct *tty)
 {
 	struct pty *p = pty_of(tty);
 
-	p->tail = p->head;
+	p->head = p->seen;
 }
 
 static size_t ring_queued(struct tty_struct *tty)
@@ -74,7 +75,12 @@ static size_t ring_queued(struct tty_struct *tty)
 
 static void wake_master(struct tty_struct *tty)
 {
-	wake_up_all(&pty_of(tty)->wait);
+	struct pty *p = pty_of(tty);
+	u64 flags = spin_lock_irqsave(&tty->lock);
+
+	p->seen = p->head;
+	spin_unlock_irqrestore(&tty->lock, flags);
+	wake_up_all(&p->wait);
 }
 
 static void pty_free(struct pty *p)
@@ -168,6 +174,7 @@ static s64 master_read(struct kiocb *io, struct iov_iter *to)
 		size_t want = MIN(sizeof(buf), iov_iter_count(to));
 		size_t n = MIN((size_t)(p->head - p->tail), want);
 
+		p->seen = p->head;
 		for (size_t i = 0; i < n; i++)
 			buf[i] = p->ring[p->tail++ % PTY_RING];
 		spin_unlock_irqrestore(&p->slave.lock, flags);
@@ -206,8 +213,6 @@ static s64 master_write(struct kiocb *io, struct iov_iter *from)
 		tty_receive(&p->slave, buf, n);
 		done += (s64)n;
 	}
-	if (readable(p)) /* echo */
-		wake_up_all(&p->wait);
 	return done;
 }
 

@@ -2,6 +2,7 @@
 /* read_write.c - read(2), write(2), pread(2), lseek(2), sendfile(2), getdents64(2), fsync(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/pipe.h"
 #include "guest/lib/string.h"
 
 /* ---- one read or write ---------------------------------------------------------------------------------------- */
@@ -23,11 +24,6 @@ static int kiocb_init(struct kiocb *io, struct vfs_task *t, struct file *f, s64 
 	return 0;
 }
 
-static s64 no_op_error(const struct file *f, bool reading)
-{
-	return reading && S_ISDIR(f->f_inode->i_mode) ? -EISDIR : -EINVAL;
-}
-
 /* A range that does not end within s64 is nowhere; streams have no positions, addresses no sign. */
 static bool bad_range(const struct file *f, s64 pos, size_t n)
 {
@@ -41,8 +37,12 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 
 	if (!(f->f_mode & FMODE_READ))
 		return -EBADF;
-	if (!f->f_op || !f->f_op->read_iter)
-		return no_op_error(f, true);
+	if (!S_ISDIR(f->f_inode->i_mode) && (!f->f_op || !f->f_op->read_iter))
+		return -EINVAL;
+	if (iov_iter_is_empty_vector(to))
+		return 0;
+	if (S_ISDIR(f->f_inode->i_mode))
+		return -EISDIR;
 	if (bad_range(f, *pos, iov_iter_count(to)))
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
@@ -63,7 +63,9 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 	if (!(f->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (!f->f_op || !f->f_op->write_iter)
-		return no_op_error(f, false);
+		return -EINVAL;
+	if (iov_iter_is_empty_vector(from))
+		return 0;
 	if (bad_range(f, *pos, iov_iter_count(from)))
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
@@ -287,6 +289,9 @@ static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *
 
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
+	ret = pipe_can_write(t, out);
+	if (ret)
+		return ret;
 	/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
 	if (!in->f_op || !in->f_op->read_iter ||
 	    (!S_ISREG(in->f_inode->i_mode) && !S_ISCHR(in->f_inode->i_mode)) ||

@@ -107,6 +107,8 @@ void tty_receive(struct tty_struct *tty, const u8 *data, size_t n)
 	available = n_tty_input_available(tty, true);
 	was_stopped = was_stopped && !tty->stopped;
 	tty_unlock_signal(tty, flags);
+	if (tty->ops->pushed)
+		tty->ops->pushed(tty);
 	if (available)
 		wake_up_all(&tty->read_wait);
 	if (was_stopped)

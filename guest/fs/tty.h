@@ -50,8 +50,9 @@ struct tty_struct {
 	u64 ends[N_TTY_BUF_SIZE / 64]; /* a bit at each byte that ends a line */
 	u64 read_head, canon_head, read_tail;
 	bool lnext, erasing;
-	/* Output that nobody has written: echo, processed already. */
-	u8 echo[TTY_ECHO_SIZE];
+	/* Output that nobody has written: bytes, and what else n_tty.c wants done between them. They are
+	 * processed when they go out, by the modes of then. */
+	u16 echo[TTY_ECHO_SIZE];
 	unsigned echo_head, echo_tail;
 	unsigned column, canon_column; /* where the cursor is; was when the line began */
 	u32 pending_signals;	       /* to be sent when the lock is let go of */

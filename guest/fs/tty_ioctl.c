@@ -174,11 +174,8 @@ static s64 flush_queues(struct tty_struct *tty, u64 which)
 	flags = spin_lock_irqsave(&tty->lock);
 	if (which != TCOFLUSH)
 		n_tty_flush_input(tty);
-	if (which != TCIFLUSH) {
-		tty->echo_tail = tty->echo_head;
-		if (tty->ops->flush)
-			tty->ops->flush(tty);
-	}
+	if (which != TCIFLUSH && tty->ops->flush)
+		tty->ops->flush(tty);
 	spin_unlock_irqrestore(&tty->lock, flags);
 	if (tty->ops->unthrottle)
 		tty->ops->unthrottle(tty);

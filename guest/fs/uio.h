@@ -48,6 +48,18 @@ size_t iov_iter_zero(size_t n, struct iov_iter *it);
 void iov_iter_advance(struct iov_iter *it, size_t n); /* n <= count */
 void iov_iter_truncate(struct iov_iter *it, size_t n);
 
+/* readv(2) and writev(2) of nothing are not given to the file. */
+static inline bool iov_iter_is_empty_vector(const struct iov_iter *it)
+{
+	return it->iov && !it->count;
+}
+
+/* The length of the current piece. */
+static inline size_t iov_iter_piece(const struct iov_iter *it)
+{
+	return (it->iov ? it->iov->len : it->single.len) - it->skip;
+}
+
 static inline size_t iov_iter_count(const struct iov_iter *it)
 {
 	return it->count;

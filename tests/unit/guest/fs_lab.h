@@ -195,20 +195,6 @@ static inline void fs_lab_check(struct fs_lab *l)
 		ck_abort_msg("%s", broken);
 }
 
-/* Names the caches that still have objects in use. */
-static inline void lab_leaks(struct lab *l)
-{
-	struct kmem_cache *c;
-	struct slabinfo info;
-
-	list_for_each_entry (c, &l->s.caches, list) {
-		kmem_cache_shrink(c);
-		kmem_cache_info(c, &info);
-		if (info.active_objs)
-			fprintf(stderr, "leak: %lu of %s\n", info.active_objs, c->name);
-	}
-}
-
 /* Everything closed and unmounted; then nothing may be left of it. */
 static inline void fs_lab_free(struct fs_lab *l)
 {
@@ -220,7 +206,6 @@ static inline void fs_lab_free(struct fs_lab *l)
 	busy = vfs_destroy(&l->vfs);
 	if (busy)
 		ck_abort_msg("%lu objects were still in use", busy);
-	lab_leaks(&l->mem);
 	lab_end(&l->mem);
 	free(l);
 	the_lab = NULL;

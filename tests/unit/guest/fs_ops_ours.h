@@ -115,7 +115,7 @@ static s64 ours_setuid(struct fs_lab *l, const struct op *o)
 {
 	l->cred.euid = l->cred.fsuid = (u32)o->a;
 	l->cred.egid = l->cred.fsgid = (u32)o->b;
-	l->cred.cap_effective = o->a ? 0 : CAP_FULL;
+	l->cred.cap_effective = o->a ? 0 : l->cred.cap_permitted;
 	return 0;
 }
 

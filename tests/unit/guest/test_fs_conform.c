@@ -478,6 +478,21 @@ static unsigned sysctl(const char *name)
 	return v;
 }
 
+/* Root of a container may lack some of root's powers. */
+static u64 host_capabilities(void)
+{
+	u64 caps = CAP_FULL;
+	char line[200];
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %lx", &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return caps & CAP_FULL;
+}
+
 static u32 coverage[NR_OPS];
 
 static void run_mix(const struct mix *m, u64 seed, unsigned steps)
@@ -494,6 +509,7 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 	}
 	rand_init(&rng, seed);
 	l = fs_ours_start((int)(seed % 6));
+	l->cred.cap_permitted = l->cred.cap_effective = host_capabilities();
 	l->vfs.protected_symlinks = sysctl("protected_symlinks");
 	l->vfs.protected_hardlinks = sysctl("protected_hardlinks");
 	l->vfs.protected_fifos = sysctl("protected_fifos");
@@ -504,6 +520,11 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 		random_op(o, m);
 		fs_host_run(&host, o, &host_res);
 		fs_ours_run(l, o, &our_res);
+		if (getenv("FS_TRACE") && (strstr(getenv("FS_TRACE"), op_name(o->kind)) ||
+					   step + 40 > (unsigned)atoi(getenv("FS_TRACE")))) {
+			fprintf(stderr, "%u: %ld", step, host_res.ret);
+			print_op(o);
+		}
 		coverage[o->kind] += our_res.ret >= 0;
 		if (!same()) {
 			if (getenv("FS_GO_ON") && host_res.ret < 0 && our_res.ret < 0) {

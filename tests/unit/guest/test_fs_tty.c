@@ -161,21 +161,42 @@ static size_t random_text(u8 *buf, bool typed)
 	return n;
 }
 
-static char why[400];
+static char why[800];
+
+static int print_around(char *out, size_t size, const u8 *p, s64 n, s64 at)
+{
+	int len = 0;
+
+	for (s64 i = MAX(at - 30, 0); p && i < MIN(n, at + 20); i++)
+		len += snprintf(out + len, size - (size_t)len, i == at ? " [%02x]" : " %02x", p[i]);
+	return len;
+}
 
 static bool differs(const char *what, unsigned step, s64 h, s64 o, const u8 *hb, const u8 *ob)
 {
-	int at;
+	s64 at = 0;
+	int len;
 
 	if (h == o && (h <= 0 || !hb || !memcmp(hb, ob, (size_t)h)))
 		return false;
-	at = snprintf(why, sizeof(why), "step %u, %s: Linux %ld", step, what, h);
-	for (s64 i = 0; hb && i < h && at < 180; i++)
-		at += snprintf(why + at, sizeof(why) - (size_t)at, " %02x", hb[i]);
-	at += snprintf(why + at, sizeof(why) - (size_t)at, "; ours %ld", o);
-	for (s64 i = 0; ob && i < o && at < 380; i++)
-		at += snprintf(why + at, sizeof(why) - (size_t)at, " %02x", ob[i]);
+	while (hb && at < h && at < o && hb[at] == ob[at])
+		at++;
+	len = snprintf(why, sizeof(why), "step %u, %s: Linux %ld:", step, what, h);
+	len += print_around(why + len, sizeof(why) - (size_t)len, hb, h, at);
+	len += snprintf(why + len, sizeof(why) - (size_t)len, "; ours %ld:", o);
+	print_around(why + len, sizeof(why) - (size_t)len, ob, o, at);
 	return true;
+}
+
+/* TTY_TRACE=1: what has been done. */
+static void trace(unsigned step, const char *what, const u8 *p, size_t n)
+{
+	if (!getenv("TTY_TRACE"))
+		return;
+	fprintf(stderr, "%u %s", step, what);
+	while (n--)
+		fprintf(stderr, " %02x", *p++);
+	fprintf(stderr, "\n");
 }
 
 /* True: they differ, `why` says where. */
@@ -190,6 +211,7 @@ static bool step_differs(struct pair *p, unsigned step)
 	switch (rand_below(&rng, 12)) {
 	case 0:
 		random_termios(&tio);
+		trace(step, "modes", (const u8 *)&tio, 16);
 		n = (size_t)(TCSETS + rand_below(&rng, 3));
 		return differs("termios", step, HOST(SYS_ioctl, p->hs, n, &tio),
 			       fs_ioctl(t, p->os, (u32)n, (u64)&tio), NULL, NULL);
@@ -203,6 +225,7 @@ static bool step_differs(struct pair *p, unsigned step)
 	case 3:
 		n = random_text(hb, false);
 		memcpy(ob, hb, n);
+		trace(step, "write", hb, n);
 		return differs("output", step, HOST(SYS_write, p->hs, hb, n),
 			       ours_rw(t, p->os, ob, n, true), NULL, NULL);
 	case 4:
@@ -220,6 +243,7 @@ static bool step_differs(struct pair *p, unsigned step)
 	default:
 		n = random_text(hb, true);
 		memcpy(ob, hb, n);
+		trace(step, "type", hb, n);
 		return differs("typing", step, HOST(SYS_write, p->hm, hb, n),
 			       ours_rw(t, p->om, ob, n, true), NULL, NULL);
 	}
@@ -231,6 +255,7 @@ static bool run(u64 seed, unsigned patience)
 	bool bad = false;
 
 	rand_init(&rng, seed);
+	trace((unsigned)seed, "is the seed", NULL, 0);
 	pair_open(&p);
 	if (p.hm < 0 || p.hs < 0) {
 		fprintf(stderr, "SKIP: no pseudo terminals here\n");
