@@ -188,6 +188,17 @@ static const struct file_system_type anonfs_type = { .name = "anon_inodefs",
 						     .fs_flags = FS_INTERNAL,
 						     .mount = internal_mount };
 
+/* All files without a name share one inode: nobody changes it. */
+static int anon_setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
+{
+	(void)t;
+	(void)d;
+	(void)attr;
+	return -EOPNOTSUPP;
+}
+
+static const struct inode_operations anon_iops = { .setattr = anon_setattr };
+
 static int make_internal(struct vfs *vfs)
 {
 	int err = kern_mount(vfs, &pipefs_type, &vfs->pipe_mnt);
@@ -205,6 +216,7 @@ static int make_internal(struct vfs *vfs)
 	if (!vfs->anon_inode)
 		return -ENOMEM;
 	vfs->anon_inode->i_mode = 0600;
+	vfs->anon_inode->i_op = &anon_iops;
 	return 0;
 }
 
