@@ -264,6 +264,24 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 	return done ? done : n;
 }
 
+int pipe_check_room(struct vfs_task *t, struct file *f, bool nonblock)
+{
+	struct pipe_inode_info *p = f->private_data;
+	int err = 0;
+
+	if (f->f_op != &pipe_fops)
+		return 0;
+	mutex_lock(&p->mutex);
+	if (!p->readers)
+		err = -EPIPE;
+	else if (nonblock && full(p))
+		err = -EAGAIN;
+	mutex_unlock(&p->mutex);
+	if (err == -EPIPE)
+		t->vfs->env->send_sig(t, SIGPIPE);
+	return err;
+}
+
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */
 
 static u32 pipe_poll(struct file *f, struct poll_table *pt)

@@ -2,6 +2,7 @@
 /* read_write.c - read(2), write(2), pread(2), lseek(2), sendfile(2), getdents64(2), fsync(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/pipe.h"
 #include "guest/lib/string.h"
 
 /* ---- one read or write ---------------------------------------------------------------------------------------- */
@@ -34,6 +35,12 @@ static bool bad_range(const struct file *f, s64 pos, size_t n)
 	return !(f->f_mode & FMODE_STREAM) && (pos < 0 || n > (u64)(INT64_MAX - pos));
 }
 
+/* readv(2) and writev(2) of nothing end before the file is asked, read(2) and write(2) do not. */
+static bool vector_of_nothing(const struct iov_iter *it)
+{
+	return it->iov && !it->count;
+}
+
 s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *pos, u32 rwf)
 {
 	struct kiocb io;
@@ -41,8 +48,12 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 
 	if (!(f->f_mode & FMODE_READ))
 		return -EBADF;
+	if (S_ISDIR(f->f_inode->i_mode) && vector_of_nothing(to))
+		return 0;
 	if (!f->f_op || !f->f_op->read_iter)
 		return no_op_error(f, true);
+	if (vector_of_nothing(to))
+		return 0;
 	if (bad_range(f, *pos, iov_iter_count(to)))
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
@@ -64,6 +75,8 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 		return -EBADF;
 	if (!f->f_op || !f->f_op->write_iter)
 		return no_op_error(f, false);
+	if (vector_of_nothing(from))
+		return 0;
 	if (bad_range(f, *pos, iov_iter_count(from)))
 		return -EINVAL;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
@@ -272,13 +285,13 @@ static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct
 }
 
 /* What is wrong with the source is told before the destination is looked at. */
-static s64 check_source(const struct file *in, const s64 *pos)
+static s64 check_source(const struct file *in, const s64 *pos, size_t count)
 {
 	if (!(in->f_mode & FMODE_READ))
 		return -EBADF;
 	if (pos && !(in->f_mode & FMODE_PREAD))
 		return -ESPIPE;
-	return pos && *pos < 0 ? -EINVAL : 0;
+	return bad_range(in, pos ? *pos : in->f_pos, count) ? -EINVAL : 0;
 }
 
 static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
@@ -287,6 +300,9 @@ static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *
 
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
+	ret = pipe_check_room(t, out, (in->f_flags | out->f_flags) & O_NONBLOCK);
+	if (ret)
+		return ret;
 	/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
 	if (!in->f_op || !in->f_op->read_iter ||
 	    (!S_ISREG(in->f_inode->i_mode) && !S_ISCHR(in->f_inode->i_mode)) ||
@@ -310,7 +326,7 @@ s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t coun
 
 	if (!in.file)
 		return -EBADF;
-	ret = check_source(in.file, pos);
+	ret = check_source(in.file, pos, count);
 	if (!ret) {
 		out = fdget(t, out_fd);
 		ret = -EBADF;
