@@ -339,6 +339,21 @@ s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t coun
 	return ret;
 }
 
+/* How much may be written from pos on; -EFBIG at the limits. */
+static s64 write_limit(struct vfs_task *t, const struct file *out, s64 pos)
+{
+	u64 limit = t->rlimit[RLIMIT_FSIZE];
+	s64 max = out->f_inode->i_sb->s_maxbytes;
+
+	if ((u64)pos >= limit) {
+		t->vfs->env->send_sig(t, SIGXFSZ);
+		return -EFBIG;
+	}
+	if (pos >= max)
+		return -EFBIG;
+	return (s64)MIN(limit, (u64)max) - pos;
+}
+
 static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct file *out,
 		      s64 *out_pos, size_t len)
 {
@@ -355,6 +370,10 @@ static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct f
 	len = MIN(len, MAX_RW_COUNT);
 	/* Only what is there; ranges of one file must not overlap. */
 	len = ip >= in->f_inode->i_size ? 0 : MIN(len, (size_t)(in->f_inode->i_size - ip));
+	ret = write_limit(t, out, op);
+	if (ret < 0)
+		return ret;
+	len = MIN(len, (size_t)ret);
 	if (in->f_inode == out->f_inode && op + (s64)len > ip && op < ip + (s64)len)
 		return -EINVAL;
 	if (!len)
