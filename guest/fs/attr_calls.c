@@ -269,7 +269,8 @@ static int fallocate_file(struct vfs_task *t, struct file *f, int mode, s64 offs
 	if (!f->f_op->fallocate)
 		return -EOPNOTSUPP;
 	down_write(&inode->i_rwsem);
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > inode->i_size &&
+	/* tmpfs holds space to the limit too, whether the size grows or not. */
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && end > inode->i_size &&
 	    (u64)end > t->rlimit[RLIMIT_FSIZE]) {
 		t->vfs->env->send_sig(t, SIGXFSZ);
 		err = -EFBIG;

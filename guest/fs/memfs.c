@@ -4,7 +4,8 @@
  *
  * M1 a directory's entries are in an array by the cookie that readdir gives for them; a cookie is
  * never used again, so a reader who goes on after changes meets each entry that stayed exactly once.
- * M2 the sum of the pages of all files is used_blocks, of inodes used_inodes, each below its limit.
+ * M2 the sum of the pages of all files is used_blocks, of inodes and second names used_inodes, each
+ * below its limit.
  */
 #include "guest/fs/memfs_internal.h"
 #include "guest/lib/printf.h"
@@ -252,10 +253,19 @@ static int tmpfile(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 
 static int link(struct dentry *old, struct inode *dir, struct dentry *d)
 {
 	struct inode *inode = old->d_inode;
-	int err = memfs_link_in(dir, d, inode);
+	struct memfs_sb *s = sb_info(dir->i_sb);
+	bool another = inode->i_nlink; /* not the first name of an O_TMPFILE */
+	int err;
 
-	if (err)
+	/* Each further name counts as an inode, since it takes memory like one. */
+	if (another && !take(&s->used_inodes, s->max_inodes, 1))
+		return -ENOSPC;
+	err = memfs_link_in(dir, d, inode);
+	if (err) {
+		if (another)
+			atomic64_sub(1, &s->used_inodes);
 		return err;
+	}
 	igrab(inode);
 	inc_nlink(inode);
 	inode_touch_ctime(inode);
@@ -266,6 +276,8 @@ static int unlink(struct inode *dir, struct dentry *d)
 {
 	struct inode *inode = d->d_inode;
 
+	if (inode->i_nlink > 1 && !S_ISDIR(inode->i_mode))
+		atomic64_sub(1, &sb_info(dir->i_sb)->used_inodes);
 	leave(dir, d);
 	drop_nlink(inode);
 	inode_touch_ctime(inode);

@@ -92,6 +92,7 @@ static int cross_mounts(struct walk *w, struct path *p)
 /* W3 */
 static int walk_up(struct walk *w)
 {
+	w->root_used = true;
 	for (;;) {
 		struct dentry *parent;
 
@@ -182,8 +183,9 @@ static int pick_link(struct walk *w, struct path *p, bool last, const char **tex
 	if (*target.text == '/') {
 		if (w->flags & LOOKUP_BENEATH)
 			return -EXDEV;
-		if (w->flags & LOOKUP_NO_XDEV && w->path.mnt != w->root.mnt)
+		if (w->flags & LOOKUP_NO_XDEV && (!w->root_used || w->path.mnt != w->root.mnt))
 			return -EXDEV;
+		w->root_used = true;
 		path_get(&w->root);
 		walk_to(w, w->root);
 	}
@@ -377,6 +379,7 @@ int walk_begin(struct walk *w, struct vfs_task *t, int dfd, const char *path, un
 	w->vfs = t->vfs;
 	w->flags = flags;
 	w->nr_links = w->nr_frames = 0;
+	w->root_used = *path == '/' || flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT);
 	w->path = w->root = (struct path){ NULL, NULL };
 	if (!*path && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;

@@ -18,6 +18,9 @@ struct walk {
 	struct vfs *vfs;
 	struct path path, root;
 	unsigned flags; /* LOOKUP_* */
+	/* Whether the walk has needed the root so far. Until then Linux takes every absolute link for
+	 * one that leaves the mount (RESOLVE_NO_XDEV). */
+	bool root_used;
 	unsigned nr_links, nr_frames;
 	struct last_name last;
 	struct frame frames[MAXSYMLINKS];

@@ -240,6 +240,23 @@ static int vfs_link(struct vfs_task *t, struct dentry *old, struct inode *dir, s
 	return dir->i_op->link(old, dir, d);
 }
 
+/* AT_EMPTY_PATH names a file by its descriptor: one's own, or one that a capability opens. */
+static int may_link_from_fd(struct vfs_task *t, int dfd, const char *path)
+{
+	struct fd f;
+	int err = 0;
+
+	if (vfs_capable(t, CAP_DAC_READ_SEARCH) || *path == '/' || dfd == AT_FDCWD)
+		return 0;
+	f = fdget_raw(t, dfd);
+	if (!f.file)
+		return -EBADF;
+	if (f.file->f_cred != t->cred)
+		err = -ENOENT;
+	fdput(f);
+	return err;
+}
+
 s64 fs_linkat(struct vfs_task *t, int odfd, const char *old, int ndfd, const char *new_path,
 	      int flags)
 {
@@ -251,8 +268,9 @@ s64 fs_linkat(struct vfs_task *t, int odfd, const char *old, int ndfd, const cha
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH) {
-		if (!*old && !vfs_capable(t, CAP_DAC_READ_SEARCH))
-			return -ENOENT;
+		err = may_link_from_fd(t, odfd, old);
+		if (err)
+			return err;
 		how |= LOOKUP_EMPTY;
 	}
 	err = user_path_at(t, odfd, old, how, &from);

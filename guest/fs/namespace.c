@@ -22,15 +22,21 @@ static u32 mount_flags(u64 flags)
 	return f;
 }
 
-/* Where to put a mount: on top of what is mounted there already. namespace_sem held. */
-static int attach(struct vfs *vfs, struct mount *m, struct path *where)
+/* Where to put a mount: on top of what is mounted there already, if it can still be reached by name.
+ * namespace_sem held. */
+static int find_place(struct vfs *vfs, struct path *where)
 {
 	follow_mount(vfs, where);
-	if (S_ISDIR(m->mnt_root->d_inode->i_mode) != S_ISDIR(where->dentry->d_inode->i_mode))
-		return -ENOTDIR;
-	if (where->dentry->d_inode->i_flags & S_DEAD ||
+	if (where->mnt->mnt_detached || where->dentry->d_inode->i_flags & S_DEAD ||
 	    (d_unhashed(where->dentry) && where->dentry != where->dentry->d_parent))
 		return -ENOENT;
+	return 0;
+}
+
+static int attach(struct vfs *vfs, struct mount *m, struct path *where)
+{
+	if (S_ISDIR(m->mnt_root->d_inode->i_mode) != S_ISDIR(where->dentry->d_inode->i_mode))
+		return -ENOTDIR;
 	mount_attach(vfs, m, where);
 	list_add_tail(&m->mnt_list, &vfs->mounts);
 	return 0;
@@ -41,7 +47,9 @@ static int attach_locked(struct vfs *vfs, struct mount *m, struct path *where)
 	int err;
 
 	down_write(&vfs->namespace_sem);
-	err = attach(vfs, m, where);
+	err = find_place(vfs, where);
+	if (!err)
+		err = attach(vfs, m, where);
 	up_write(&vfs->namespace_sem);
 	if (err)
 		mntput(m);
@@ -113,8 +121,8 @@ static int clone_children(struct vfs *vfs, struct mount *from, struct dentry *ro
 static int bind_mount(struct vfs_task *t, const char *source, u64 flags, struct path *where)
 {
 	struct vfs *vfs = t->vfs;
+	struct mount *m = NULL;
 	struct path from;
-	struct mount *m;
 	int err;
 
 	if (!source || !*source)
@@ -123,8 +131,13 @@ static int bind_mount(struct vfs_task *t, const char *source, u64 flags, struct 
 	if (err)
 		return err;
 	down_write(&vfs->namespace_sem);
-	m = clone_mount(vfs, from.mnt, from.dentry);
-	err = m ? attach(vfs, m, where) : -ENOMEM;
+	err = find_place(vfs, where);
+	if (!err && from.mnt->mnt_detached)
+		err = -EINVAL;
+	if (!err) {
+		m = clone_mount(vfs, from.mnt, from.dentry);
+		err = m ? attach(vfs, m, where) : -ENOMEM;
+	}
 	if (err) {
 		mntput(m);
 	} else if (flags & MS_REC) {
@@ -144,7 +157,7 @@ static int remount(struct vfs_task *t, u64 flags, const char *options, const str
 	u32 sb_flags = (u32)flags & MS_RDONLY;
 	int err = 0;
 
-	if (where->dentry != m->mnt_root)
+	if (where->dentry != m->mnt_root || m->mnt_detached)
 		return -EINVAL;
 	down_write(&t->vfs->namespace_sem);
 	if ((flags & MS_RDONLY) && !(m->mnt_flags & MS_RDONLY) && atomic_read(&m->mnt_writers))
@@ -180,11 +193,15 @@ static int move_mount(struct vfs_task *t, const char *source, struct path *where
 	if (err)
 		return err;
 	down_write(&vfs->namespace_sem);
-	follow_mount(vfs, where);
 	err = -EINVAL;
-	if (from.dentry != from.mnt->mnt_root || from.mnt == from.mnt->mnt_parent)
+	if (from.dentry != from.mnt->mnt_root ||
+	    S_ISDIR(from.dentry->d_inode->i_mode) != S_ISDIR(where->dentry->d_inode->i_mode))
 		goto out;
-	if (S_ISDIR(from.dentry->d_inode->i_mode) != S_ISDIR(where->dentry->d_inode->i_mode))
+	err = find_place(vfs, where);
+	if (err)
+		goto out;
+	err = -EINVAL;
+	if (from.mnt->mnt_detached || from.mnt == from.mnt->mnt_parent)
 		goto out;
 	err = -ELOOP;
 	if (mount_is_below(where->mnt, from.mnt))
@@ -221,7 +238,7 @@ s64 fs_mount(struct vfs_task *t, const char *source, const char *target, const c
 	else if (flags & MS_BIND)
 		err = bind_mount(t, source, flags, &where);
 	else if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE))
-		err = where.dentry == where.mnt->mnt_root ? 0 : -EINVAL;
+		err = where.dentry == where.mnt->mnt_root && !where.mnt->mnt_detached ? 0 : -EINVAL;
 	else if (flags & MS_MOVE)
 		err = move_mount(t, source, &where);
 	else

@@ -205,17 +205,6 @@ static s64 no_reader(struct vfs_task *t)
 	return -EPIPE;
 }
 
-s64 pipe_can_write(struct vfs_task *t, struct file *f)
-{
-	struct pipe_inode_info *p = f->private_data;
-
-	if (f->f_op != &pipe_fops)
-		return 0;
-	if (!READ_ONCE(p->readers))
-		return no_reader(t);
-	return full(p) && f->f_flags & O_NONBLOCK ? -EAGAIN : 0;
-}
-
 /* Writes what there is room for; 0: none. */
 static s64 fill(struct kiocb *io, struct pipe_inode_info *p, struct iov_iter *from)
 {
@@ -273,6 +262,24 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 		file_modified(io->task, io->filp);
 	}
 	return done ? done : n;
+}
+
+int pipe_check_room(struct vfs_task *t, struct file *f, bool nonblock)
+{
+	struct pipe_inode_info *p = f->private_data;
+	int err = 0;
+
+	if (f->f_op != &pipe_fops)
+		return 0;
+	mutex_lock(&p->mutex);
+	if (!p->readers)
+		err = -EPIPE;
+	else if (nonblock && full(p))
+		err = -EAGAIN;
+	mutex_unlock(&p->mutex);
+	if (err == -EPIPE)
+		t->vfs->env->send_sig(t, SIGPIPE);
+	return err;
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */

@@ -20,8 +20,8 @@ int create_pipe_files(struct vfs_task *t, struct file *out[2], u32 flags);
 /* F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF: not a pipe. */
 s64 pipe_fcntl(struct vfs_task *t, struct file *f, unsigned cmd, u64 arg);
 
-/* Before something is moved into f: 0; if it is a pipe that nobody reads, SIGPIPE and -EPIPE; if it is
- * full and must not wait, -EAGAIN. */
-s64 pipe_can_write(struct vfs_task *t, struct file *f);
+/* Before something is moved to f: -EPIPE with SIGPIPE when it is a pipe without readers, -EAGAIN when
+ * it is full and one must not wait; 0 for everything else. */
+int pipe_check_room(struct vfs_task *t, struct file *f, bool nonblock);
 
 #endif

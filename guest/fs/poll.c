@@ -213,12 +213,13 @@ static s64 scan_sets(struct vfs_task *t, void *arg, struct poll_table *pt)
 				wanted |= masks[set];
 		if (!wanted)
 			continue;
-		f = fdget(t, (int)i);
+		f = fdget_raw(t, (int)i);
 		if (!f.file)
 			return -EBADF;
 		if (pt)
 			pt->events = wanted;
-		mask = vfs_poll(f.file, pt);
+		/* O_PATH: open, but not for this. */
+		mask = f.file->f_mode & FMODE_PATH ? POLLNVAL : vfs_poll(f.file, pt);
 		fdput(f);
 		for (unsigned set = 0; set < 3; set++) {
 			if (!a->want[set] || !test_bit(i, a->want[set]) || !(mask & masks[set]))

@@ -30,6 +30,18 @@ static bool bad_range(const struct file *f, s64 pos, size_t n)
 	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
 }
 
+/* A range that does not end within s64 is nowhere; streams have no positions, addresses no sign. */
+static bool bad_range(const struct file *f, s64 pos, size_t n)
+{
+	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
+}
+
+/* readv(2) and writev(2) of nothing end before the file is asked, read(2) and write(2) do not. */
+static bool vector_of_nothing(const struct iov_iter *it)
+{
+	return it->iov && !it->count;
+}
+
 s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *pos, u32 rwf)
 {
 	struct kiocb io;
@@ -274,13 +286,13 @@ static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct
 }
 
 /* What is wrong with the source is told before the destination is looked at. */
-static s64 check_source(const struct file *in, const s64 *pos)
+static s64 check_source(const struct file *in, const s64 *pos, size_t count)
 {
 	if (!(in->f_mode & FMODE_READ))
 		return -EBADF;
 	if (pos && !(in->f_mode & FMODE_PREAD))
 		return -ESPIPE;
-	return pos && *pos < 0 ? -EINVAL : 0;
+	return bad_range(in, pos ? *pos : in->f_pos, count) ? -EINVAL : 0;
 }
 
 static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
@@ -289,7 +301,7 @@ static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *
 
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
-	ret = pipe_can_write(t, out);
+	ret = pipe_check_room(t, out, (in->f_flags | out->f_flags) & O_NONBLOCK);
 	if (ret)
 		return ret;
 	/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
@@ -315,7 +327,7 @@ s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t coun
 
 	if (!in.file)
 		return -EBADF;
-	ret = check_source(in.file, pos);
+	ret = check_source(in.file, pos, count);
 	if (!ret) {
 		out = fdget(t, out_fd);
 		ret = -EBADF;
@@ -326,6 +338,21 @@ s64 fs_sendfile(struct vfs_task *t, int out_fd, int in_fd, s64 *pos, size_t coun
 	}
 	fdput(in);
 	return ret;
+}
+
+/* How much may be written from pos on; -EFBIG at the limits. */
+static s64 write_limit(struct vfs_task *t, const struct file *out, s64 pos)
+{
+	u64 limit = t->rlimit[RLIMIT_FSIZE];
+	s64 max = out->f_inode->i_sb->s_maxbytes;
+
+	if ((u64)pos >= limit) {
+		t->vfs->env->send_sig(t, SIGXFSZ);
+		return -EFBIG;
+	}
+	if (pos >= max)
+		return -EFBIG;
+	return (s64)MIN(limit, (u64)max) - pos;
 }
 
 static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct file *out,
@@ -344,6 +371,10 @@ static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct f
 	len = MIN(len, MAX_RW_COUNT);
 	/* Only what is there; ranges of one file must not overlap. */
 	len = ip >= in->f_inode->i_size ? 0 : MIN(len, (size_t)(in->f_inode->i_size - ip));
+	ret = write_limit(t, out, op);
+	if (ret < 0)
+		return ret;
+	len = MIN(len, (size_t)ret);
 	if (in->f_inode == out->f_inode && op + (s64)len > ip && op < ip + (s64)len)
 		return -EINVAL;
 	if (!len)

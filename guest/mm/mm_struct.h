@@ -73,7 +73,7 @@ struct vm_area_struct {
 	void *vm_file;				   /* the owner of vm_ops knows what it is */
 	struct address_space *vm_mapping;
 	struct list_head mapping_node; /* the mapping's list of areas: its keeper's */
-	struct anon_vma *anon_vma; /* where new private pages of this area belong */
+	struct anon_vma *anon_vma;     /* where new private pages of this area belong */
 	struct list_head anon_vma_chain;
 };
 
@@ -212,10 +212,10 @@ enum fault_flags { FAULT_WRITE = 1, FAULT_EXEC = 2 }; /* neither: read */
 
 enum vm_fault_result {
 	VM_FAULT_OOM = 1,
-	VM_FAULT_SIGBUS = 2, /* beyond the end of the file */
-	VM_FAULT_MAPERR = 4, /* nothing there */
-	VM_FAULT_ACCERR = 8, /* not that way */
-	VM_FAULT_MAJOR = 16, /* had to be read from somewhere; not an error */
+	VM_FAULT_SIGBUS = 2,  /* beyond the end of the file */
+	VM_FAULT_MAPERR = 4,  /* nothing there */
+	VM_FAULT_ACCERR = 8,  /* not that way */
+	VM_FAULT_MAJOR = 16,  /* had to be read from somewhere; not an error */
 	VM_FAULT_LOCKED = 32, /* fault_done() is to be called */
 };
 #define VM_FAULT_ERROR (VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_MAPERR | VM_FAULT_ACCERR)

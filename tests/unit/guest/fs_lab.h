@@ -29,7 +29,6 @@ struct fs_lab {
 	struct lab mem;
 	struct vfs vfs;
 	struct vfs_task task;
-	struct cred cred;
 	u64 rlimit[RLIM_NLIMITS];
 	unsigned signals[65];
 };
@@ -160,18 +159,16 @@ static const struct vfs_env lab_env = {
 
 static inline void fs_lab_task(struct fs_lab *l)
 {
-	l->cred = init_cred;
-	atomic_set(&l->cred.usage, 1000);
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		l->rlimit[i] = RLIM_INFINITY;
 	l->rlimit[RLIMIT_NOFILE] = 1024;
 	l->task = (struct vfs_task){ .vfs = &l->vfs,
-				     .cred = &l->cred,
+				     .cred = cred_copy(&init_cred),
 				     .fs = fs_struct_new(&l->vfs),
 				     .files = files_new(&l->vfs),
 				     .rlimit = l->rlimit,
 				     .tgid = 1 };
-	CHECK(l->task.fs && l->task.files);
+	CHECK(l->task.cred && l->task.fs && l->task.files);
 }
 
 static inline struct fs_lab *fs_lab_new(int allocator)
@@ -203,6 +200,7 @@ static inline void fs_lab_free(struct fs_lab *l)
 	fs_lab_check(l);
 	files_put(&l->task, l->task.files);
 	fs_struct_put(&l->vfs, l->task.fs);
+	cred_put(l->task.cred);
 	busy = vfs_destroy(&l->vfs);
 	if (busy)
 		ck_abort_msg("%lu objects were still in use", busy);

@@ -450,8 +450,7 @@ static const char *fs_host_start(struct fs_host *h)
 
 		dup2(to[0], HOST_IN);
 		dup2(from[1], HOST_OUT);
-		for (int i = 0; i < 200; i++)
-			close(i);
+		SYS(SYS_close_range, 0, HOST_IN - 1, 0);
 		sigaction(SIGXFSZ, &sa, NULL);
 		sigaction(SIGPIPE, &sa, NULL);
 		SYS(SYS_umask, 022);

@@ -113,9 +113,14 @@ static s64 ours_epoll(struct vfs_task *t, const struct op *o, struct op_result *
 
 static s64 ours_setuid(struct fs_lab *l, const struct op *o)
 {
-	l->cred.euid = l->cred.fsuid = (u32)o->a;
-	l->cred.egid = l->cred.fsgid = (u32)o->b;
-	l->cred.cap_effective = o->a ? 0 : l->cred.cap_permitted;
+	struct cred *c = cred_copy(l->task.cred);
+
+	CHECK(c);
+	c->euid = c->fsuid = (u32)o->a;
+	c->egid = c->fsgid = (u32)o->b;
+	c->cap_effective = o->a ? 0 : c->cap_permitted;
+	cred_put(l->task.cred);
+	l->task.cred = c;
 	return 0;
 }
 
