@@ -430,8 +430,8 @@ static void swap_places(struct dentry *a, struct dentry *b)
 	swap_names(a, b);
 	a->d_parent = pb;
 	b->d_parent = pa;
-	list_move(&a->d_child, &pb->d_children);
 	list_move(&b->d_child, &pa->d_children);
+	list_move(&a->d_child, &pb->d_children);
 }
 
 void d_move(struct dentry *d, struct dentry *target)
@@ -456,6 +456,35 @@ void d_exchange(struct dentry *a, struct dentry *b)
 	swap_places(a, b);
 	hash_locked(vfs, a);
 	hash_locked(vfs, b);
+	spin_unlock(&vfs->dcache_lock);
+}
+
+/* ---- listing ---------------------------------------------------------------------------------------- */
+
+struct dentry *d_next_child(struct dentry *parent, struct dentry *prev)
+{
+	struct vfs *vfs = parent->d_sb->s_vfs;
+	struct list_head *pos;
+	struct dentry *found = NULL;
+
+	spin_lock(&vfs->dcache_lock);
+	pos = prev ? prev->d_child.next : parent->d_children.next;
+	for (; !found && pos != &parent->d_children; pos = pos->next) {
+		struct dentry *d = list_entry(pos, struct dentry, d_child);
+
+		if (d->d_inode && !(d->d_flags & DCACHE_UNHASHED))
+			found = d;
+	}
+	spin_unlock(&vfs->dcache_lock);
+	return found;
+}
+
+void d_to_front(struct dentry *d)
+{
+	struct vfs *vfs = d->d_sb->s_vfs;
+
+	spin_lock(&vfs->dcache_lock);
+	list_move(&d->d_child, &d->d_parent->d_children);
 	spin_unlock(&vfs->dcache_lock);
 }
 

@@ -19,6 +19,11 @@ void d_move(struct dentry *d, struct dentry *target);
 void d_exchange(struct dentry *a, struct dentry *b);
 /* Whether d lies below (or is) ancestor. */
 bool d_is_ancestor(struct dentry *ancestor, struct dentry *d);
+/* The positive child that comes after prev (NULL: the first), without a reference: s_tree_sem is held
+ * and keeps it. */
+struct dentry *d_next_child(struct dentry *parent, struct dentry *prev);
+/* d becomes the first of its parent's children. */
+void d_to_front(struct dentry *d);
 /* The parent, referenced. */
 struct dentry *dget_parent(struct dentry *d);
 /* The file system's own reference, for trees that live in memory. */

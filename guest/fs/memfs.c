@@ -2,8 +2,9 @@
 /*
  * memfs.c - ramfs and tmpfs: names are pinned dentries, contents the page cache.
  *
- * M1 a directory's entries are in an array by the cookie that readdir gives for them; a cookie is
- * never used again, so a reader who goes on after changes meets each entry that stayed exactly once.
+ * M1 a directory's entries are in an array by the cookie that readdir's positions are made of, and on
+ * the dentry's list of children in the order in which they came, the newest first. A cookie is never
+ * used again for another entry of the directory, but by what is renamed over it.
  * M2 the sum of the pages of all files is used_blocks, of inodes and second names used_inodes, each
  * below its limit.
  */
@@ -13,6 +14,7 @@
 
 #define BOGO_DIRENT_SIZE 20 /* what an entry adds to a directory's size, as Linux's tmpfs counts */
 #define FIRST_COOKIE	 3
+#define END_OF_DIR	 INT32_MAX /* a reader who has seen the end stays there, as on Linux */
 #define SHORT_SYMLINK	 128
 
 static const struct inode_operations dir_iops, link_iops, special_iops;
@@ -147,6 +149,7 @@ static int enter(struct inode *dir, struct dentry *d)
 	if (xa_store(&mi->entries, cookie, d, NULL))
 		return -ENOSPC;
 	mi->next_cookie++;
+	d_to_front(d);
 	d->d_fsdata = (void *)(uintptr_t)cookie;
 	grow_dir(dir, 1);
 	inode_touch_mctime(dir);
@@ -315,10 +318,33 @@ static int exchange(struct inode *old_dir, struct dentry *old, struct inode *new
 	return 0;
 }
 
+/* old takes new's place, and its cookie; new's inode loses a name. */
+static void replace(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		    struct dentry *new)
+{
+	struct inode *target = new->d_inode;
+	u64 oc = cookie_of(old), nc = cookie_of(new);
+
+	if (S_ISDIR(target->i_mode)) {
+		drop_nlink(target);
+		drop_nlink(new_dir);
+	} else if (target->i_nlink > 1) {
+		atomic64_sub(1, &sb_info(new_dir->i_sb)->used_inodes);
+	}
+	/* The place exists: storing does not need memory. */
+	BUG_ON(xa_store(&info(new_dir)->entries, nc, old, NULL));
+	xa_erase(&info(old_dir)->entries, oc);
+	old->d_fsdata = (void *)(uintptr_t)nc;
+	new->d_fsdata = NULL;
+	grow_dir(old_dir, -1);
+	drop_nlink(target);
+	inode_touch_ctime(target);
+	d_unpin(new);
+}
+
 static int rename(struct vfs_task *t, struct inode *old_dir, struct dentry *old,
 		  struct inode *new_dir, struct dentry *new, unsigned flags)
 {
-	bool is_dir = S_ISDIR(old->d_inode->i_mode);
 	struct inode *target = new->d_inode;
 	struct dentry ghost = { .d_fsdata = old->d_fsdata };
 	int err;
@@ -328,20 +354,19 @@ static int rename(struct vfs_task *t, struct inode *old_dir, struct dentry *old,
 		return -EINVAL;
 	if (flags & RENAME_EXCHANGE)
 		return exchange(old_dir, old, new_dir, new);
-	if (target && is_dir && info(target)->entries.count)
+	if (target && S_ISDIR(target->i_mode) && info(target)->entries.count)
 		return -ENOTEMPTY;
-	err = enter(new_dir, old);
-	if (err)
-		return err;
 	if (target) {
-		if (is_dir) {
-			drop_nlink(target);
-			drop_nlink(new_dir);
-		}
-		unlink(new_dir, new);
+		replace(old_dir, old, new_dir, new);
+	} else {
+		err = enter(new_dir, old);
+		if (err)
+			return err;
+		leave(old_dir, &ghost);
 	}
-	leave(old_dir, &ghost);
-	if (is_dir && old_dir != new_dir) {
+	inode_touch_mctime(old_dir);
+	inode_touch_mctime(new_dir);
+	if (S_ISDIR(old->d_inode->i_mode) && old_dir != new_dir) {
 		drop_nlink(old_dir);
 		inc_nlink(new_dir);
 	}
@@ -391,27 +416,28 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
 	return true;
 }
 
+/* Newest first, as Linux's tmpfs: what is made while somebody reads is behind the reader. A position
+ * is the cookie of the next entry; if that has gone, the one with the next lower cookie is next. */
 static int iterate(struct file *f, struct dir_context *ctx)
 {
 	struct memfs_inode *mi = info(f->f_inode);
 	struct dentry *d;
 	u64 cookie;
 
-	if (!dir_emit_dots(f, ctx))
+	if (!dir_emit_dots(f, ctx) || ctx->pos == END_OF_DIR)
 		return 0;
-	/* A reader who has seen the end stays there until it begins anew, as on Linux. */
+	cookie = (u64)ctx->pos;
 	if (ctx->pos == 2)
-		f->f_version = 0;
-	else if (f->f_version)
-		return 0;
-	for (cookie = (u64)ctx->pos; (d = xa_find(&mi->entries, &cookie, INT64_MAX)); cookie++) {
-		ctx->pos = (s64)cookie;
+		d = d_next_child(f->f_path.dentry, NULL);
+	else
+		d = xa_find_rev(&mi->entries, &cookie, FIRST_COOKIE);
+	for (; d; d = d_next_child(f->f_path.dentry, d)) {
+		ctx->pos = (s64)cookie_of(d);
 		if (!ctx->actor(ctx, d->d_name.name, d->d_name.len, ctx->pos, d->d_inode->i_ino,
 				mode_to_dtype(d->d_inode->i_mode)))
 			return 0;
-		ctx->pos++;
 	}
-	f->f_version = 1;
+	ctx->pos = END_OF_DIR;
 	return 0;
 }
 

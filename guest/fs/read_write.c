@@ -30,18 +30,6 @@ static bool bad_range(const struct file *f, s64 pos, size_t n)
 	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
 }
 
-/* A range that does not end within s64 is nowhere; streams have no positions, addresses no sign. */
-static bool bad_range(const struct file *f, s64 pos, size_t n)
-{
-	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
-}
-
-/* readv(2) and writev(2) of nothing end before the file is asked, read(2) and write(2) do not. */
-static bool vector_of_nothing(const struct iov_iter *it)
-{
-	return it->iov && !it->count;
-}
-
 s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *pos, u32 rwf)
 {
 	struct kiocb io;
@@ -412,41 +400,54 @@ s64 fs_copy_file_range(struct vfs_task *t, int in_fd, s64 *in_pos, int out_fd, s
 
 /* ---- directories ------------------------------------------------------------------------------------------------------ */
 
+/* An entry says where the next one begins, so it waits here until that is known. */
 struct dents {
 	struct dir_context ctx;
 	struct iov_iter *to;
 	s64 done, err;
+	struct {
+		struct linux_dirent64 d;
+		char name[NAME_MAX + 8];
+	} rec; /* d_reclen 0: none waits */
 };
+
+static bool flush_dirent(struct dents *out, s64 next_pos)
+{
+	size_t len = out->rec.d.d_reclen;
+
+	if (!len)
+		return true;
+	out->rec.d.d_off = next_pos;
+	if (copy_to_iter(&out->rec, len, out->to) < len) {
+		out->err = -EFAULT;
+		return false;
+	}
+	out->rec.d.d_reclen = 0;
+	out->done += (s64)len;
+	return true;
+}
 
 static bool emit_dirent(struct dir_context *ctx, const char *name, size_t len, s64 pos, u64 ino,
 			unsigned type)
 {
 	struct dents *out = container_of(ctx, struct dents, ctx);
 	size_t reclen = ALIGN_UP(offsetof(struct linux_dirent64, d_name) + len + 1, (size_t)8);
-	struct {
-		struct linux_dirent64 d;
-		char name[NAME_MAX + 8];
-	} rec;
 
-	if (reclen > iov_iter_count(out->to)) {
+	if (reclen + out->rec.d.d_reclen > iov_iter_count(out->to)) {
 		out->err = -EINVAL;
 		return false;
 	}
-	if (out->done && signal_pending_state(TASK_INTERRUPTIBLE, current)) {
+	if (out->rec.d.d_reclen && signal_pending_state(TASK_INTERRUPTIBLE, current)) {
 		out->err = -EINTR;
 		return false;
 	}
-	memset(&rec, 0, reclen);
-	rec.d.d_ino = ino;
-	rec.d.d_off = pos + 1;
-	rec.d.d_reclen = (u16)reclen;
-	rec.d.d_type = (u8)type;
-	memcpy(rec.d.d_name, name, len);
-	if (copy_to_iter(&rec, reclen, out->to) < reclen) {
-		out->err = -EFAULT;
+	if (!flush_dirent(out, pos))
 		return false;
-	}
-	out->done += (s64)reclen;
+	memset(&out->rec, 0, reclen);
+	out->rec.d.d_ino = ino;
+	out->rec.d.d_reclen = (u16)reclen;
+	out->rec.d.d_type = (u8)type;
+	memcpy(out->rec.d.d_name, name, len);
 	return true;
 }
 
@@ -480,6 +481,8 @@ s64 fs_getdents64(struct vfs_task *t, int fd, struct iov_iter *to)
 		return -EBADF;
 	err = iterate_dir(f.file, &out);
 	fdput(f);
+	if (out.err != -EFAULT)
+		flush_dirent(&out, out.ctx.pos);
 	if (out.done)
 		return out.done;
 	return err ? err : out.err;

@@ -239,6 +239,43 @@ void *xa_find(const struct xarray *xa, u64 *index, u64 last)
 	return find(xa, index, last, PRESENT);
 }
 
+void *xa_find_rev(const struct xarray *xa, u64 *index, u64 first)
+{
+	u64 at = *index;
+
+	if (!xa->root)
+		return NULL;
+	at = MIN(at, node_last(xa->root));
+	while (at >= first) {
+		const struct xa_node *n = xa->root;
+
+		for (;;) {
+			unsigned off = slot_of(n, at);
+			u64 rest = n->bits[PRESENT] & (~0ULL >> (63 - off));
+
+			if (!rest) { /* go on before this node */
+				at &= ~node_last(n);
+				if (!at--)
+					return NULL;
+				break;
+			}
+			if (__fls(rest) != off) {
+				off = __fls(rest);
+				at = (at & ~node_last(n)) | (u64)off << n->shift |
+				     ((1ULL << n->shift) - 1);
+				if (at < first)
+					return NULL;
+			}
+			if (!n->shift) {
+				*index = at;
+				return n->slot[off];
+			}
+			n = n->slot[off];
+		}
+	}
+	return NULL;
+}
+
 void *xa_find_marked(const struct xarray *xa, u64 *index, u64 last, enum xa_mark mark)
 {
 	return find(xa, index, last, mark);

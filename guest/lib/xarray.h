@@ -51,7 +51,9 @@ void *xa_erase(struct xarray *xa, u64 index);
 
 /* The entry at the lowest index in [*index, last], which becomes *index; NULL: none. */
 void *xa_find(const struct xarray *xa, u64 *index, u64 last);
-/* The same among those with the mark. */
+/* The entry at the highest index in [first, *index], which becomes *index; NULL: none. */
+void *xa_find_rev(const struct xarray *xa, u64 *index, u64 first);
+/* As xa_find(), among those with the mark. */
 void *xa_find_marked(const struct xarray *xa, u64 *index, u64 last, enum xa_mark mark);
 /* The lowest index in [first, last] without an entry; false: none. */
 bool xa_find_gap(const struct xarray *xa, u64 first, u64 last, u64 *index);

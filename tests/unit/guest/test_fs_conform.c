@@ -511,6 +511,7 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 {
 	struct fs_host host;
 	struct fs_lab *l;
+	struct cred *root;
 	const char *why = fs_host_too_old();
 
 	if (!why)
@@ -522,7 +523,10 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 	rand_init(&rng, seed);
 	no_fallocate = !m->weight[OP_FALLOCATE];
 	l = fs_ours_start((int)(seed % 6));
-	l->cred.cap_permitted = l->cred.cap_effective = host_capabilities();
+	root = cred_copy(l->task.cred);
+	root->cap_permitted = root->cap_effective = host_capabilities();
+	cred_put(l->task.cred);
+	l->task.cred = root;
 	l->vfs.protected_symlinks = sysctl("protected_symlinks");
 	l->vfs.protected_hardlinks = sysctl("protected_hardlinks");
 	l->vfs.protected_fifos = sysctl("protected_fifos");

@@ -40,6 +40,19 @@ static void check_search(const struct xarray *xa, const struct model *m, unsigne
 	}
 }
 
+static void check_reverse(const struct xarray *xa, const struct model *m, unsigned from, unsigned to)
+{
+	u64 index = spread(to);
+	void *got = xa_find_rev(xa, &index, spread(from));
+	unsigned i = to + 1;
+
+	while (i > from && !m->entry[i - 1])
+		i--;
+	CHECK_EQ(got, i > from ? m->entry[i - 1] : NULL);
+	if (got)
+		CHECK_EQ(index, spread(i - 1));
+}
+
 static void check_gap(const struct xarray *xa, const struct model *m, unsigned from, unsigned to)
 {
 	u64 index = 0;
@@ -100,6 +113,7 @@ erase:
 			CHECK_EQ(xa_load(&xa, spread(i)), m->entry[i]);
 			CHECK_EQ(xa_get_mark(&xa, spread(i), mark), m->mark[mark][i]);
 			check_search(&xa, m, i, j, -1);
+			check_reverse(&xa, m, i, j);
 			check_search(&xa, m, i, j, mark);
 			if (j < 1000)
 				check_gap(&xa, m, i, j);
