@@ -58,7 +58,8 @@ static s64 eventfd_write(struct kiocb *io, struct iov_iter *from)
 	struct eventfd *e = io->filp->private_data;
 	u64 n;
 
-	if (iov_iter_count(from) != sizeof(n))
+	/* In one piece, as Linux has it. */
+	if (iov_iter_count(from) != sizeof(n) || (from->iov && from->iov->len != sizeof(n)))
 		return -EINVAL;
 	if (copy_from_iter(&n, sizeof(n), from) != sizeof(n))
 		return -EFAULT;

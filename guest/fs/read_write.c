@@ -50,6 +50,8 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return -EBADF;
 	if (S_ISDIR(f->f_inode->i_mode) && vector_of_nothing(to))
 		return 0;
+	if (S_ISDIR(f->f_inode->i_mode) && bad_range(f, *pos, iov_iter_count(to)))
+		return -EINVAL;
 	if (!f->f_op || !f->f_op->read_iter)
 		return no_op_error(f, true);
 	if (vector_of_nothing(to))
