@@ -218,7 +218,7 @@ int do_truncate(struct vfs_task *t, struct dentry *d, s64 len, u32 extra)
 	if (!vfs_capable(t, CAP_FSETID)) {
 		if (inode->i_mode & S_ISUID)
 			attr.valid |= ATTR_KILL_SUID | ATTR_FORCE;
-		if ((inode->i_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		if (inode->i_mode & S_ISGID)
 			attr.valid |= ATTR_KILL_SGID | ATTR_FORCE;
 	}
 	err = notify_change(t, d, &attr);

@@ -152,7 +152,9 @@ static u32 privileges_to_drop(const struct vfs_task *t, const struct inode *inod
 
 	if (!S_ISREG(inode->i_mode))
 		return 0;
-	if ((inode->i_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+	/* Without group execution the bit is the group's own business. */
+	if (inode->i_mode & S_ISGID &&
+	    (inode->i_mode & S_IXGRP || !cred_in_group(t->cred, inode->i_gid)))
 		drop |= S_ISGID;
 	return vfs_capable(t, CAP_FSETID) ? 0 : drop;
 }

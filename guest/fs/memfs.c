@@ -444,7 +444,7 @@ static int iterate(struct file *f, struct dir_context *ctx)
 s64 dir_llseek(struct file *f, s64 offset, int whence)
 {
 	if (whence == SEEK_CUR)
-		offset += f->f_pos;
+		offset = (s64)((u64)offset + (u64)f->f_pos);
 	else if (whence != SEEK_SET)
 		return -EINVAL;
 	if (offset < 0)

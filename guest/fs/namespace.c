@@ -118,6 +118,15 @@ static int clone_children(struct vfs *vfs, struct mount *from, struct dentry *ro
 	return 0;
 }
 
+/* A mount of `from`, not attached anywhere; *out also when its children could not be copied. */
+static int copy_tree(struct vfs *vfs, const struct path *from, bool recursive, struct mount **out)
+{
+	*out = clone_mount(vfs, from->mnt, from->dentry);
+	if (!*out)
+		return -ENOMEM;
+	return recursive ? clone_children(vfs, from->mnt, from->dentry, *out) : 0;
+}
+
 static int bind_mount(struct vfs_task *t, const char *source, u64 flags, struct path *where)
 {
 	struct vfs *vfs = t->vfs;
@@ -135,14 +144,11 @@ static int bind_mount(struct vfs_task *t, const char *source, u64 flags, struct 
 	if (!err && from.mnt->mnt_detached)
 		err = -EINVAL;
 	if (!err) {
-		m = clone_mount(vfs, from.mnt, from.dentry);
-		err = m ? attach(vfs, m, where) : -ENOMEM;
-	}
-	if (err) {
-		mntput(m);
-	} else if (flags & MS_REC) {
-		err = clone_children(vfs, from.mnt, from.dentry, m);
-		if (err)
+		/* Copied before it is attached: the place may lie in what is copied. */
+		err = copy_tree(vfs, &from, flags & MS_REC, &m);
+		if (!err)
+			err = attach(vfs, m, where);
+		if (err && m)
 			umount_tree(vfs, m);
 	}
 	up_write(&vfs->namespace_sem);

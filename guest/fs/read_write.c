@@ -41,10 +41,10 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return -EINVAL;
 	if (iov_iter_is_empty_vector(to))
 		return 0;
-	if (S_ISDIR(f->f_inode->i_mode))
-		return -EISDIR;
 	if (bad_range(f, *pos, iov_iter_count(to)))
 		return -EINVAL;
+	if (S_ISDIR(f->f_inode->i_mode))
+		return -EISDIR;
 	ret = kiocb_init(&io, t, f, *pos, rwf);
 	if (ret)
 		return ret;

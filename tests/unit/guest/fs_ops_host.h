@@ -23,7 +23,6 @@
 struct fs_host {
 	int to, from;
 	pid_t pid;
-	char dir[64];
 };
 
 static u32 host_signals;
@@ -413,9 +412,14 @@ static const char *host_root(const char *dir)
 		return "no mount namespaces here";
 	if (SYS(SYS_mount, "none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return "the mount tree cannot be made private";
-	if (SYS(SYS_mount, "none", dir, "tmpfs", 0, "size=512k,nr_inodes=300,mode=755"))
+	/* Nothing of the real machine stays reachable, whatever the operations do. */
+	if (SYS(SYS_mount, "none", dir, "ramfs", 0, "mode=755") || SYS(SYS_chdir, dir) ||
+	    SYS(SYS_mkdir, "r", 0755) || SYS(SYS_pivot_root, ".", ".") ||
+	    SYS(SYS_umount2, ".", MNT_DETACH) || SYS(SYS_chdir, "/"))
+		return "no root file system of the model's own";
+	if (SYS(SYS_mount, "none", "/r", "tmpfs", 0, "size=512k,nr_inodes=300,mode=755"))
 		return "tmpfs cannot be mounted";
-	if (SYS(SYS_chroot, dir) || SYS(SYS_chdir, "/"))
+	if (SYS(SYS_chroot, "/r") || SYS(SYS_chdir, "/"))
 		return "chroot failed";
 	return NULL;
 }
@@ -437,10 +441,9 @@ static const char *fs_host_too_old(void)
 static const char *fs_host_start(struct fs_host *h)
 {
 	int to[2], from[2];
-	char answer[80];
+	char answer[80], dir[] = "/tmp/parallax-fs-XXXXXX";
 
-	strcpy(h->dir, "/tmp/parallax-fs-XXXXXX");
-	if (!mkdtemp(h->dir) || pipe(to) || pipe(from))
+	if (!mkdtemp(dir) || pipe(to) || pipe(from))
 		return "no temporary folder";
 	fflush(NULL);
 	h->pid = fork();
@@ -454,7 +457,7 @@ static const char *fs_host_start(struct fs_host *h)
 		sigaction(SIGXFSZ, &sa, NULL);
 		sigaction(SIGPIPE, &sa, NULL);
 		SYS(SYS_umask, 022);
-		why = host_root(h->dir);
+		why = host_root(dir);
 		memset(answer, 0, sizeof(answer));
 		if (why)
 			strcpy(answer, why);
@@ -467,7 +470,8 @@ static const char *fs_host_start(struct fs_host *h)
 	h->to = to[1];
 	h->from = from[0];
 	if (!read_all(h->from, answer, sizeof(answer)))
-		return "the model did not start";
+		strcpy(answer, "the model did not start");
+	rmdir(dir); /* covered only in the model's own tree of mounts */
 	if (!*answer)
 		return NULL;
 	return strdup(answer);
@@ -488,7 +492,6 @@ static void fs_host_stop(struct fs_host *h)
 	close(h->to);
 	close(h->from);
 	waitpid(h->pid, NULL, 0);
-	rmdir(h->dir);
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "tests/unit/guest/fs_ops_host.h"
 #include "tests/unit/guest/fs_ops_ours.h"
 
-#define STEPS 12000u
+#define STEPS 10000u
 
 /* Sequences of a kind: which operations, how often. */
 struct mix {
