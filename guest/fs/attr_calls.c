@@ -133,17 +133,9 @@ static int utimes_path(struct vfs_task *t, const struct path *path,
 		attr.mtime = (struct timespec64){ times[1].tv_sec, times[1].tv_nsec };
 		attr.valid |= ATTR_MTIME_SET;
 	}
-	if (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW)
-		attr.valid |= ATTR_TOUCH;
-	/* Setting one of the two to now needs to be the owner, as setting it to a time does. */
-	else if (!inode_owner_or_capable(t, path->dentry->d_inode)) {
-		int err = mnt_want_write(path->mnt);
-
-		if (err)
-			return err;
-		mnt_drop_write(path->mnt);
-		return -EPERM;
-	}
+	attr.valid |= times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW ?
+			      ATTR_TOUCH :
+			      ATTR_TIMES_SET;
 	return change(t, path, &attr);
 }
 

@@ -472,8 +472,7 @@ static int setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	if (err)
 		return err;
 	if (attr->valid & ATTR_SIZE) {
-		if (attr->size != inode->i_size)
-			truncate_setsize(inode, attr->size);
+		truncate_setsize(inode, attr->size);
 		inode_touch_mctime(inode);
 	}
 	setattr_copy(t, inode, attr);

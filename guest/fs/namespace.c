@@ -259,6 +259,29 @@ static bool mount_busy(const struct mount *m)
 	return !list_empty(&m->mnt_children) || atomic_read(&m->mnt_count) > 2;
 }
 
+/* No mount of it has writers. namespace_sem held. */
+static int super_read_only(struct vfs *vfs, struct super_block *sb)
+{
+	struct mount *m;
+
+	list_for_each_entry (m, &vfs->mounts, mnt_list)
+		if (m->mnt_sb == sb && atomic_read(&m->mnt_writers))
+			return -EBUSY;
+	WRITE_ONCE(sb->s_flags, sb->s_flags | MS_RDONLY);
+	return 0;
+}
+
+static bool is_own_root(struct vfs_task *t, const struct mount *m)
+{
+	struct path root;
+	bool is;
+
+	get_fs_root(t->fs, &root);
+	is = root.mnt == m;
+	path_put(&root);
+	return is;
+}
+
 static int do_umount(struct vfs_task *t, struct path *p, int flags)
 {
 	struct vfs *vfs = t->vfs;
@@ -266,6 +289,9 @@ static int do_umount(struct vfs_task *t, struct path *p, int flags)
 
 	if (p->dentry != m->mnt_root || m->mnt_detached)
 		return -EINVAL;
+	/* One's own root cannot go; the call makes it read-only, for shutting down. */
+	if (!(flags & MNT_DETACH) && is_own_root(t, m))
+		return super_read_only(vfs, m->mnt_sb);
 	if (m == vfs->root || m == m->mnt_parent)
 		return -EINVAL;
 	/* The path's dentry is not a user of the mount; its mount reference is the caller's. */

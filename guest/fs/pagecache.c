@@ -323,7 +323,8 @@ void truncate_setsize(struct inode *inode, s64 size)
 	s64 old = inode->i_size;
 
 	WRITE_ONCE(inode->i_size, size);
-	if (size >= old || !inode->i_mapping)
+	/* The same size again takes away what fallocate(2) put behind it. */
+	if (size > old || !inode->i_mapping)
 		return;
 	if (size % PAGE_SIZE)
 		zero_part(inode->i_mapping, PFN_DOWN((u64)size), size % PAGE_SIZE, PAGE_SIZE);

@@ -283,19 +283,31 @@ static s64 check_source(const struct file *in, const s64 *pos, size_t count)
 	return bad_range(in, pos ? *pos : in->f_pos, count) ? -EINVAL : 0;
 }
 
+/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
+static bool gives_pages(const struct file *f)
+{
+	return f->f_op && f->f_op->read_iter &&
+	       (S_ISREG(f->f_inode->i_mode) || S_ISCHR(f->f_inode->i_mode));
+}
+
 static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
 {
 	s64 in_pos = pos ? *pos : in->f_pos, out_pos = out->f_pos, ret;
 
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
+	if (bad_range(out, out_pos, count))
+		return -EINVAL;
 	ret = pipe_check_room(t, out, (in->f_flags | out->f_flags) & O_NONBLOCK);
 	if (ret)
 		return ret;
-	/* Linux takes only what can give pages: not pipes, nor files without a type like eventfd(2). */
-	if (!in->f_op || !in->f_op->read_iter ||
-	    (!S_ISREG(in->f_inode->i_mode) && !S_ISCHR(in->f_inode->i_mode)) ||
-	    out->f_flags & O_APPEND)
+	/* Data that has been taken must not be lost, so the source can be gone back in. */
+	if (!S_ISFIFO(out->f_inode->i_mode) &&
+	    (!(in->f_mode & FMODE_LSEEK) || out->f_flags & O_APPEND))
+		return -EINVAL;
+	if (!count)
+		return 0;
+	if (!gives_pages(in))
 		return -EINVAL;
 	ret = splice_files(t, in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
 	if (ret > 0) {

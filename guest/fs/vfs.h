@@ -193,6 +193,7 @@ struct kstat {
 #define ATTR_KILL_SUID BIT(11)
 #define ATTR_KILL_SGID BIT(12)
 #define ATTR_OPEN      BIT(15) /* O_TRUNC */
+#define ATTR_TIMES_SET	BIT(16) /* not both of them to now */
 #define ATTR_TOUCH     BIT(17) /* utimes(NULL): both times become now */
 
 struct iattr {
