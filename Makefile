@@ -34,7 +34,7 @@ devices_SRCS := $(wildcard devices/*.c devices/virtio/*.c)
 boot_SRCS    := $(wildcard vmm/boot/*.c)
 vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c))
 # Portable guest code: the same files are built for ring 0 (guest/guest.mk) and for the host.
-guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c) guest/env/host.c
+guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c) guest/env/host.c
 ROOMS := base mm devices boot vmm guest
 
 # A test binary links its own room and the rooms below it.
@@ -46,7 +46,7 @@ vmm_DEPS     := vmm boot devices mm base
 guest_DEPS   := guest
 # libfdt and jansson are small: loading them as shared libraries costs more than what is used of them.
 HOST_LIBS    := -l:libfdt.a -l:libjansson.a -l:liburing.a -lpthread
-TEST_LIBS    := -lcheck -lsubunit -lm -lrt
+TEST_LIBS    := -lcheck -lsubunit -lm -lrt -lz
 
 all: $(B)/parallax $(B)/guest/parallax.elf $(B)/guest/parallax.elf-gdb.py ## build the VMM and the tiny kernel (the default)
 
@@ -184,7 +184,7 @@ define fuzz_rules
 $(B)/fuzzers/$(1)/%: $(B)/fuzz/tests/fuzz/$(1)/%.o $(call room_libs,$(1),fuzz)
 	$$(say) LD $$@
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)clang $$(SAN) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(HOST_LIBS)
+	$$(Q)clang $$(SAN) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(HOST_LIBS) -lz
 endef
 $(foreach room,$(ROOMS),$(eval $(call fuzz_rules,$(room))))
 FUZZ_SECONDS ?= 300

@@ -44,6 +44,25 @@ void finish_wait(wait_queue_head_t *q, struct wait_queue_entry *w)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+void add_wait_queue(wait_queue_head_t *q, struct wait_queue_entry *w)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	if (w->exclusive)
+		list_add_tail(&w->node, &q->head);
+	else
+		list_add(&w->node, &q->head);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void remove_wait_queue(wait_queue_head_t *q, struct wait_queue_entry *w)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	list_del_init(&w->node);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
 static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
 {
 	struct wait_queue_entry *w, *tmp;
@@ -52,7 +71,7 @@ static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
 	list_for_each_entry_safe (w, tmp, &q->head, node) {
 		/* Taken out here: a task that is slow to run does not stop the next wake-up from
 		 * reaching another one. */
-		if (!wake_up_state(w->task, state))
+		if (!(w->func ? w->func(w, state) : wake_up_state(w->task, state)))
 			continue;
 		if (w->exclusive) {
 			list_del_init(&w->node);

@@ -20,7 +20,13 @@ struct wait_queue_entry {
 	struct list_head node;
 	struct task_struct *task;
 	bool exclusive;
+	/* Instead of waking task: called with the queue's lock held, IRQs off; true counts as woken. */
+	bool (*func)(struct wait_queue_entry *w, unsigned state);
 };
+
+/* Enters the queue with what func says, without a task that sleeps; and leaves it. */
+void add_wait_queue(wait_queue_head_t *q, struct wait_queue_entry *w);
+void remove_wait_queue(wait_queue_head_t *q, struct wait_queue_entry *w);
 
 void init_waitqueue_head(wait_queue_head_t *q);
 
