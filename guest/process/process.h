@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h - processes and their threads: what fork() makes, exec() changes, exit() ends and wait()
+ * collects. A thread is a struct thread of the kernel with a struct uthread; its process is the
+ * thread group it belongs to (Linux's signal_struct and sighand_struct in one).
+ *
+ * One spinlock, proc_lock (IRQs off), guards who exists, who is whose parent, groups and sessions,
+ * states of stop and exit, and all pending signals. Everything else belongs to the thread itself.
+ *
+ * References: a process is kept by its threads, its children (as their real_parent and parent) and
+ * whoever looked it up. A zombie is a process without threads that nobody has waited for yet.
+ */
+#ifndef GUEST_PROCESS_PROCESS_H
+#define GUEST_PROCESS_PROCESS_H
+
+#include "guest/arch/x86/usermode.h"
+#include "guest/fs/vfs.h"
+#include "guest/kernel/task.h"
+#include "guest/mm/mm_struct.h"
+#include "guest/process/signal.h"
+
+#define RLIM_NLIMITS 16
+#define PID_MAX	     32768
+
+/* Signal actions, shared with CLONE_SIGHAND. proc_lock. */
+struct sighand {
+	atomic_t refs;
+	struct k_sigaction action[NSIG];
+};
+
+struct rusage_times {
+	u64 utime, stime; /* ns */
+	u64 min_flt, maj_flt, nvcsw, nivcsw;
+	u64 maxrss; /* pages */
+};
+
+enum process_state {
+	PROC_ALIVE,
+	PROC_ZOMBIE, /* all threads are gone, the parent has not asked yet */
+	PROC_DEAD,   /* collected */
+};
+
+struct process {
+	int tgid;
+	atomic_t refs;
+	enum process_state state;
+	struct process *real_parent; /* who made it, or who adopted it */
+	struct process *parent;	     /* the debugger, while there is one; else real_parent */
+	struct list_head children, sibling;	/* by real_parent */
+	struct list_head traced, traced_sibling; /* by parent, where that is a debugger */
+	struct list_head threads;		/* uthread.group_node */
+	unsigned nr_threads, nr_live;
+	struct list_head all_node; /* every process, by age */
+	int pgid, sid;
+	struct uthread *leader; /* the thread with tid == tgid; NULL once it is gone */
+
+	struct sighand *sighand;
+	struct sigpending shared_pending;
+	wait_queue_head_t wait_child; /* its threads, in wait4() */
+
+	/* How it ends: a status as wait4() reports it. */
+	bool group_exit;
+	int exit_status;
+	int exit_signal; /* for the parent; 0: none */
+	/* Job control. */
+	bool group_stopped, stop_reported, continued;
+	int stop_signal;
+	unsigned nr_stopped;
+
+	u64 rlimit[RLIM_NLIMITS], rlimit_max[RLIM_NLIMITS];
+	struct rusage_times own, children_times; /* of threads gone, and of children waited for */
+	u64 start_ns;
+	bool did_exec, dumpable, child_subreaper;
+	struct itimer_state {
+		u64 expires, interval; /* ns of its clock; 0: off */
+	} itimer[3];
+	struct completion *vfork_done; /* somebody waits for exec or exit */
+	struct uthread *execing;       /* the thread that ends all others to exec */
+	char exe[64];		       /* base name, for reports */
+};
+
+struct uthread {
+	struct thread *th; /* the kernel's side: stack, task_struct */
+	int tid;
+	struct process *proc;
+	struct list_head group_node;
+	struct hlist_node tid_hash;
+	struct mm_struct *mm;
+	struct vfs_task vt; /* cred, fs, files, limits */
+	struct user_state regs; /* segment bases, FPU */
+	struct pt_regs *frame;	/* what user mode was doing; valid in the kernel */
+
+	u64 blocked, saved_blocked; /* signals; the second while sigsuspend() and friends wait */
+	bool restore_blocked;
+	struct sigpending pending;
+	struct sigaltstack_state altstack;
+	bool stopped;	/* counted in nr_stopped */
+	int ptrace_status; /* for the debugger's wait, or 0 */
+	u64 ptrace_flags;
+
+	u64 set_child_tid, clear_child_tid; /* user addresses, or 0 */
+	u64 robust_list;
+	u64 robust_len;
+	/* What restart_syscall() goes on with. */
+	s64 (*restart)(struct uthread *u);
+	u64 restart_arg[5];
+
+	struct rusage_times times;
+	u64 user_since; /* accounting: when it entered user mode, ns */
+	u64 rchar, wchar;
+	int pdeath_signal;
+	bool no_new_privs;
+	bool exiting;
+	struct futex_waiter *futex; /* what it waits for; futex.c */
+};
+
+extern spinlock_t proc_lock;
+extern struct process *init_process; /* pid 1: adopts, and its end is the kernel's */
+
+/* The user thread that is running, or NULL in a kernel thread. */
+struct uthread *current_uthread(void);
+static inline struct process *current_process(void)
+{
+	return current_uthread()->proc;
+}
+
+/* ---- looking: proc_lock held, or a reference taken ------------------------------------------------ */
+
+struct uthread *find_uthread(int tid);
+struct process *find_process(int tgid); /* zombies too */
+struct process *get_process(struct process *p);
+void put_process(struct process *p);
+#define for_each_process(p) list_for_each_entry(p, &all_processes, all_node)
+extern struct list_head all_processes;
+#define for_each_thread(p, u) list_for_each_entry(u, &(p)->threads, group_node)
+
+/* ---- life -------------------------------------------------------------------------------------------- */
+
+struct clone_args {
+	u64 flags; /* CLONE_*, without the signal */
+	u64 pidfd, child_tid, parent_tid;
+	u64 exit_signal;
+	u64 stack; /* the new stack pointer; 0: the caller's */
+	u64 tls;
+};
+
+/* A new thread or process; its tid, or -errno. fork.c */
+s64 do_clone(const struct clone_args *args);
+
+/* Starts pid 1 with the program at path, from a kernel thread. 0 or -errno. exec.c */
+int start_init(const char *const *argv, const char *const *envp);
+
+/* execve(): user addresses of the arrays. Does not return to the old program on success. */
+s64 do_execveat(int dfd, const char *path, u64 argv, u64 envp, int flags);
+
+/* This thread ends; the process too, if it was the last. exit.c */
+_Noreturn void do_exit(int status);
+/* All threads end; the first status counts. */
+_Noreturn void do_group_exit(int status);
+
+enum { WNOHANG = 1, WUNTRACED = 2, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8, WNOWAIT = 0x1000000 };
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+
+struct wait_result {
+	int pid, uid, status, signo_code; /* CLD_* */
+	struct rusage_times times;
+};
+/* The pid that was found, 0 (WNOHANG, none ready), -ECHILD, -EINTR. options with WEXITED &c. */
+s64 do_wait(int type, int id, unsigned options, struct wait_result *res);
+
+/* Numbers of sessions and groups: calls of the same names. */
+s64 do_setsid(void);
+s64 do_setpgid(int pid, int pgid);
+
+/* ---- times --------------------------------------------------------------------------------------------- */
+
+/* A process's own so far, live threads counted. proc_lock held. */
+struct rusage_times process_times(const struct process *p);
+void rusage_add(struct rusage_times *sum, const struct rusage_times *t);
+
+#endif
