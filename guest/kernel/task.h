@@ -10,6 +10,8 @@
 #include "guest/lib/atomic.h"
 #include "guest/locking/wait.h"
 
+struct uthread;
+
 struct thread {
 	struct task_struct t;
 	u64 sp;	   /* saved stack pointer while not running */
@@ -22,6 +24,7 @@ struct thread {
 	int exit_code;		  /* valid once exited is complete */
 	struct completion exited; /* off its CPU for good */
 	struct completion parked, unparked;
+	struct uthread *u;	  /* its user side; NULL: a kernel thread */
 };
 
 DECLARE_PER_CPU(struct task_struct *, current_task);

@@ -7,8 +7,13 @@
 
 #define X86_EFLAGS_IF (1UL << 9)
 
-#define MSR_EFER      0xc0000080
-#define MSR_GS_BASE   0xc0000101
+#define MSR_EFER	   0xc0000080
+#define MSR_STAR	   0xc0000081
+#define MSR_LSTAR	   0xc0000082
+#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_FS_BASE	   0xc0000100
+#define MSR_GS_BASE	   0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
 
 #define EFER_SCE      (1u << 0)
 #define EFER_LMA      (1u << 10)

@@ -15,7 +15,7 @@ struct frame {
 	u64 ret;
 };
 
-extern char trap_return[];
+extern char trap_return[], paranoid_return[];
 
 static int format_symbol(void *arg, char *buf, size_t size, const void *ptr)
 {
@@ -125,7 +125,7 @@ static bool unwind_next(struct unwind *u, u64 *pc)
 	}
 	if (!readable(f))
 		return false;
-	if (f->ret == (u64)trap_return) {
+	if (f->ret == (u64)trap_return || f->ret == (u64)paranoid_return) {
 		/* An interrupt: the frame's caller was stopped at the RIP saved above it. */
 		unwind_from_regs(u, (const struct pt_regs *)(f + 1));
 		return unwind_next(u, pc);

@@ -4,6 +4,7 @@
  * interrupts. An exception in the kernel is either expected (exception table) or the end.
  */
 #include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/cpu.h"
 #include "guest/arch/x86/desc.h"
 #include "guest/arch/x86/extable.h"
 #include "guest/arch/x86/kstack.h"
@@ -13,6 +14,8 @@
 #include "guest/arch/x86/sections.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/arch/x86/traps.h"
+#include "guest/arch/x86/uaccess.h"
+#include "guest/arch/x86/user_traps.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
@@ -48,16 +51,23 @@ static const char *const trap_names[32] = {
 
 extern const struct ex_entry __start_ex_table[], __stop_ex_table[];
 
+static const struct ex_entry *ex_find(u64 rip)
+{
+	for (const struct ex_entry *e = __start_ex_table; e < __stop_ex_table; e++)
+		if (e->from == rip)
+			return e;
+	return NULL;
+}
+
 bool ex_fixup(struct pt_regs *regs)
 {
-	for (const struct ex_entry *e = __start_ex_table; e < __stop_ex_table; e++) {
-		if (e->from != regs->rip)
-			continue;
-		regs->rip = e->to;
-		regs->rax = EX_FAULT | regs->vector << 32 | (u32)regs->error_code;
-		return true;
-	}
-	return false;
+	const struct ex_entry *e = ex_find(regs->rip);
+
+	if (!e)
+		return false;
+	regs->rip = e->to;
+	regs->rax = EX_FAULT | regs->vector << 32 | (u32)regs->error_code;
+	return true;
 }
 
 /* What kind of place an address is: the "why" of a page fault, as far as the layout tells. */
@@ -66,7 +76,7 @@ static const char *describe_address(u64 a)
 	if (a < PAGE_SIZE)
 		return "a NULL pointer, or an offset from one";
 	if (a < 0x0000800000000000)
-		return "user space, of which there is none yet";
+		return "user space, which the kernel reaches through uaccess.h only";
 	if (a >= (u64)boot_stack_guard && a < (u64)boot_stack)
 		return "the guard page of the boot stack: stack overflow";
 	if (kstack_is_guard(a))
@@ -134,13 +144,12 @@ static _Noreturn void die(struct pt_regs *regs)
 	panic_regs(regs, "%s in %s mode", name, user_mode(regs) ? "user" : "kernel");
 }
 
-void trap_entry(struct pt_regs *regs)
+/* An exception in the kernel: of an instruction that may have one, or the end. */
+static void kernel_trap(struct pt_regs *regs, u64 address)
 {
-	if (regs->vector >= 32) {
-		irq_dispatch(regs);
-		preempt_check_irq(regs);
+	if (regs->vector == X86_TRAP_PF && address < USER_TASK_SIZE && ex_find(regs->rip) &&
+	    user_memory_fault(regs, address))
 		return;
-	}
 	if (regs->vector == X86_TRAP_NMI) {
 		if (panic_is_elsewhere())
 			smp_stop_self(regs);
@@ -150,4 +159,25 @@ void trap_entry(struct pt_regs *regs)
 		return;
 	}
 	die(regs);
+}
+
+void trap_entry(struct pt_regs *regs)
+{
+	/* Before anything that may fault again. */
+	u64 address = regs->vector == X86_TRAP_PF ? read_cr2() : 0;
+
+	if (cpu_features.smap)
+		__asm__ volatile("clac"); /* the access that faulted may have been one with SMAP off */
+	if (regs->vector >= 32) {
+		irq_dispatch(regs);
+		preempt_check_irq(regs);
+	} else if (!user_mode(regs) || regs->vector == X86_TRAP_NMI ||
+		   regs->vector == X86_TRAP_DF || regs->vector == 18) {
+		kernel_trap(regs, address);
+		return;
+	} else {
+		user_trap(regs, address);
+	}
+	if (user_mode(regs))
+		exit_to_user_mode(regs);
 }

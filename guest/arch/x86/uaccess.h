@@ -40,11 +40,7 @@ static inline int get_user_u64(u64 *v, u64 from)
 	return copy_from_user(v, from, sizeof(*v)) ? -EFAULT : 0;
 }
 
-/* Compares and exchanges a word; *old is what was there. 0 or -EFAULT. Pages are not faulted in when
- * `atomic`. */
+/* Stores new_value where *old stands; *old becomes what was there. 0 or -EFAULT. */
 int cmpxchg_user_u32(u64 addr, u32 *old, u32 new_value);
-
-/* Whether a fault at rip belongs to one of these functions: only they may touch user memory. */
-bool in_uaccess(u64 rip);
 
 #endif

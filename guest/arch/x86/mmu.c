@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* mmu.c - see mmu.h. */
+#include "guest/arch/x86/mmu.h"
+#include "guest/arch/x86/asm.h"
+#include "guest/arch/x86/paging.h"
+#include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
+#include "guest/kernel/preempt.h"
+#include "guest/process/process.h"
+
+/* Beyond so many pages, forgetting everything is cheaper. */
+enum { FLUSH_ONE_BY_ONE = 32 };
+
+static DEFINE_PER_CPU(struct mm_struct *, active_mm); /* NULL: the kernel's own tables */
+
+void mmu_switch(struct mm_struct *mm)
+{
+	struct mm_struct *old = this_cpu_read(active_mm);
+	unsigned cpu = smp_processor_id();
+
+	if (!mm || mm == old)
+		return;
+	/* The bit first: who changes mm's tables from now on tells this CPU. */
+	set_bit(cpu, mm->cpu_mask);
+	this_cpu_write(active_mm, mm);
+	write_cr3(mm->pgd);
+	if (old)
+		clear_bit(cpu, old->cpu_mask);
+}
+
+struct flush {
+	struct mm_struct *mm;
+	u64 start, end;
+};
+
+static void flush_here(void *arg)
+{
+	const struct flush *f = arg;
+	struct mm_struct *mm = f->mm;
+	struct uthread *u = current_uthread();
+
+	if (this_cpu_read(active_mm) != mm)
+		return;
+	if (!u || u->mm != mm) { /* lazy: no need to come along any further */
+		this_cpu_write(active_mm, NULL);
+		write_cr3(kernel_pgd());
+		clear_bit(smp_processor_id(), mm->cpu_mask);
+	} else if ((f->end - f->start) >> PAGE_SHIFT > FLUSH_ONE_BY_ONE) {
+		write_cr3(mm->pgd);
+	} else {
+		for (u64 va = f->start; va < f->end; va += PAGE_SIZE)
+			invlpg((const void *)va);
+	}
+}
+
+static bool others_have(const struct mm_struct *mm, unsigned self)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(mm->cpu_mask); i++) {
+		u64 mask = READ_ONCE(mm->cpu_mask[i]);
+
+		if (i == self / 64)
+			mask &= ~(1UL << self % 64);
+		if (mask)
+			return true;
+	}
+	return false;
+}
+
+void mmu_flush(struct mm_struct *mm, u64 start, u64 end)
+{
+	struct flush f = { mm, start, end };
+	bool others;
+	u64 flags;
+
+	smp_mb(); /* the tables have changed before the mask is looked at */
+	preempt_disable();
+	others = others_have(mm, smp_processor_id());
+	if (!others) {
+		flags = local_irq_save();
+		flush_here(&f);
+		local_irq_restore(flags);
+	}
+	preempt_enable();
+	if (others)
+		on_each_cpu(flush_here, &f);
+}
