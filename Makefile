@@ -34,7 +34,7 @@ devices_SRCS := $(wildcard devices/*.c devices/virtio/*.c)
 boot_SRCS    := $(wildcard vmm/boot/*.c)
 vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c))
 # Portable guest code: the same files are built for ring 0 (guest/guest.mk) and for the host.
-guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c) guest/env/host.c
+guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c guest/exec/*.c) guest/env/host.c
 ROOMS := base mm devices boot vmm guest
 
 # A test binary links its own room and the rooms below it.

@@ -7,6 +7,7 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/sched.h"
 #include "guest/lib/printf.h"
+#include "guest/process/internal.h"
 
 /* What __switch_to_asm pops on a task's first run. */
 struct first_frame {
@@ -17,7 +18,6 @@ struct first_frame {
 void ret_from_fork(void);
 
 struct thread init_thread = { .t.comm = "swapper/0", .refs = { 1 } };
-static atomic_t last_pid;
 
 void get_task(struct task_struct *t)
 {
@@ -35,7 +35,8 @@ void put_task(struct task_struct *t)
 	env_free(th, sizeof(*th));
 }
 
-static struct thread *alloc(void (*start)(void))
+/* room: bytes of the stack's top that stay free, for a frame of user registers. */
+static struct thread *alloc(void (*start)(void), size_t room)
 {
 	struct thread *th = env_alloc(sizeof(*th));
 	struct first_frame *f;
@@ -51,7 +52,7 @@ static struct thread *alloc(void (*start)(void))
 	init_completion(&th->parked);
 	init_completion(&th->unparked);
 	atomic_set(&th->refs, 1);
-	f = (struct first_frame *)th->stack - 1;
+	f = (struct first_frame *)(th->stack - room) - 1;
 	*f = (struct first_frame){ .ret = (u64)start };
 	th->sp = (u64)f;
 	return th;
@@ -59,7 +60,12 @@ static struct thread *alloc(void (*start)(void))
 
 struct thread *thread_alloc(int (*fn)(void *data), void *data)
 {
-	struct thread *th = alloc(ret_from_fork);
+	return thread_alloc_user(fn, data, 0);
+}
+
+struct thread *thread_alloc_user(int (*fn)(void *data), void *data, size_t room)
+{
+	struct thread *th = alloc(ret_from_fork, room);
 
 	if (th) {
 		th->threadfn = fn;
@@ -70,7 +76,7 @@ struct thread *thread_alloc(int (*fn)(void *data), void *data)
 
 struct thread *thread_alloc_at(void (*start)(void))
 {
-	return alloc(start);
+	return alloc(start, 0);
 }
 
 void thread_set_name(struct thread *th, const char *fmt, ...)
@@ -90,16 +96,24 @@ _Noreturn void task_first_run(struct task_struct *prev)
 	th = thread_of(current);
 	local_irq_enable();
 	preempt_enable();
-	th->exit_code = th->threadfn(th->data);
+	thread_exit(th->threadfn(th->data));
+}
 
+_Noreturn void thread_exit(int code)
+{
+	thread_of(current)->exit_code = code;
 	set_current_state(TASK_DEAD);
 	schedule();
-	env_panic(__FILE__, __LINE__, "dead task %d (%s) ran again", th->t.pid, th->t.comm);
+	env_panic(__FILE__, __LINE__, "dead task %d (%s) ran again", current->pid, current->comm);
 }
 
 void thread_gone(struct thread *th)
 {
 	sched_task_free(&th->t);
+	if (th->u)
+		uthread_gone(th->u);
+	else
+		tid_free(th->t.pid);
 	complete(&th->exited);
 	put_task(&th->t);
 }
@@ -108,13 +122,19 @@ struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char
 {
 	struct thread *th = thread_alloc(fn, data);
 	va_list ap;
+	int pid;
 
 	if (!th)
 		return NULL;
 	va_start(ap, fmt);
 	kvsnprintf(th->t.comm, sizeof(th->t.comm), fmt, ap);
 	va_end(ap);
-	th->t.pid = th->t.tgid = atomic_inc_return(&last_pid);
+	pid = tid_alloc();
+	if (pid < 0) {
+		put_task(&th->t);
+		return NULL;
+	}
+	th->t.pid = th->t.tgid = pid;
 	th->t.flags = PF_KTHREAD;
 	if (sched_fork(kernel_sched, &th->t, NULL)) {
 		put_task(&th->t);

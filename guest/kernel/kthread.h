@@ -52,6 +52,12 @@ struct thread *thread_alloc(int (*fn)(void *data), void *data);
 struct thread *thread_alloc_at(void (*start)(void));
 void thread_set_name(struct thread *th, const char *fmt, ...) printf_like(2, 3);
 
+/* The same for a thread of a process: `room` bytes stay free at the top of its stack. */
+struct thread *thread_alloc_user(int (*fn)(void *data), void *data, size_t room);
+
+/* Ends the running thread. */
+_Noreturn void thread_exit(int code);
+
 /* Off its CPU for good: tells who waits for that. From the scheduler, preemption off. */
 void thread_gone(struct thread *th);
 

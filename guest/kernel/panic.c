@@ -8,6 +8,7 @@
 #include "guest/arch/x86/traps.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/task.h"
+#include "guest/kernel/time.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/printf.h"
 #include "guest/platform/platform.h"
@@ -22,6 +23,21 @@ _Noreturn void machine_exit(u8 status)
 		platform_power_off();
 	/* Also where powering off did not work. */
 	outb(PC_EXIT_PORT, status);
+	for (;;)
+		halt();
+}
+
+_Noreturn void machine_reset(void)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __attribute__((packed)) no_idt = { 0, 0 };
+
+	local_irq_disable();
+	outb(0x64, 0xfe);
+	udelay(1000);
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
 	for (;;)
 		halt();
 }

@@ -29,4 +29,7 @@ bool panic_is_elsewhere(void);
 /* Ends the machine with a status: 0 powers off, anything else goes through the exit device. */
 _Noreturn void machine_exit(u8 status);
 
+/* Starts the machine anew: by the keyboard controller's reset line, else by a triple fault. */
+_Noreturn void machine_reset(void);
+
 #endif

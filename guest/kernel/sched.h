@@ -50,5 +50,7 @@ u64 schedule_timeout(u64 ns);
 /* Sleep for so long, to the resolution of the clock; max is when it may take at the latest. */
 void msleep(u64 ms);
 void usleep_range(u64 min, u64 max);
+/* Up to a moment of clock_ns(), state set before; UINT64_MAX: until woken. */
+void schedule_until(u64 deadline);
 
 #endif

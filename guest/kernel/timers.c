@@ -121,6 +121,8 @@ void time_env_tick(struct tick_sched *ts)
 
 /* ---- sleeping ------------------------------------------------------------------------------------- */
 
+#define TIMER_SLACK_NS 50000 /* what a sleep may be late, to share an interrupt with others: as on Linux */
+
 u64 schedule_timeout(u64 ns)
 {
 	u64 end = clock_ns() + ns, now;
@@ -129,6 +131,14 @@ u64 schedule_timeout(u64 ns)
 				 (ns + kernel_timers.tick_ns - 1) / kernel_timers.tick_ns);
 	now = clock_ns();
 	return now < end ? end - now : 0;
+}
+
+void schedule_until(u64 deadline)
+{
+	if (deadline == UINT64_MAX)
+		schedule();
+	else
+		schedule_hrtimeout_range(&kernel_hrtimers, deadline, TIMER_SLACK_NS);
 }
 
 void usleep_range(u64 min, u64 max)

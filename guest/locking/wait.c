@@ -133,6 +133,11 @@ void wait_for_completion(struct completion *c)
 	wait_state(c, TASK_UNINTERRUPTIBLE);
 }
 
+int wait_for_completion_killable(struct completion *c)
+{
+	return wait_state(c, TASK_KILLABLE);
+}
+
 int wait_for_completion_interruptible(struct completion *c)
 {
 	return wait_state(c, TASK_INTERRUPTIBLE);

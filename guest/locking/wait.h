@@ -80,6 +80,7 @@ struct completion {
 void init_completion(struct completion *c);
 void wait_for_completion(struct completion *c);
 int wait_for_completion_interruptible(struct completion *c);
+int wait_for_completion_killable(struct completion *c);
 bool try_wait_for_completion(struct completion *c); /* any context */
 bool completion_done(struct completion *c);
 void complete(struct completion *c); /* any context */

@@ -19,7 +19,6 @@
 #include "guest/mm/mm_struct.h"
 #include "guest/process/signal.h"
 
-#define RLIM_NLIMITS 16
 #define PID_MAX	     32768
 
 /* Signal actions, shared with CLONE_SIGHAND. proc_lock. */
@@ -52,6 +51,7 @@ struct process {
 	unsigned nr_threads, nr_live;
 	struct list_head all_node; /* every process, by age */
 	int pgid, sid;
+	u32 uid; /* real, of the leader; for those who look at a dead one */
 	struct uthread *leader; /* the thread with tid == tgid; NULL once it is gone */
 
 	struct sighand *sighand;
@@ -71,6 +71,7 @@ struct process {
 	struct rusage_times own, children_times; /* of threads gone, and of children waited for */
 	u64 start_ns;
 	bool did_exec, dumpable, child_subreaper;
+	u64 xcpu_sent; /* seconds beyond RLIMIT_CPU that it has been told of */
 	struct itimer_state {
 		u64 expires, interval; /* ns of its clock; 0: off */
 	} itimer[3];
@@ -94,24 +95,21 @@ struct uthread {
 	bool restore_blocked;
 	struct sigpending pending;
 	struct sigaltstack_state altstack;
+	bool must_stop; /* a group stop is due */
 	bool stopped;	/* counted in nr_stopped */
-	int ptrace_status; /* for the debugger's wait, or 0 */
-	u64 ptrace_flags;
+	bool traced;	/* by a debugger */
 
 	u64 set_child_tid, clear_child_tid; /* user addresses, or 0 */
 	u64 robust_list;
-	u64 robust_len;
-	/* What restart_syscall() goes on with. */
-	s64 (*restart)(struct uthread *u);
-	u64 restart_arg[5];
+	/* A relative sleep that restart_syscall() goes on with: until when, where to say what is left. */
+	bool restart;
+	u64 restart_arg[2];
 
 	struct rusage_times times;
-	u64 user_since; /* accounting: when it entered user mode, ns */
 	u64 rchar, wchar;
 	int pdeath_signal;
 	bool no_new_privs;
 	bool exiting;
-	struct futex_waiter *futex; /* what it waits for; futex.c */
 };
 
 extern spinlock_t proc_lock;
@@ -147,9 +145,6 @@ struct clone_args {
 /* A new thread or process; its tid, or -errno. fork.c */
 s64 do_clone(const struct clone_args *args);
 
-/* Starts pid 1 with the program at path, from a kernel thread. 0 or -errno. exec.c */
-int start_init(const char *const *argv, const char *const *envp);
-
 /* execve(): user addresses of the arrays. Does not return to the old program on success. */
 s64 do_execveat(int dfd, const char *path, u64 argv, u64 envp, int flags);
 
@@ -165,6 +160,9 @@ struct wait_result {
 	int pid, uid, status, signo_code; /* CLD_* */
 	struct rusage_times times;
 };
+/* A thread has left its CPU for good: frees its side. From the scheduler, preemption off. */
+void uthread_gone(struct uthread *u);
+
 /* The pid that was found, 0 (WNOHANG, none ready), -ECHILD, -EINTR. options with WEXITED &c. */
 s64 do_wait(int type, int id, unsigned options, struct wait_result *res);
 

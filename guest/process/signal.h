@@ -5,6 +5,7 @@
 #ifndef GUEST_PROCESS_SIGNAL_H
 #define GUEST_PROCESS_SIGNAL_H
 
+#include "guest/fs/abi.h"
 #include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
@@ -14,12 +15,29 @@ struct uthread;
 
 #define NSIG 64
 
-enum {
-	SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1, SIGSEGV,
-	SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN,
-	SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
-	SIGRTMIN,
-};
+/* Those that files do not send; the rest is in abi.h. */
+#define SIGILL	4
+#define SIGTRAP	5
+#define SIGABRT	6
+#define SIGBUS	7
+#define SIGFPE	8
+#define SIGKILL	9
+#define SIGUSR1	10
+#define SIGSEGV	11
+#define SIGUSR2	12
+#define SIGALRM	14
+#define SIGTERM	15
+#define SIGSTKFLT	16
+#define SIGCHLD	17
+#define SIGSTOP	19
+#define SIGURG	23
+#define SIGXCPU	24
+#define SIGVTALRM	26
+#define SIGPROF	27
+#define SIGIO	29
+#define SIGPWR	30
+#define SIGSYS	31
+#define SIGRTMIN	32
 
 #define SIG_DFL		0UL
 #define SIG_IGN		1UL

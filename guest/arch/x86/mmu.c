@@ -43,7 +43,7 @@ static void flush_here(void *arg)
 		return;
 	if (!u || u->mm != mm) { /* lazy: no need to come along any further */
 		this_cpu_write(active_mm, NULL);
-		write_cr3(kernel_pgd());
+		write_cr3(kernel_pt.root);
 		clear_bit(smp_processor_id(), mm->cpu_mask);
 	} else if ((f->end - f->start) >> PAGE_SHIFT > FLUSH_ONE_BY_ONE) {
 		write_cr3(mm->pgd);

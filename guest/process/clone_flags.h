@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* clone_flags.h - what clone(2) shares and sets. */
+#ifndef GUEST_PROCESS_CLONE_FLAGS_H
+#define GUEST_PROCESS_CLONE_FLAGS_H
+
+#define CLONE_VM	     0x00000100UL
+#define CLONE_FS	     0x00000200UL
+#define CLONE_FILES	     0x00000400UL
+#define CLONE_SIGHAND	     0x00000800UL
+#define CLONE_PIDFD	     0x00001000UL
+#define CLONE_PTRACE	     0x00002000UL
+#define CLONE_VFORK	     0x00004000UL
+#define CLONE_PARENT	     0x00008000UL
+#define CLONE_THREAD	     0x00010000UL
+#define CLONE_SYSVSEM	     0x00040000UL
+#define CLONE_SETTLS	     0x00080000UL
+#define CLONE_PARENT_SETTID  0x00100000UL
+#define CLONE_CHILD_CLEARTID 0x00200000UL
+#define CLONE_DETACHED	     0x00400000UL
+#define CLONE_UNTRACED	     0x00800000UL
+#define CLONE_CHILD_SETTID   0x01000000UL
+#define CLONE_IO	     0x80000000UL
+#define CLONE_CLEAR_SIGHAND  0x100000000UL
+
+/* Namespaces and pidfds are refused: -EINVAL, as on a Linux built without them. */
+#define CLONE_SUPPORTED                                                                           \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |         \
+	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                      \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | \
+	 CLONE_CLEAR_SIGHAND)
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - what the files of the process layer share, and nobody else uses. */
+#ifndef GUEST_PROCESS_INTERNAL_H
+#define GUEST_PROCESS_INTERNAL_H
+
+#include "guest/fs/fdtable.h"
+#include "guest/fs/namei.h"
+#include "guest/kernel/mm.h"
+#include "guest/kernel/sched.h"
+#include "guest/process/process.h"
+
+enum {
+	RLIMIT_CPU = 0,
+	RLIMIT_DATA = 2,
+	RLIMIT_STACK = 3,
+	RLIMIT_CORE = 4,
+	RLIMIT_RSS = 5,
+	RLIMIT_NPROC = 6,
+	RLIMIT_MEMLOCK = 8,
+	RLIMIT_AS = 9,
+	RLIMIT_LOCKS = 10,
+	RLIMIT_SIGPENDING = 11,
+	RLIMIT_MSGQUEUE = 12,
+	RLIMIT_NICE = 13,
+	RLIMIT_RTPRIO = 14,
+	RLIMIT_RTTIME = 15,
+};
+
+extern struct vfs kernel_vfs;
+extern struct mm_system kernel_user_mm;
+extern const struct uaccess_ops kernel_uaccess;
+
+/* A number that nobody has, or -EAGAIN. Any context. */
+int tid_alloc(void);
+void tid_free(int tid);
+void tid_free_locked(int tid); /* proc_lock held */
+
+/* Alive, with one reference, in no list; limits and groups as the parent's. NULL without memory. */
+struct process *process_alloc(struct process *parent);
+
+/* Into and out of its process's list and the table of numbers. proc_lock held. */
+void uthread_attach(struct uthread *u, struct process *p);
+void uthread_detach(struct uthread *u);
+/* After uthread_detach(), with another number. */
+void uthread_attach_again(struct uthread *u);
+
+/* A thread that runs fn first, with that number (0: any), that no one else sees yet; NULL without
+ * memory or numbers. */
+struct uthread *uthread_alloc_kernel(int (*fn)(void *data), int tid);
+
+struct rusage_times thread_times(const struct uthread *u);
+
+struct sighand *sighand_new(void); /* all default; NULL without memory */
+void sighand_put(struct sighand *s);
+
+/* Limits of memory as the process has them now. */
+void mm_set_limits(struct mm_struct *mm, const struct process *p);
+
+/* Ends every other thread of the process and waits until this one is alone, and the leader. -EINTR
+ * when somebody else ends them. */
+int de_thread(struct uthread *u);
+
+/* Gives up the address space, as exec and exit do: tells a vfork parent and the futexes. */
+void release_mm(struct uthread *u);
+
+/* The thread that starts in user mode as its frame says. */
+int user_thread_fn(void *unused);
+
+/* Tells the parent (or debugger) that something has changed about p: why is a CLD_*. Whether nobody
+ * wants to know of its end, so that it can go at once. proc_lock held. */
+bool notify_parent(struct process *p, int why, int status);
+
+/* The first signal that is not in `blocked`, taken out; 0: none. proc_lock held. */
+int dequeue_signal(struct uthread *u, u64 blocked, struct siginfo *info);
+
+/* Forgets a pending signal. proc_lock held. */
+void drop_pending(struct sigpending *p, int sig);
+
+/* Whether sp lies on the alternate stack. */
+bool on_altstack(const struct uthread *u, u64 sp);
+
+/* Makes the CPU that runs the task look at its flags soon. */
+void kick_task(struct task_struct *t);
+
+/* The thread dies as soon as it can. proc_lock held. */
+void kill_thread_locked(struct uthread *u);
+
+/* The machine ends with init: power-off with its status. */
+_Noreturn void init_has_ended(int status);
+
+#endif
