@@ -3,7 +3,9 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/backtrace.h"
 #include "guest/arch/x86/desc.h"
+#include "guest/arch/x86/mmu.h"
 #include "guest/arch/x86/smp.h"
+#include "guest/arch/x86/usermode.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/rcu.h"
@@ -11,6 +13,7 @@
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
 #include "guest/platform/platform.h"
+#include "guest/process/process.h"
 
 DEFINE_PER_CPU(struct task_struct *, current_task) = &init_thread.t;
 DEFINE_PER_CPU(u32, preempt_count_);
@@ -45,6 +48,13 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 	rcu_quiescent(kernel_rcu);
 	this_cpu_write(current_task, next);
 	tss_set_kernel_stack(in->stack);
+	this_cpu_write(kernel_sp, in->stack);
+	if (out->u)
+		user_state_save(&out->u->regs);
+	if (in->u) {
+		mmu_switch(in->u->mm);
+		user_state_load(&in->u->regs);
+	}
 	return __switch_to_asm(prev, &out->sp, in->sp);
 }
 

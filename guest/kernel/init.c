@@ -16,7 +16,9 @@
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
+#include "guest/lib/env.h"
 #include "guest/lib/string.h"
+#include "guest/process/user_init.h"
 
 static const struct {
 	const char *name;
@@ -78,6 +80,11 @@ int init_main(void *unused)
 	if (v)
 		machine_exit(fault_run(v));
 	v = option_value("demo", buf, sizeof(buf));
+	if (!v && (boot_info.initrd || boot_option("init"))) {
+		if (start_init())
+			env_panic(__FILE__, __LINE__, "no memory for pid 1");
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
 		if (strcmp(v ? v : "switch", demos[i].name) == 0) {
 			demos[i].run();

@@ -14,21 +14,27 @@
 #include "guest/arch/x86/smp.h"
 #include "guest/drivers/device.h"
 #include "guest/drivers/virtio/virtio.h"
+#include "guest/arch/x86/uaccess.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/boot_mem.h"
+#include "guest/kernel/fs.h"
 #include "guest/kernel/init.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/rcu.h"
+#include "guest/kernel/random.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
 #include "guest/kernel/watchdog.h"
+#include "guest/kernel/wallclock.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/platform/platform.h"
+#include "guest/process/syscalls.h"
+#include "guest/process/user_init.h"
 
 _Noreturn void kernel_main(u32 start_info);
 
@@ -157,6 +163,20 @@ static void boot_smp(void)
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 
+static void boot_files(void)
+{
+	wallclock_init();
+	random_init();
+	fs_init();
+}
+
+static void boot_user(void)
+{
+	process_init();
+	pr_info("  %lu system calls by Linux's numbers; user space ends at %#lx",
+		syscall_count(), USER_TASK_SIZE);
+}
+
 struct boot_step {
 	const char *name;
 	const char *why; /* "so that ..." */
@@ -183,6 +203,8 @@ static const struct boot_step steps[] = {
 	{ "smp", "the other CPUs work, too", boot_smp },
 	{ "button", "pressing it powers off in good order", power_button_init },
 	{ "drivers", "the world outside can be reached", drivers_init },
+	{ "user", "programs can run without harming the kernel or each other", boot_user },
+	{ "files", "they find their programs and data by name", boot_files },
 };
 
 _Noreturn void kernel_main(u32 start_info)

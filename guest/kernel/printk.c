@@ -7,9 +7,7 @@
 #include "guest/lib/printf.h"
 #include "guest/locking/spinlock.h"
 
-#define LOG_SIZE (64 << 10)
-
-static u8 log_memory[LOG_SIZE];
+static u8 log_memory[PRINTK_LOG_SIZE];
 static struct ringbuf log; /* log_lock */
 static DEFINE_SPINLOCK(log_lock);
 static const struct console *console; /* log_lock */

@@ -25,7 +25,8 @@ enum {
 };
 
 /* The longest record; what is longer is cut. */
-#define PRINTK_MAX 256
+#define PRINTK_MAX	256
+#define PRINTK_LOG_SIZE (64 << 10) /* bytes of the newest records that are kept */
 
 /* Where lines go: n bytes with plain newlines. Called with the console lock held, IRQs off. */
 struct console {

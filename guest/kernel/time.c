@@ -3,10 +3,12 @@
 #include "guest/kernel/time.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/kernel/irq.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/watchdog.h"
+#include "guest/process/tick.h"
 #include "guest/lib/atomic.h"
 #include "guest/lib/math.h"
 
@@ -70,6 +72,7 @@ void udelay(u64 us)
 void tick_handle(void)
 {
 	this_cpu_inc64(nr_ticks);
+	process_tick(irq_regs() && user_mode(irq_regs()));
 	sched_tick();
 	rcu_tick(preempt_count() == HARDIRQ_OFFSET);
 	watchdog_tick(preempt_count() == HARDIRQ_OFFSET);

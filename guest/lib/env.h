@@ -43,7 +43,7 @@ void env_preempt_disable(void);
 void env_preempt_enable(void);
 
 /*
- * Memory for portable code's own bookkeeping, zeroed, 8-byte aligned; NULL when there is none
+ * Memory for portable code's own bookkeeping, zeroed, 16-byte aligned; NULL when there is none
  * (every caller handles that; the host environment makes the n-th call fail on request).
  */
 void *env_alloc(size_t size);

@@ -80,7 +80,8 @@ static bool too_much(const struct bprm *b)
 {
 	u64 limit = MAX(b->u->proc->rlimit[RLIMIT_STACK] / 4, MAX_ARG_STRLEN);
 
-	return STACK_TOP - b->p + (b->argc + b->envc) * 8 > MIN(limit, 6ULL << 20);
+	limit = MIN(limit, 6UL << 20);
+	return STACK_TOP - b->p + (b->argc + b->envc) * 8 > limit;
 }
 
 static s64 user_strlen(u64 addr)
@@ -266,7 +267,7 @@ static int enter_script(struct bprm *b)
 	if (err)
 		return err;
 	close_file(b);
-	strlcpy(b->path, interp, sizeof(b->path));
+	strscpy(b->path, interp, sizeof(b->path));
 	err = open_exec(&b->u->vt, AT_FDCWD, b->path, LOOKUP_FOLLOW, &b->file);
 	return err ? err : read_head(b);
 }
@@ -475,8 +476,8 @@ static void set_name(struct uthread *u, const char *path)
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	strlcpy(u->th->t.comm, base, sizeof(u->th->t.comm));
-	strlcpy(u->proc->exe, base, sizeof(u->proc->exe));
+	strscpy(u->th->t.comm, base, sizeof(u->th->t.comm));
+	strscpy(u->proc->exe, base, sizeof(u->proc->exe));
 }
 
 static void enter_mm(struct uthread *u, struct mm_struct *mm)
@@ -570,7 +571,8 @@ static int new_mm(struct bprm *b)
 	if (!mm)
 		return -ENOMEM;
 	b->mm = mm;
-	gap = MIN(MAX(stack, STACK_GAP_MIN), STACK_TOP / 6 * 5);
+	gap = MAX(stack, STACK_GAP_MIN);
+	gap = MIN(gap, STACK_TOP / 6 * 5);
 	mm->mmap_base = page_down(STACK_TOP - gap - (1 << 20));
 	mm->limits.stack = MAX(stack, 256ULL << 10);
 	b->p = STACK_TOP - 8;
@@ -621,7 +623,7 @@ static int exec_file(struct uthread *u, struct file *f, const char *path, struct
 	}
 	b->u = u;
 	b->file = f;
-	strlcpy(b->path, path, sizeof(b->path));
+	strscpy(b->path, path, sizeof(b->path));
 	err = new_mm(b);
 	if (!err)
 		err = copy_strings(b, argv, envp);

@@ -27,7 +27,7 @@ void release_mm(struct uthread *u)
 		futex_wake(u->clear_child_tid, 1);
 	u->clear_child_tid = 0;
 	flags = spin_lock_irqsave(&proc_lock);
-	p->own.maxrss = MAX(p->own.maxrss, MAX(mm->hiwater_rss, mm_rss(mm)));
+	p->own.maxrss = MAX(p->own.maxrss, mm->hiwater_rss);
 	u->mm = NULL;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	mmput(mm);

@@ -4,6 +4,7 @@
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/mmu.h"
 #include "guest/arch/x86/uaccess.h"
+#include "guest/arch/x86/user_traps.h"
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/preempt.h"
 #include "guest/lib/string.h"

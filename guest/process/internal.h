@@ -5,9 +5,15 @@
 
 #include "guest/fs/fdtable.h"
 #include "guest/fs/namei.h"
+#include "guest/kernel/fs.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/time.h"
+#include "guest/mm/rmap.h"
 #include "guest/process/process.h"
+
+/* Capabilities that files do not ask for. */
+enum { CAP_KILL = 5, CAP_SETUID = 7, CAP_SYS_BOOT = 22, CAP_SYS_NICE = 23 };
 
 enum {
 	RLIMIT_CPU = 0,

@@ -210,7 +210,7 @@ struct rusage_times thread_times(const struct uthread *u)
 		t.utime = total / 1000 * (t.utime * 1000 / (t.utime + t.stime));
 	t.stime = total - MIN(t.utime, total);
 	if (u->mm)
-		t.maxrss = MAX(u->mm->hiwater_rss, mm_rss(u->mm));
+		t.maxrss = u->mm->hiwater_rss;
 	return t;
 }
 

@@ -5,7 +5,7 @@
 #ifndef GUEST_PROCESS_SIGNAL_H
 #define GUEST_PROCESS_SIGNAL_H
 
-#include "guest/fs/abi.h"
+#include "guest/fs/vfs.h"
 #include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
@@ -138,6 +138,8 @@ void flush_sigpending(struct sigpending *p);
 bool sig_ignored(const struct process *p, int sig);
 
 /* Ends of system calls that a signal interrupted; never seen by user mode. */
-enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
+#define ERESTARTNOINTR	      513
+#define ERESTARTNOHAND	      514
+#define ERESTART_RESTARTBLOCK 516
 
 #endif

@@ -4,7 +4,6 @@
 #include "guest/process/exec.h"
 #include "guest/process/sys_util.h"
 
-enum { CAP_SETUID = 7 };
 #define UNCHANGED UINT32_MAX
 
 static const struct cred *cred(void)

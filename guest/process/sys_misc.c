@@ -83,7 +83,7 @@ SYS(reboot)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(magic2); i++)
 		known |= (u32)b == magic2[i];
-	if (!cred_capable(vt()->cred, 22 /* CAP_SYS_BOOT */))
+	if (!cred_capable(vt()->cred, CAP_SYS_BOOT))
 		return -EPERM;
 	if ((u32)a != (u32)REBOOT_MAGIC1 || !known)
 		return -EINVAL;

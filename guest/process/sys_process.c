@@ -385,7 +385,7 @@ SYS(prctl)
 		if (n == -EFAULT)
 			return n;
 		name[sizeof(name) - 1] = '\0';
-		strlcpy(u->th->t.comm, name, sizeof(u->th->t.comm));
+		strscpy(u->th->t.comm, name, sizeof(u->th->t.comm));
 		return 0;
 	case PR_GET_NAME:
 		return copy_to_user(b, u->th->t.comm, TASK_COMM_LEN) ? -EFAULT : 0;

@@ -5,7 +5,6 @@
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
 
-enum { CAP_SYS_NICE = 23 };
 
 /* The task of a thread number (0: the caller) with a reference; kernel threads have none here. */
 static struct task_struct *task_of(int tid)

@@ -17,6 +17,15 @@ static const struct {
 #undef SYSCALL
 };
 
+u64 syscall_count(void)
+{
+	u64 n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		n += table[i].fn != NULL;
+	return n;
+}
+
 const char *syscall_name(u64 nr)
 {
 	return nr < ARRAY_SIZE(table) ? table[nr].name : NULL;

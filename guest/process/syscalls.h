@@ -12,6 +12,9 @@
  * now and then, a line on the log. */
 void syscall_dispatch(struct pt_regs *regs);
 
+/* How many there are. */
+u64 syscall_count(void);
+
 /* "read", "write", ...; NULL: no such call. */
 const char *syscall_name(u64 nr);
 

@@ -41,77 +41,8 @@ void process_init(void)
 	if (mm_system_init(&kernel_user_mm, &kernel_mm.slab))
 		env_panic(__FILE__, __LINE__, "no memory for address spaces");
 	futex_init();
-}
-
-void process_init_cpu(void)
-{
 	usermode_setup_cpu();
 }
-
-/* ---- what the file system asks about processes -------------------------------------------------------------- */
-
-static struct uthread *of_task(const struct vfs_task *t)
-{
-	return container_of((struct vfs_task *)t, struct uthread, vt);
-}
-
-static void send_sig(struct vfs_task *t, int sig)
-{
-	struct uthread *u = of_task(t);
-
-	send_signal(u->proc, u, sig, NULL);
-}
-
-static int task_pgrp(const struct vfs_task *t)
-{
-	return of_task(t)->proc->pgid;
-}
-
-static int task_session(const struct vfs_task *t)
-{
-	return of_task(t)->proc->sid;
-}
-
-static bool task_is_session_leader(const struct vfs_task *t)
-{
-	return of_task(t)->proc->sid == of_task(t)->proc->tgid;
-}
-
-static bool task_sig_ignored(const struct vfs_task *t, int sig)
-{
-	const struct uthread *u = of_task(t);
-
-	return (u->blocked & sigbit(sig)) || sig_ignored(u->proc, sig);
-}
-
-static bool pgrp_is_orphaned(const struct vfs_task *t)
-{
-	u64 flags = spin_lock_irqsave(&proc_lock);
-	bool is = group_is_orphaned(of_task(t)->proc->pgid, NULL);
-
-	spin_unlock_irqrestore(&proc_lock, flags);
-	return is;
-}
-
-static int pgrp_session(int pgrp)
-{
-	u64 flags = spin_lock_irqsave(&proc_lock);
-	int sid = group_session(pgrp);
-
-	spin_unlock_irqrestore(&proc_lock, flags);
-	return sid;
-}
-
-const struct process_questions process_answers = {
-	.send_sig = send_sig,
-	.task_pgrp = task_pgrp,
-	.task_session = task_session,
-	.task_is_session_leader = task_is_session_leader,
-	.task_sig_ignored = task_sig_ignored,
-	.pgrp_is_orphaned = pgrp_is_orphaned,
-	.pgrp_session = pgrp_session,
-	.kill_pgrp = kill_pgrp,
-};
 
 /* ---- pid 1 ---------------------------------------------------------------------------------------------------- */
 
@@ -148,11 +79,11 @@ static unsigned split_args(char *text, const char **argv, unsigned n)
 
 static void read_init_args(struct init_args *a)
 {
-	const char *rest = cmdline_after_dashes(boot_info.cmdline);
+	const char *rest = cmdline_rest(boot_info.cmdline);
 
 	a->argv[0] = NULL;
 	if (rest)
-		strlcpy(a->text, rest, sizeof(a->text));
+		strscpy(a->text, rest, sizeof(a->text));
 	a->argv[split_args(a->text, a->argv, 1)] = NULL;
 }
 

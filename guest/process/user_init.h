@@ -3,11 +3,8 @@
 #ifndef GUEST_PROCESS_USER_INIT_H
 #define GUEST_PROCESS_USER_INIT_H
 
-/* Boot step: caches, futexes, address spaces. */
+/* Boot step: caches, futexes, address spaces; this CPU's way to user mode. */
 void process_init(void);
-
-/* Each CPU: ready for user mode. */
-void process_init_cpu(void);
 
 /*
  * Starts pid 1: the program that init= names, else /init, /sbin/init, /bin/sh; words behind "--" on

@@ -12,6 +12,7 @@
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/usermode.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/fault.h"
 #include "guest/kernel/irq.h"
@@ -76,6 +77,7 @@ _Noreturn void ap_start(unsigned cpu)
 	/* INIT has dropped what was on its way to a CPU that comes back. */
 	this_cpu_write(resched_due, (u32)irq_count(VECTOR_RESCHEDULE, cpu));
 	this_cpu_write(dead, false);
+	usermode_setup_cpu();
 	sched_enter_cpu();
 	smp_store_release(&ap_is_up, true);
 	timers_start_cpu();

@@ -82,9 +82,13 @@ s64 strncpy_from_user(char *buf, u64 from, size_t size)
 {
 	/* Piece by piece, none over the end of a page: the string may end right before a hole. */
 	for (size_t done = 0; done < size;) {
-		size_t page_rest = 4096 - ((from + done) & 4095), n = MIN(size - done, MIN(page_rest, 64ul));
-		size_t left = copy_from_user(buf + done, from + done, n);
-		const char *nul = memchr(buf + done, '\0', n - left);
+		size_t page_rest = 4096 - ((from + done) & 4095), n = MIN(size - done, 64ul);
+		size_t left;
+		const char *nul;
+
+		n = MIN(n, page_rest);
+		left = copy_from_user(buf + done, from + done, n);
+		nul = memchr(buf + done, '\0', n - left);
 
 		if (nul)
 			return nul - buf;

@@ -9,8 +9,6 @@
 #include "guest/kernel/task.h"
 #include "guest/lib/string.h"
 
-#define CR0_MP		(1UL << 1)
-#define CR0_EM		(1UL << 2)
 #define CR4_OSFXSR	(1UL << 9)
 #define CR4_OSXMMEXCPT	(1UL << 10)
 

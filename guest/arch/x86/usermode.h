@@ -10,6 +10,7 @@
 #ifndef GUEST_ARCH_X86_USERMODE_H
 #define GUEST_ARCH_X86_USERMODE_H
 
+#include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/ptrace.h"
 
 /* A user thread's registers that are not in pt_regs. */
@@ -20,6 +21,8 @@ struct user_state {
 
 /* Vector number in pt_regs that says "system call". */
 #define VECTOR_SYSCALL 0x100
+
+DECLARE_PER_CPU(u64, kernel_sp);
 
 /* FPU on, MSRs of `syscall`. Each CPU, once. */
 void usermode_setup_cpu(void);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* fs.c - see fs.h. */
+#include "guest/kernel/fs.h"
+#include "guest/arch/x86/paging.h"
+#include "guest/fs/calls.h"
+#include "guest/fs/initramfs.h"
+#include "guest/fs/memfs.h"
+#include "guest/fs/tty.h"
+#include "guest/kernel/boot_info.h"
+#include "guest/kernel/mm.h"
+#include "guest/kernel/printk.h"
+#include "guest/kernel/random.h"
+#include "guest/kernel/sched.h"
+#include "guest/kernel/wallclock.h"
+#include "guest/process/filemap.h"
+#include "guest/process/internal.h"
+#include "guest/process/vfs_questions.h"
+
+struct vfs kernel_vfs;
+
+static struct timespec64 now(void)
+{
+	u64 ns = wallclock_ns();
+
+	return (struct timespec64){ (s64)(ns / 1000000000), (s64)(ns % 1000000000) };
+}
+
+static const struct vfs_env env = {
+	.ua = &kernel_uaccess,
+	.now = now,
+	.random = random_bytes,
+	.schedule_until = schedule_until,
+	.unmap_mapping = filemap_unmap,
+	.send_sig = vfs_send_sig,
+	.task_pgrp = vfs_task_pgrp,
+	.task_session = vfs_task_session,
+	.task_is_session_leader = vfs_task_is_session_leader,
+	.task_sig_ignored = vfs_task_sig_ignored,
+	.pgrp_is_orphaned = vfs_pgrp_is_orphaned,
+	.pgrp_session = vfs_pgrp_session,
+	.kill_pgrp = kill_pgrp,
+};
+
+static u64 limits[RLIM_NLIMITS];
+
+static void unpack_initrd(struct vfs_task *t)
+{
+	struct initramfs_result res;
+	int err;
+
+	if (!boot_info.initrd)
+		return;
+	err = initramfs_unpack(t, __va(boot_info.initrd), boot_info.initrd_size, &res);
+	pr_info("  initrd: %lu files, %lu folders, %lu links, %lu KiB", res.files, res.folders,
+		res.links, res.bytes >> 10);
+	if (err)
+		pr_err("  initrd: error %d at byte %lu: %s", -err, res.offset,
+		       res.error ? res.error : "the file system said no");
+}
+
+void fs_init(void)
+{
+	struct vfs_task t;
+	int err = vfs_init(&kernel_vfs, &env, &kernel_mm.slab, &kernel_mm.pg);
+
+	if (err)
+		env_panic(__FILE__, __LINE__, "no memory for the file system");
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+		limits[i] = RLIM_INFINITY;
+	t = (struct vfs_task){ .vfs = &kernel_vfs,
+			       .cred = &init_cred,
+			       .fs = fs_struct_new(&kernel_vfs),
+			       .files = files_new(&kernel_vfs),
+			       .rlimit = limits };
+	unpack_initrd(&t);
+	files_put(&t, t.files);
+	fs_struct_put(&kernel_vfs, t.fs);
+}
