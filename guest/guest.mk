@@ -2,9 +2,9 @@
 # The tiny kernel: $(B)/guest/parallax.elf. Included by the top Makefile.
 
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
-        guest/kernel/selftest/*.c guest/drivers/*.c guest/drivers/virtio/*.c) $(wildcard guest/env/ring0*.c)
+        guest/kernel/selftest/*.c guest/drivers/*.c guest/drivers/virtio/*.c guest/process/*.c) $(wildcard guest/env/ring0*.c)
 GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/% \
-        guest/mm/%,$(guest_SRCS))
+        guest/mm/% guest/fs/% guest/exec/%,$(guest_SRCS))
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))
 GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS)) \

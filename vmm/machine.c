@@ -236,7 +236,9 @@ static int write_dtb(struct machine *m, struct error *e)
 int machine_load_images(struct machine *m, struct error *e)
 {
 	const struct machine_config *cfg = m->cfg;
+	char hidden[QUIRK_NAMES_MAX];
 	struct boot_machine bm = {
+		.hidden_features = quirks_hidden_names(&m->quirks, hidden),
 		.gm = m->mem,
 		.nr_cpus = cfg->cpus,
 		.nr_nodes = cfg->mem.nr_nodes,

@@ -4,6 +4,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,17 @@ const struct quirk_feature quirk_features[] = {
 	{ "rdpru", 0x80000008, 0, REG_EBX, 4 },
 };
 const unsigned nr_quirk_features = ARRAY_SIZE(quirk_features);
+
+const char *quirks_hidden_names(const struct kvm_quirks *q, char buf[QUIRK_NAMES_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; q->ring0_interpreted && i < nr_quirk_features; i++)
+		n += (size_t)snprintf(buf + n, QUIRK_NAMES_MAX - n, "%s%s", n ? " " : "",
+				      quirk_features[i].name);
+	return buf;
+}
 
 #define CPUID_1_ECX_VMX	       (1u << 5)
 #define CPUID_80000001_ECX_SVM (1u << 2)

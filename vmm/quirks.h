@@ -37,6 +37,13 @@ struct quirk_feature {
 extern const struct quirk_feature quirk_features[];
 extern const unsigned nr_quirk_features;
 
+/*
+ * Where user mode runs natively, CPUID answers there with the host's bits, hidden or not. The names of
+ * the hidden ones, with a blank between, are for the device tree. Returns buf.
+ */
+#define QUIRK_NAMES_MAX 128
+const char *quirks_hidden_names(const struct kvm_quirks *q, char buf[QUIRK_NAMES_MAX]);
+
 /* What an instruction did when a scratch guest executed it. */
 enum probe_outcome { PROBE_WORKS, PROBE_UD, PROBE_NOT_EMULATED, PROBE_OTHER };
 

@@ -99,6 +99,9 @@ struct boot_machine {
 	unsigned nr_nodes; /* CPUs are spread over nodes in equal consecutive runs */
 	const char *cmdline;
 	const char *virt;   /* "full" or "para", for /chosen */
+	/* Words, "" for none: CPU features that CPUID may still show to the guest although it has not
+	 * got them. */
+	const char *hidden_features;
 	bool has_pic;	    /* full irqchip: 8259 pair and 8254 present */
 	u64 tsc_khz;	    /* 0: unknown */
 	u64 lapic_khz;	    /* 0: unknown */

@@ -45,6 +45,8 @@ static int put_chosen(void *fdt, const struct boot_machine *bm)
 	}
 	if (bm->virt)
 		TRY(fdt_property_string(fdt, "parallax,virt", bm->virt));
+	if (bm->hidden_features && *bm->hidden_features)
+		TRY(fdt_property_string(fdt, "parallax,hidden-cpu-features", bm->hidden_features));
 	if (bm->has_pic)
 		TRY(fdt_property(fdt, "parallax,pic", NULL, 0));
 	if (bm->tsc_khz)

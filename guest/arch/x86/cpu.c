@@ -2,6 +2,7 @@
 /* cpu.c - CPUID is read once, on the boot CPU (SDM volume 2, CPUID). */
 #include "guest/arch/x86/cpu.h"
 #include "guest/arch/x86/asm.h"
+#include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
 
 struct cpu_features cpu_features;
@@ -81,6 +82,12 @@ void cpu_identify(void)
 	f->nx = bit(r.edx, 20);
 	f->gb_pages = bit(r.edx, 26);
 	read_brand(f->brand, max_ext);
+}
+
+void cpu_hide_features(const char *names)
+{
+	if (cmdline_has(names, "smap"))
+		cpu_features.smap = false;
 }
 
 void cpu_enable_features(void)

@@ -35,6 +35,10 @@ extern struct cpu_features cpu_features;
 
 void cpu_identify(void);
 
+/* Features by name, with blanks between, that this CPU has not got whatever CPUID says: a KVM that
+ * interprets ring 0 cannot change what CPUID answers. */
+void cpu_hide_features(const char *names);
+
 /* Sets EFER, CR0 and CR4 on this CPU for every feature found. */
 void cpu_enable_features(void);
 

@@ -67,7 +67,7 @@ static void read_chosen(struct boot_info *bi)
 {
 	const struct dt *dt = &bi->fdt;
 	dt_node n = dt_path(dt, "/chosen");
-	const char *args;
+	const char *args, *hidden;
 	u64 start, end;
 
 	if (n == DT_NONE)
@@ -76,6 +76,9 @@ static void read_chosen(struct boot_info *bi)
 	if (args && !bi->cmdline[0])
 		strscpy(bi->cmdline, args, sizeof(bi->cmdline));
 	bi->virt = dt_str(dt, n, "parallax,virt");
+	hidden = dt_str(dt, n, "parallax,hidden-cpu-features");
+	if (hidden)
+		cpu_hide_features(hidden);
 	dt_u64(dt, n, "parallax,tsc-khz", &bi->tsc_khz);
 	dt_u64(dt, n, "parallax,lapic-khz", &bi->lapic_khz);
 	if (!bi->initrd && dt_u64(dt, n, "linux,initrd-start", &start) &&
