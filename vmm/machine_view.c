@@ -84,10 +84,10 @@ size_t machine_disks(const struct machine *m, struct machine_disk *out, size_t m
 
 void machine_set_balloon(struct machine *m, const struct machine_balloon *b)
 {
-	m->balloon = b;
+	m->balloon_ops = b;
 }
 
 const struct machine_balloon *machine_balloon(const struct machine *m)
 {
-	return m->balloon;
+	return m->balloon_ops;
 }
