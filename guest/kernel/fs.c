@@ -5,12 +5,15 @@
 #include "guest/fs/calls.h"
 #include "guest/fs/initramfs.h"
 #include "guest/fs/memfs.h"
+#include "guest/fs/procfs.h"
 #include "guest/fs/tty.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/memdev.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/random.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/tty_console.h"
 #include "guest/kernel/wallclock.h"
 #include "guest/process/filemap.h"
 #include "guest/process/internal.h"
@@ -42,6 +45,32 @@ static const struct vfs_env env = {
 };
 
 static u64 limits[RLIM_NLIMITS];
+static struct procfs procfs;
+static struct sysfs sysfs;
+
+/* Types of file systems and devices, so that init finds them to mount. */
+static int make_devices(void)
+{
+	int err = devtmpfs_init(&kernel_vfs);
+
+	if (!err)
+		err = memdev_init(&kernel_vfs, &kernel_memdev);
+	if (!err)
+		err = pty_init(&kernel_vfs);
+	if (!err)
+		err = procfs_init(&procfs, &kernel_vfs);
+	if (!err)
+		err = sysfs_init(&sysfs, &kernel_vfs);
+	return err;
+}
+
+/* The least that an initramfs without nodes needs; what it brings wins. */
+static void make_root(struct vfs_task *t)
+{
+	fs_mkdirat(t, AT_FDCWD, "/dev", 0755);
+	fs_mknodat(t, AT_FDCWD, "/dev/console", S_IFCHR | 0600, 5 << 8 | 1);
+	fs_mkdirat(t, AT_FDCWD, "/root", 0700);
+}
 
 static void unpack_initrd(struct vfs_task *t)
 {
@@ -63,8 +92,11 @@ void fs_init(void)
 	struct vfs_task t;
 	int err = vfs_init(&kernel_vfs, &env, &kernel_mm.slab, &kernel_mm.pg);
 
+	if (!err)
+		err = make_devices();
 	if (err)
 		env_panic(__FILE__, __LINE__, "no memory for the file system");
+	tty_console_init();
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		limits[i] = RLIM_INFINITY;
 	t = (struct vfs_task){ .vfs = &kernel_vfs,
@@ -72,6 +104,7 @@ void fs_init(void)
 			       .fs = fs_struct_new(&kernel_vfs),
 			       .files = files_new(&kernel_vfs),
 			       .rlimit = limits };
+	make_root(&t);
 	unpack_initrd(&t);
 	files_put(&t, t.files);
 	fs_struct_put(&kernel_vfs, t.fs);

@@ -124,6 +124,22 @@ bool printk_has_console(void)
 	return READ_ONCE(console) != NULL;
 }
 
+bool printk_console_is(const struct console *con)
+{
+	return READ_ONCE(console) == con;
+}
+
+void console_send(const struct console *con, const char *s, size_t n)
+{
+	u64 flags;
+	bool locked;
+
+	if (!log_lock_irqsave(&flags, &locked))
+		return;
+	con->send(s, n);
+	log_unlock_irqrestore(flags, locked);
+}
+
 void printk_enter_panic(void)
 {
 	WRITE_ONCE(panic_cpu, (int)smp_processor_id());
@@ -132,6 +148,15 @@ void printk_enter_panic(void)
 bool printk_panic_is_here(void)
 {
 	return READ_ONCE(panic_cpu) == (int)smp_processor_id();
+}
+
+void printk_range(u64 *first, u64 *next)
+{
+	u64 flags = spin_lock_irqsave(&log_lock);
+
+	*first = log.first_seq;
+	*next = log.next_seq;
+	spin_unlock_irqrestore(&log_lock, flags);
 }
 
 bool printk_read(struct ringbuf_cursor *cur, struct ringbuf_rec *rec, char *text, size_t size)

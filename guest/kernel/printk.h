@@ -28,10 +28,12 @@ enum {
 #define PRINTK_MAX	256
 #define PRINTK_LOG_SIZE (64 << 10) /* bytes of the newest records that are kept */
 
-/* Where lines go: n bytes with plain newlines. Called with the console lock held, IRQs off. */
+/* Where lines go: n bytes, with plain newlines, or as a terminal's driver has them. Called with the
+ * console lock held, IRQs off. */
 struct console {
 	const char *name;
 	void (*write)(const char *s, size_t n);
+	void (*send)(const char *s, size_t n); /* the second way */
 };
 
 void vprintk(int level, const char *fmt, va_list ap) printf_like(2, 0);
@@ -54,12 +56,19 @@ int printk_set_level(int level); /* returns the level before */
 void console_register(const struct console *con);
 
 bool printk_has_console(void);
+bool printk_console_is(const struct console *con);
+
+/* Bytes as they are, whole with respect to the log's lines. Any context. */
+void console_send(const struct console *con, const char *s, size_t n);
 
 /* A panic has begun on this CPU: from here on locks are not waited for, other CPUs stay silent. */
 void printk_enter_panic(void);
 
 /* Whether that was this CPU. */
 bool printk_panic_is_here(void);
+
+/* Sequence numbers of the oldest record that is left, and of the next to come. */
+void printk_range(u64 *first, u64 *next);
 
 /* Reads the log; see ringbuf_read(). */
 bool printk_read(struct ringbuf_cursor *cur, struct ringbuf_rec *rec, char *text, size_t size);

@@ -63,6 +63,9 @@ void platform_lapic_event_set(u64 expires);
 /* The serial console at COM1, for every platform so far. */
 struct console;
 const struct console *uart16550_console_init(void);
+const struct console *uart16550_console(void);
+/* Whether interrupts tell that bytes have come in; turned on, also those that are there already. */
+void uart16550_listen(bool on);
 
 /* A byte that came in at the serial console, or -1 when there is none. Any context. */
 int uart16550_console_getc(void);

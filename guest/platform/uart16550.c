@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uart16550.c - output by polling. One look at the line status tells that the whole FIFO is empty,
+ * uart16550.c - input by interrupt, output by polling. One look at the line status tells that the whole FIFO is empty,
  * so up to 16 bytes follow it by string instructions: one look for 16 characters, not 16.
  */
 #include "guest/arch/x86/asm.h"
@@ -52,6 +52,24 @@ static void uart16550_write(const char *s, size_t n)
 	}
 }
 
+static void uart16550_send(const char *s, size_t n)
+{
+	size_t room = 0;
+
+	while (n) {
+		size_t part = MIN(n, (size_t)UART_FIFO_SIZE);
+
+		send(s, part, &room);
+		s += part;
+		n -= part;
+	}
+}
+
+void uart16550_listen(bool on)
+{
+	outb(PC_COM1_PORT + UART_IER, on ? UART_IER_RX : 0);
+}
+
 int uart16550_console_getc(void)
 {
 	/* A port that is not there reads as all ones. */
@@ -60,9 +78,15 @@ int uart16550_console_getc(void)
 	return status != 0xff && (status & UART_LSR_DR) ? inb(PC_COM1_PORT + UART_RBR) : -1;
 }
 
+static const struct console uart = { "16550 at 0x3f8", uart16550_write, uart16550_send };
+
+const struct console *uart16550_console(void)
+{
+	return &uart;
+}
+
 const struct console *uart16550_console_init(void)
 {
-	static const struct console uart = { "16550 at 0x3f8", uart16550_write };
 	const u16 port = PC_COM1_PORT;
 	const unsigned divisor = UART_CLOCK_HZ / 16 / BAUD;
 

@@ -3,6 +3,7 @@
  * itimer.c - what the tick does for processes: counts whose time it is, and rings their timers,
  * setitimer(2). A timer is late by up to one tick.
  */
+#include "guest/kernel/memdev.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
@@ -78,6 +79,7 @@ void process_tick(bool user)
 		    p->rlimit[RLIMIT_CPU] != RLIM_INFINITY)
 			check_cpu_limits(p);
 	}
+	kmsg_tick();
 	if (now >= READ_ONCE(next_real))
 		ring_real(now);
 }

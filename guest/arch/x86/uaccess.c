@@ -62,6 +62,11 @@ size_t copy_from_user(void *to, u64 from, size_t n)
 	return in_user_space(from, n) ? copy(to, (const void *)from, n) : n;
 }
 
+size_t copy_kernel_nofault(void *to, const void *from, size_t n)
+{
+	return copy(to, from, n);
+}
+
 size_t clear_user(u64 to, size_t n)
 {
 	u64 p = to;

@@ -16,6 +16,9 @@ size_t copy_to_user(u64 to, const void *from, size_t n);
 size_t copy_from_user(void *to, u64 from, size_t n);
 size_t clear_user(u64 to, size_t n);
 
+/* Kernel memory that may be anything, or nothing: how many bytes at the end were not copied. */
+size_t copy_kernel_nofault(void *to, const void *from, size_t n);
+
 /* A string with its NUL into buf: its length without, -EFAULT, -ENAMETOOLONG. */
 s64 strncpy_from_user(char *buf, u64 from, size_t size);
 

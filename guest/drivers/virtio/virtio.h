@@ -106,6 +106,14 @@ int virtio_blk_probe(struct virtio_device *vd);
 int virtio_console_probe(struct virtio_device *vd);
 int virtio_rng_probe(struct virtio_device *vd);
 
+struct console;
+/* hvc0; NULL: none. */
+const struct console *virtio_console(void);
+/* From now on fn is called, in the interrupt, when bytes have come in. False: no interrupt. */
+bool virtio_console_listen(irq_handler_fn fn);
+/* Up to n bytes that have come in; how many. IRQs off. */
+size_t virtio_console_read(u8 *buf, size_t n);
+
 /* Fills a buffer with random bytes from the host and waits. -ENODEV without a device. */
 int virtio_rng_read(void *buf, u32 n);
 
