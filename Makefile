@@ -164,6 +164,13 @@ $(B)/parallax-san: $(B)/san/vmm/main.o $(SIM_OBJS:%=$(B)/san/%) $(call room_libs
 # ---- the tiny kernel --------------------------------------------------------------------------
 -include guest/guest.mk
 
+# ---- what guests boot ---------------------------------------------------------------------------
+images: $(B)/images/busybox.cpio.gz ## build the initramfs of busybox (images/busybox.manifest)
+
+$(B)/images/%.cpio.gz: images/%.manifest images/build.py images/cpio.py $(shell find images/busybox -type f)
+	$(say) CPIO $@
+	$(Q)python3 images/build.py $< $@
+
 # ---- unit tests: tests/unit/<room>/test_*.c, one Check program each ----------------------------
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(B)/unit/%)
@@ -194,4 +201,4 @@ test-programs: $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san $(B)/parallax-without
 
 FORCE:
 
-.PHONY: all help deps run check bench fuzz testbed-shell lint install clean unit test-programs
+.PHONY: all images help deps run check bench fuzz testbed-shell lint install clean unit test-programs
