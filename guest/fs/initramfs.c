@@ -71,14 +71,14 @@ static int fail(struct unpacker *u, int err, const char *why)
 
 /* ---- entries ---------------------------------------------------------------------------------------------- */
 
-static void set_owner_and_time(struct unpacker *u)
+static void set_attributes(struct unpacker *u)
 {
-	const struct linux_timespec when[2] = { { u->field[MTIME], 0 }, { u->field[MTIME], 0 } };
+	const struct kstat st = { .mode = u->field[MODE],
+				  .uid = u->field[UID],
+				  .gid = u->field[GID],
+				  .mtime = { u->field[MTIME], 0 } };
 
-	fs_fchownat(u->t, AT_FDCWD, u->name, u->field[UID], u->field[GID], AT_SYMLINK_NOFOLLOW);
-	if (!S_ISLNK(u->field[MODE]))
-		fs_fchmodat(u->t, AT_FDCWD, u->name, u->field[MODE] & S_IALLUGO, 0);
-	fs_utimensat(u->t, AT_FDCWD, u->name, when, AT_SYMLINK_NOFOLLOW);
+	fs_restore(u->t, u->name, &st);
 }
 
 /* What is in the way of a new entry goes, unless it is a folder where one is wanted. */
@@ -148,7 +148,7 @@ static int end_file(struct unpacker *u)
 	if (u->file) {
 		fput(u->file);
 		u->file = NULL;
-		set_owner_and_time(u);
+		set_attributes(u);
 	}
 	if (u->checked && u->sum != u->field[CHECK])
 		return fail(u, -EIO, "a file's checksum is wrong");
@@ -201,7 +201,7 @@ static int make_special(struct unpacker *u)
 	}
 	if (err)
 		return fail(u, err, "an entry cannot be made");
-	set_owner_and_time(u);
+	set_attributes(u);
 	if (u->field[SIZE]) {
 		u->state = SKIP;
 		u->have = 0;
@@ -221,7 +221,7 @@ static int make_symlink(struct unpacker *u)
 	err = (int)fs_symlinkat(u->t, u->link, AT_FDCWD, u->name);
 	if (err)
 		return fail(u, err, "a symbolic link cannot be made");
-	set_owner_and_time(u);
+	set_attributes(u);
 	u->res->links++;
 	end_entry(u);
 	return 0;

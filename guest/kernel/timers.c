@@ -121,7 +121,8 @@ void time_env_tick(struct tick_sched *ts)
 
 /* ---- sleeping ------------------------------------------------------------------------------------- */
 
-#define TIMER_SLACK_NS 50000 /* what a sleep may be late, to share an interrupt with others: as on Linux */
+#define TIMER_SLACK_NS \
+	50000 /* what a sleep may be late, to share an interrupt with others: as on Linux */
 
 u64 schedule_timeout(u64 ns)
 {

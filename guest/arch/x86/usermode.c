@@ -9,8 +9,8 @@
 #include "guest/kernel/task.h"
 #include "guest/lib/string.h"
 
-#define CR4_OSFXSR	(1UL << 9)
-#define CR4_OSXMMEXCPT	(1UL << 10)
+#define CR4_OSFXSR     (1UL << 9)
+#define CR4_OSXMMEXCPT (1UL << 10)
 
 /* Cleared on entry: TF, IF, DF, IOPL, NT, AC. */
 #define SYSCALL_MASK 0x47700UL
