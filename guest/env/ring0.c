@@ -53,4 +53,3 @@ void env_free(void *ptr, size_t size)
 	(void)size;
 	mm_env_free(ptr);
 }
-

@@ -8,8 +8,8 @@
 #include "vmm/cmd/cmd.h"
 
 /* Command lines with these words are whole: the tiny kernel does that and ends, without a userland. */
-static const char *const tasks[] = { "demo",  "selftest", "show",   "panic",	"exit",	   "loop",
-				     "halt",  "fault",	  "prompt", "workload", "noinitrd" };
+static const char *const tasks[] = { "demo", "selftest", "show",   "panic",    "exit",	  "loop",
+				     "halt", "fault",	 "prompt", "workload", "noinitrd" };
 
 /* The folder of the running program; e is filled when that is not to be found out. */
 static int program_folder(char *dir, size_t size, struct error *e)
@@ -73,7 +73,8 @@ int config_defaults(struct config_builder *b, struct error *e)
 		  sizeof(b->default_kernel)))
 		return error_set(
 			e, -ENOENT,
-			"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it", dir);
+			"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it",
+			dir);
 	b->cfg.kernel = b->default_kernel;
 	if (!b->cfg.initrd && !is_task(b->cfg.append ? b->cfg.append : "") &&
 	    find(dir, "images/busybox.cpio", "../lib/parallax/busybox.cpio", b->default_initrd,
