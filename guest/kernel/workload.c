@@ -76,7 +76,10 @@ static void measure(const struct workload *what, struct work *w)
 
 	outb(PC_POST_PORT, POST_BEGIN);
 	look(&before);
-	what->run(w);
+	if (what->run)
+		what->run(w);
+	else
+		before.ns = 0; /* the boot, which is over: the clock began with it */
 	look(&after);
 	outb(PC_POST_PORT, POST_END);
 	if (what->finish)

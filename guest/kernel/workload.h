@@ -28,10 +28,10 @@ struct work {
 
 struct workload {
 	const char *name;
-	u64 n;	       /* unless the command line says otherwise */
-	unsigned cpus; /* at least */
+	u64 n;				 /* unless the command line says otherwise */
+	unsigned cpus;			 /* at least */
 	void (*prepare)(struct work *w); /* not measured; NULL: nothing */
-	void (*run)(struct work *w);
+	void (*run)(struct work *w); /* NULL: nothing, for what came before is measured: the boot */
 	void (*finish)(struct work *w); /* not measured; NULL: nothing */
 };
 

@@ -9,12 +9,6 @@
 #include "guest/kernel/time.h"
 #include "guest/kernel/workload.h"
 
-/* Nothing follows the boot: what came before it is measured. */
-static void run_nothing(struct work *w)
-{
-	(void)w;
-}
-
 static void run_clock(struct work *w)
 {
 	for (u64 i = 0; i < w->n; i++)
@@ -186,13 +180,13 @@ static void run_fault(struct work *w)
 }
 
 const struct workload cpu_workloads[] = {
-	{ "boot", 1, 1, NULL, run_nothing, NULL },
+	{ "boot", 1, 1, NULL, NULL, NULL },
 	{ "clock", 2000, 1, NULL, run_clock, NULL },
 	{ "tick", 1, 1, prepare_tick, run_tick, NULL },
 	{ "idle", 50, 1, prepare_tick, run_idle, NULL },
-	{ "switch", 500, 1, prepare_pair_here, run_pair, finish_pair },
-	{ "switch-far", 300, 2, prepare_pair_there, run_pair, finish_pair },
-	{ "lock", 100, 2, prepare_lock, run_lock, finish_lock },
+	{ "switch", 100, 1, prepare_pair_here, run_pair, finish_pair },
+	{ "switch-far", 100, 2, prepare_pair_there, run_pair, finish_pair },
+	{ "lock", 50, 2, prepare_lock, run_lock, finish_lock },
 	{ "ipi", 300, 2, NULL, run_ipi, NULL },
 	{ "fault", 500, 1, NULL, run_fault, NULL },
 	{ NULL, 0, 0, NULL, NULL, NULL },
