@@ -25,6 +25,7 @@ struct contrast_workload {
 	unsigned cpus;	   /* 0: twice the host's, so that they do not fit */
 	bool disk;
 	bool by_backing; /* worth a row for each kind of memory */
+	bool chance; /* how much is executed says nothing: it waits, or lasts as long as it lasts */
 };
 
 extern const struct contrast_workload contrast_workloads[];
@@ -49,6 +50,7 @@ enum contrast_metric {
 	CM_USER_NS,	 /* CPU time of the process */
 	CM_SYS_NS,	 /* ... the guest's own included */
 	CM_EXITS,	 /* all, by KVM's count; the VMM's where KVM has none */
+	CM_TURNS,	 /* not among them: an interpreting KVM comes and goes as it likes */
 	CM_VMM_EXITS,	 /* those that reached the VMM */
 	CM_INSTRUCTIONS, /* 0: this host does not count them */
 	CM_EOI_WRITTEN,
@@ -85,6 +87,7 @@ struct contrast_cell {
 	struct contrast_counts causes;
 	struct contrast_counts kvm; /* every counter of KVM that moved */
 	unsigned runs;
+	char clock[24]; /* what the guest reads */
 	char skip[160]; /* why there is nothing of the above; "" when there is */
 };
 
@@ -144,7 +147,8 @@ void contrast_explain(const struct contrast_row *row, const struct contrast_mode
 		      const struct contrast_cell *b, char why[CONTRAST_WHY]);
 
 enum contrast_verdict { VERDICT_NONE, VERDICT_WINS, VERDICT_EVEN, VERDICT_LOSES };
-enum contrast_verdict contrast_verdict(const struct contrast_cell *a,
+enum contrast_verdict contrast_verdict(const struct contrast_row *row,
+				       const struct contrast_cell *a,
 				       const struct contrast_cell *b);
 
 /* What a cause is, for people; NULL when its name says it. */

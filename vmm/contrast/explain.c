@@ -95,15 +95,17 @@ static double per_n(const struct contrast_cell *c, u64 count)
 	return (double)count / (double)MAX(c->v[CM_N], 1UL);
 }
 
-/* Few enough to be the run's ends and a stray tick. */
+/*
+ * Whether they are the work's own: not the run's ends, not ticks (a timer that is set anew, an interrupt
+ * and its end) unless these are the work, and not rarer than every other time.
+ */
 static bool exits_matter(const struct contrast_cell *a, const struct contrast_cell *b)
 {
 	u64 most = MAX(a->v[CM_EXITS], b->v[CM_EXITS]);
 	u64 ticks = MAX(a->v[CM_TICKS], b->v[CM_TICKS]);
 
-	/* A tick is a timer that is set anew, an interrupt and its end; more than that is the work's. */
-	return most > 24 && (ticks <= 2 || most > 6 * ticks || a->v[CM_N] == a->v[CM_TICKS] ||
-			     b->v[CM_N] == b->v[CM_TICKS]);
+	return most > 24 && 2 * most >= b->v[CM_N] &&
+	       (most > 3 * ticks || a->v[CM_N] == a->v[CM_TICKS] || b->v[CM_N] == b->v[CM_TICKS]);
 }
 
 static enum contrast_verdict judge(double a, double b)
@@ -113,13 +115,14 @@ static enum contrast_verdict judge(double a, double b)
 	return b > a * (1 + CLEAR) ? VERDICT_LOSES : VERDICT_EVEN;
 }
 
-enum contrast_verdict contrast_verdict(const struct contrast_cell *a, const struct contrast_cell *b)
+enum contrast_verdict contrast_verdict(const struct contrast_row *row,
+				       const struct contrast_cell *a, const struct contrast_cell *b)
 {
 	if (a->skip[0] || b->skip[0])
 		return VERDICT_NONE;
 	if (exits_matter(a, b))
 		return judge(per_n(a, a->v[CM_EXITS]), per_n(b, b->v[CM_EXITS]));
-	if (a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
+	if (!row->workload->chance && a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
 		return judge(per_n(a, a->v[CM_INSTRUCTIONS]), per_n(b, b->v[CM_INSTRUCTIONS]));
 	return VERDICT_EVEN;
 }
@@ -213,14 +216,22 @@ static void say_common(struct text *t, const struct contrast_cell *a, const stru
 
 /* ---- what did the work instead ---------------------------------------------------------------------- */
 
+static void say_count(struct text *t, u64 n, const char *what)
+{
+	char buf[32];
+
+	say(t, "%s %s%s", contrast_number(n, buf), what, n == 1 ? "" : "s");
+}
+
 static void say_virtio(struct text *t, const struct contrast_cell *b)
 {
-	char n1[32], n2[32];
-
-	if (b->v[CM_DOORBELLS] || b->v[CM_INTERRUPTS])
-		say(t, " Virtio took %s doorbells and %s interrupts, none of which reach the VMM.",
-		    contrast_number(b->v[CM_DOORBELLS], n1),
-		    contrast_number(b->v[CM_INTERRUPTS], n2));
+	if (!b->v[CM_DOORBELLS] && !b->v[CM_INTERRUPTS])
+		return;
+	say(t, " Virtio took ");
+	say_count(t, b->v[CM_DOORBELLS], "doorbell");
+	say(t, " and ");
+	say_count(t, b->v[CM_INTERRUPTS], "interrupt");
+	say(t, ", none of which the VMM's vCPU threads see.");
 }
 
 static void say_eoi(struct text *t, const struct contrast_mode *mb, const struct contrast_cell *b)
@@ -238,14 +249,14 @@ static void say_eoi(struct text *t, const struct contrast_mode *mb, const struct
 		    contrast_number(all, n2));
 }
 
-static void say_cost(struct text *t, const struct contrast_cell *a, const struct contrast_cell *b,
-		     enum contrast_verdict verdict)
+static void say_cost(struct text *t, const struct contrast_row *row, const struct contrast_cell *a,
+		     const struct contrast_cell *b, enum contrast_verdict verdict)
 {
 	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
 	double instructions = 0, cpu;
 	char r[16];
 
-	if (a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
+	if (!row->workload->chance && a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
 		instructions = per_n(b, b->v[CM_INSTRUCTIONS]) / per_n(a, a->v[CM_INSTRUCTIONS]);
 	if (!ca || !cb)
 		return;
@@ -295,17 +306,21 @@ static void say_no_exits(struct text *t, const struct contrast_mode *mb,
 	char na[32], nb[32];
 
 	if (verdict == VERDICT_WINS)
-		say(t, "%s wins, and not by exits", mb->name);
+		say(t, "%s wins, but not by exits", mb->name);
 	else if (verdict == VERDICT_LOSES)
 		say(t, "%s does not win", mb->name);
 	else
 		say(t, "No clear difference");
 	say(t,
-	    ": the work itself takes none (%s exits against %s, of %s and %s ticks and the run's "
-	    "ends)%s",
-	    contrast_number(b->v[CM_EXITS], nb), contrast_number(a->v[CM_EXITS], na),
-	    b->v[CM_TICKS] ? "its" : "no", a->v[CM_TICKS] ? "its" : "no",
-	    verdict == VERDICT_EVEN ? "." : "; the guest's own instructions make the difference.");
+	    ": the work itself takes no exits (%s against %s, ticks and the run's ends among them)",
+	    contrast_number(b->v[CM_EXITS], nb), contrast_number(a->v[CM_EXITS], na));
+	if (verdict != VERDICT_EVEN)
+		say(t, "; how much the guest executes makes the difference%s%s%s%s",
+		    strcmp(a->clock, b->clock) ? ", its clock being " : "",
+		    strcmp(a->clock, b->clock) ? b->clock : "",
+		    strcmp(a->clock, b->clock) ? " against " : "",
+		    strcmp(a->clock, b->clock) ? a->clock : "");
+	say(t, ".");
 }
 
 void contrast_explain(const struct contrast_row *row, const struct contrast_mode *ma,
@@ -313,7 +328,7 @@ void contrast_explain(const struct contrast_row *row, const struct contrast_mode
 		      const struct contrast_cell *b, char why[CONTRAST_WHY])
 {
 	struct text t = { .buf = why };
-	enum contrast_verdict verdict = contrast_verdict(a, b);
+	enum contrast_verdict verdict = contrast_verdict(row, a, b);
 
 	why[0] = 0;
 	if (verdict == VERDICT_NONE) {
@@ -325,5 +340,5 @@ void contrast_explain(const struct contrast_row *row, const struct contrast_mode
 		say_exits(&t, row, ma, a, mb, b, verdict);
 	else
 		say_no_exits(&t, mb, a, b, verdict);
-	say_cost(&t, a, b, verdict);
+	say_cost(&t, row, a, b, verdict);
 }

@@ -55,6 +55,7 @@ void contrast_median(const struct contrast_cell *runs, unsigned n, struct contra
 	}
 	memset(out, 0, sizeof(*out));
 	out->runs = nr;
+	memcpy(out->clock, good[0]->clock, sizeof(out->clock));
 	for (int m = 0; m < CONTRAST_METRICS; m++) {
 		for (unsigned i = 0; i < nr; i++)
 			v[i] = good[i]->v[m];

@@ -30,6 +30,7 @@ static json_t *cell_json(const struct contrast_cell *c)
 	json_array_append_new(range, json_integer((json_int_t)c->guest_ns_high));
 	json_object_set_new(o, "guest_ns_range", range);
 	json_object_set_new(o, "runs", json_integer(c->runs));
+	json_object_set_new(o, "clock", json_string(c->clock));
 	json_object_set_new(o, "causes", counts(&c->causes));
 	json_object_set_new(o, "kvm", counts(&c->kvm));
 	return o;
@@ -54,7 +55,7 @@ static json_t *row_json(const struct contrast_report *r, const struct contrast_r
 		json_object_set_new(why, r->mode[m].name, json_string(text));
 		json_object_set_new(
 			verdict, r->mode[m].name,
-			json_string(verdicts[contrast_verdict(&row->cell[0], &row->cell[m])]));
+			json_string(verdicts[contrast_verdict(row, &row->cell[0], &row->cell[m])]));
 	}
 	json_object_set_new(o, "modes", cells);
 	json_object_set_new(o, "verdict", verdict);

@@ -43,9 +43,13 @@ static void print_cell(FILE *out, const struct contrast_row *row, const struct c
 		       const struct contrast_cell *first, const struct contrast_cell *c, bool name)
 {
 	u64 cpu = c->v[CM_USER_NS] + c->v[CM_SYS_NS], n = MAX(c->v[CM_N], 1UL);
-	char exits[32], vmm[32], r1[16] = "", r2[16] = "";
+	char exits[32], vmm[32], r1[16] = "", r2[16] = "", what[64];
 
-	fprintf(out, "%-18s %-12s ", name ? row->name : "", mode->name);
+	if (name)
+		snprintf(what, sizeof(what), "%s", row->name);
+	else
+		snprintf(what, sizeof(what), "  n=%lu", c->v[CM_N]);
+	fprintf(out, "%-18s %-12s ", what, mode->name);
 	if (c->skip[0]) {
 		fprintf(out, "%s\n", c->skip);
 		return;
