@@ -185,6 +185,7 @@ static void kvm_causes(struct contrast_cell *cell)
 	 */
 	if (contrast_count_of(&cell->kvm, "insn_emulation") > INTERPRETED * cell->v[CM_EXITS]) {
 		cell->v[CM_TURNS] = left;
+		cell->v[CM_INSTRUCTIONS] = contrast_count_of(&cell->kvm, "insn_emulation");
 		cell->v[CM_EXITS] -= left;
 	} else {
 		contrast_count_add(&cell->causes, CAUSE_UNNAMED, left);
@@ -334,9 +335,6 @@ int contrast_run(const struct contrast_run *r, struct contrast_cell *cell, struc
 	err = run_machine(r, &cfg, out, cell, e);
 	if (r->icount)
 		cell->v[CM_INSTRUCTIONS] = cell->v[CM_WALL_NS];
-	else
-		/* A KVM that interprets the guest's kernel counts its instructions. */
-		cell->v[CM_INSTRUCTIONS] = contrast_count_of(&cell->kvm, "insn_emulation");
 	cell->guest_ns_low = cell->guest_ns_high = cell->v[CM_GUEST_NS];
 	if (disk_fd >= 0)
 		close(disk_fd);

@@ -165,9 +165,4 @@ void contrast_print_head(FILE *out, const struct contrast_report *r);
 int contrast_write_json(const struct contrast_report *r, const char *path, struct error *e);
 int contrast_write_html(const struct contrast_report *r, const char *path, struct error *e);
 
-/* contrast_html_plot.c: inline SVG, scaled by whoever includes it. */
-void contrast_svg_stack(FILE *out, const struct contrast_counts *causes, u64 widest);
-void contrast_svg_bar(FILE *out, u64 value, u64 widest, const char *class);
-unsigned contrast_cause_colour(const char *name); /* 0..7: class cN */
-
 #endif

@@ -13,6 +13,9 @@
 /* A difference below this is none: how often a tick falls into a run is chance. */
 #define CLEAR 0.1
 
+/* CPU time in ns below which one interrupt of the host decides. */
+#define WORTH_TIMING 20000000UL
+
 static const struct {
 	const char *name, *words;
 } cause_words[] = {
@@ -258,7 +261,7 @@ static void say_cost(struct text *t, const struct contrast_row *row, const struc
 
 	if (!row->workload->chance && a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
 		instructions = per_n(b, b->v[CM_INSTRUCTIONS]) / per_n(a, a->v[CM_INSTRUCTIONS]);
-	if (!ca || !cb)
+	if (MAX(ca, cb) < WORTH_TIMING)
 		return;
 	cpu = per_n(b, cb) / per_n(a, ca);
 	snprintf(r, sizeof(r), "%.2fx", cpu);
