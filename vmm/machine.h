@@ -54,6 +54,7 @@ struct machine_stats {
 	const char *backing;
 	u64 mem_size;
 	unsigned cpus;
+	bool interpreted; /* KVM executes the guest's kernel instruction by instruction (quirks.h) */
 	u64 wall_ns, cpu_user_ns, cpu_sys_ns;
 	struct exit_stats exits; /* all vCPUs; freed by machine_destroy() */
 	u64 serial_bytes, serial_writes;

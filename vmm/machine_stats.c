@@ -165,6 +165,7 @@ void machine_stats_take(struct machine *m, struct machine_stats *ms)
 	ms->backing = mem_backing_name(m->cfg->mem.backing);
 	ms->mem_size = guest_mem_size(m->mem);
 	ms->cpus = m->nr_vcpus;
+	ms->interpreted = m->quirks.ring0_interpreted;
 	if (!detailed || exit_stats_init(&ms->exits, true))
 		return;
 	getrusage(RUSAGE_SELF, &ru);

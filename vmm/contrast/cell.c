@@ -15,9 +15,6 @@
 #define TIMEOUT_S    120
 #define MAX_OUTPUT   (1 * MiB)
 
-/* Hardware leaves single instructions to KVM's emulator, an interpreting KVM all of them. */
-#define INTERPRETED 20 /* times as many as exits */
-
 void contrast_count_add(struct contrast_counts *cs, const char *name, u64 count)
 {
 	if (!count)
@@ -156,7 +153,7 @@ static void vmm_causes(struct contrast_cell *cell, const struct machine_stats *a
  * What KVM handled itself and counts by name. Its io_exits and mmio_exits are those that the VMM has seen,
  * or doorbells: not again.
  */
-static void kvm_causes(struct contrast_cell *cell)
+static void kvm_causes(struct contrast_cell *cell, bool interpreted)
 {
 	static const char *const named[] = {
 		"halt_exits", "irq_exits", "irq_window_exits",	"nmi_window_exits", "hypercalls",
@@ -183,7 +180,7 @@ static void kvm_causes(struct contrast_cell *cell)
 	 * An interpreter counts each of its turns as an exit, whatever ended it; registers that would make
 	 * hardware exit it reads on the way.
 	 */
-	if (contrast_count_of(&cell->kvm, "insn_emulation") > INTERPRETED * cell->v[CM_EXITS]) {
+	if (interpreted) {
 		cell->v[CM_TURNS] = left;
 		cell->v[CM_INSTRUCTIONS] = contrast_count_of(&cell->kvm, "insn_emulation");
 		cell->v[CM_EXITS] -= left;
@@ -211,7 +208,7 @@ static void read_counts(struct contrast_cell *cell, const struct machine_stats *
 	vmm_causes(cell, a, b);
 	exits = contrast_count_of(&cell->kvm, "exits");
 	cell->v[CM_EXITS] = MAX(exits ? exits - 1 : 0, cell->v[CM_VMM_EXITS]);
-	kvm_causes(cell);
+	kvm_causes(cell, b->interpreted);
 }
 
 /* ---- one run -------------------------------------------------------------------------------------------- */

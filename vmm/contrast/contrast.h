@@ -126,7 +126,10 @@ struct contrast_run {
  */
 int contrast_run(const struct contrast_run *r, struct contrast_cell *cell, struct error *e);
 
-/* The medians of several runs; cells that were skipped do not count unless all were. */
+/*
+ * Several runs as one: the counts of the one with the median number of exits, the medians of the times. Cells
+ * that were skipped do not count unless all were.
+ */
 void contrast_median(const struct contrast_cell *runs, unsigned n, struct contrast_cell *out);
 
 /*
@@ -150,6 +153,9 @@ enum contrast_verdict { VERDICT_NONE, VERDICT_WINS, VERDICT_EVEN, VERDICT_LOSES 
 enum contrast_verdict contrast_verdict(const struct contrast_row *row,
 				       const struct contrast_cell *a,
 				       const struct contrast_cell *b);
+
+/* Whether the exits of the two are the work's own, and not the run's ends and stray ticks. */
+bool contrast_exits_matter(const struct contrast_cell *a, const struct contrast_cell *b);
 
 /* What a cause is, for people; NULL when its name says it. */
 const char *contrast_cause_words(const char *name);

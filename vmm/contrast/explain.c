@@ -16,6 +16,9 @@
 /* CPU time in ns below which one interrupt of the host decides. */
 #define WORTH_TIMING 20000000UL
 
+/* Instructions below which a tick that falls in between decides. */
+#define WORTH_COUNTING 40000UL
+
 static const struct {
 	const char *name, *words;
 } cause_words[] = {
@@ -24,7 +27,7 @@ static const struct {
 	{ "ioapic", "accesses to the IOAPIC, which the VMM models" },
 	{ "virtio-blk", "virtio disk registers" },
 	{ "virtio-console", "virtio console registers" },
-	{ "acpi-pm", "ACPI registers" },
+	{ "acpi_pm", "ACPI registers" },
 	{ "rtc", "CMOS registers" },
 	{ "i8042", "keyboard controller registers" },
 	{ "nothing there", "accesses that no device answers" },
@@ -102,13 +105,20 @@ static double per_n(const struct contrast_cell *c, u64 count)
  * Whether they are the work's own: not the run's ends, not ticks (a timer that is set anew, an interrupt
  * and its end) unless these are the work, and not rarer than every other time.
  */
-static bool exits_matter(const struct contrast_cell *a, const struct contrast_cell *b)
+bool contrast_exits_matter(const struct contrast_cell *a, const struct contrast_cell *b)
 {
 	u64 most = MAX(a->v[CM_EXITS], b->v[CM_EXITS]);
 	u64 ticks = MAX(a->v[CM_TICKS], b->v[CM_TICKS]);
 
 	return most > 24 && 2 * most >= b->v[CM_N] &&
 	       (most > 3 * ticks || a->v[CM_N] == a->v[CM_TICKS] || b->v[CM_N] == b->v[CM_TICKS]);
+}
+
+static bool instructions_matter(const struct contrast_row *row, const struct contrast_cell *a,
+				const struct contrast_cell *b)
+{
+	return !row->workload->chance &&
+	       MIN(a->v[CM_INSTRUCTIONS], b->v[CM_INSTRUCTIONS]) > WORTH_COUNTING;
 }
 
 static enum contrast_verdict judge(double a, double b)
@@ -123,9 +133,9 @@ enum contrast_verdict contrast_verdict(const struct contrast_row *row,
 {
 	if (a->skip[0] || b->skip[0])
 		return VERDICT_NONE;
-	if (exits_matter(a, b))
+	if (contrast_exits_matter(a, b))
 		return judge(per_n(a, a->v[CM_EXITS]), per_n(b, b->v[CM_EXITS]));
-	if (!row->workload->chance && a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
+	if (instructions_matter(row, a, b))
 		return judge(per_n(a, a->v[CM_INSTRUCTIONS]), per_n(b, b->v[CM_INSTRUCTIONS]));
 	return VERDICT_EVEN;
 }
@@ -259,7 +269,7 @@ static void say_cost(struct text *t, const struct contrast_row *row, const struc
 	double instructions = 0, cpu;
 	char r[16];
 
-	if (!row->workload->chance && a->v[CM_INSTRUCTIONS] && b->v[CM_INSTRUCTIONS])
+	if (instructions_matter(row, a, b))
 		instructions = per_n(b, b->v[CM_INSTRUCTIONS]) / per_n(a, a->v[CM_INSTRUCTIONS]);
 	if (MAX(ca, cb) < WORTH_TIMING)
 		return;
@@ -302,10 +312,12 @@ static void say_exits(struct text *t, const struct contrast_row *row,
 	say_eoi(t, mb, b);
 }
 
-static void say_no_exits(struct text *t, const struct contrast_mode *mb,
-			 const struct contrast_cell *a, const struct contrast_cell *b,
-			 enum contrast_verdict verdict)
+static void say_no_exits(struct text *t, const struct contrast_row *row,
+			 const struct contrast_mode *mb, const struct contrast_cell *a,
+			 const struct contrast_cell *b, enum contrast_verdict verdict)
 {
+	/* Only who reads it all the time is the slower for it. */
+	bool clocks = strcmp(a->clock, b->clock) && !strcmp(row->workload->guest, "clock");
 	char na[32], nb[32];
 
 	if (verdict == VERDICT_WINS)
@@ -319,10 +331,8 @@ static void say_no_exits(struct text *t, const struct contrast_mode *mb,
 	    contrast_number(b->v[CM_EXITS], nb), contrast_number(a->v[CM_EXITS], na));
 	if (verdict != VERDICT_EVEN)
 		say(t, "; how much the guest executes makes the difference%s%s%s%s",
-		    strcmp(a->clock, b->clock) ? ", its clock being " : "",
-		    strcmp(a->clock, b->clock) ? b->clock : "",
-		    strcmp(a->clock, b->clock) ? " against " : "",
-		    strcmp(a->clock, b->clock) ? a->clock : "");
+		    clocks ? ", its clock being " : "", clocks ? b->clock : "",
+		    clocks ? " against " : "", clocks ? a->clock : "");
 	say(t, ".");
 }
 
@@ -339,9 +349,9 @@ void contrast_explain(const struct contrast_row *row, const struct contrast_mode
 		    a->skip[0] ? a->skip : b->skip);
 		return;
 	}
-	if (exits_matter(a, b))
+	if (contrast_exits_matter(a, b))
 		say_exits(&t, row, ma, a, mb, b, verdict);
 	else
-		say_no_exits(&t, mb, a, b, verdict);
+		say_no_exits(&t, row, mb, a, b, verdict);
 	say_cost(&t, row, a, b, verdict);
 }

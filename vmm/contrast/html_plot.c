@@ -107,7 +107,7 @@ static double at(double log10_ratio)
 
 void html_svg_ratio(FILE *out, const char *label, double ratio)
 {
-	double one = at(0), x = ratio > 0 ? at(log10_of(ratio)) : 0;
+	double one = at(0), x = ratio > 0 ? at(log10_of(ratio)) : one;
 
 	open_svg(out, label);
 	for (int decade = (int)LOWEST; decade <= (int)HIGHEST; decade++)

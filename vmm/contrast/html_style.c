@@ -38,6 +38,7 @@ const char html_style[] =
 	".sum{grid-template-columns:minmax(9em,max-content) 1fr 4.4em 1fr 4.4em}"
 	".bars{grid-template-columns:max-content 1fr 7.2em;margin:10px 0}"
 	".bars .what{grid-column:1/-1;color:var(--soft);font-size:.82rem;margin-top:4px}"
+	".lab{display:none}"
 	".sum .th{color:var(--soft);font-size:.82rem}"
 	".sum .scale{display:flex;justify-content:space-between}"
 	".legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:.84rem;color:var(--soft);"
@@ -48,6 +49,7 @@ const char html_style[] =
 	"th,td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:left}"
 	"td.num,th.num{text-align:right}thead th{color:var(--soft);font-weight:600}"
 	"@media(max-width:640px){body{font-size:15px;padding:14px 10px 32px}"
-	".sum{grid-template-columns:1fr 3.6em;gap:3px 8px}.sum .row{grid-column:1/-1;margin-top:6px;"
+	".sum{grid-template-columns:3em 1fr 3.6em;gap:3px 8px}.lab{display:inline;"
+	"color:var(--soft);font-size:.82rem}.sum .row{grid-column:1/-1;margin-top:6px;"
 	"font-weight:600}.sum .th.row,.sum .th{display:none}"
 	".bars{grid-template-columns:max-content 1fr 6.2em;gap:4px 8px}}";

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* median.c - several runs of a cell as one; and hosts on which time is instructions. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "vmm/contrast/contrast.h"
 #include "vmm/loop.h"
@@ -15,35 +14,28 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static u64 median(u64 *v, unsigned n)
+static u64 median_of(const struct contrast_cell *const *run, unsigned n, enum contrast_metric m)
 {
-	qsort(v, n, sizeof(*v), ascending);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-/* By name: a counter that one run has not is zero there. */
-static void median_counts(const struct contrast_counts *const *runs, unsigned n,
-			  struct contrast_counts *out)
-{
-	struct contrast_counts names = { .nr = 0 };
 	u64 v[MAX_RUNS];
 
 	for (unsigned i = 0; i < n; i++)
-		for (size_t k = 0; k < runs[i]->nr; k++)
-			contrast_count_add(&names, runs[i]->c[k].name, 1);
-	out->nr = 0;
-	for (size_t k = 0; k < names.nr; k++) {
-		for (unsigned i = 0; i < n; i++)
-			v[i] = contrast_count_of(runs[i], names.c[k].name);
-		contrast_count_add(out, names.c[k].name, median(v, n));
-	}
+		v[i] = run[i]->v[m];
+	qsort(v, n, sizeof(v[0]), ascending);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static int by_exits(const void *a, const void *b)
+{
+	const struct contrast_cell *const *x = a, *const *y = b;
+
+	return ascending(&(*x)->v[CM_EXITS], &(*y)->v[CM_EXITS]);
 }
 
 void contrast_median(const struct contrast_cell *runs, unsigned n, struct contrast_cell *out)
 {
-	const struct contrast_counts *causes[MAX_RUNS], *kvm[MAX_RUNS];
+	static const enum contrast_metric times[] = { CM_GUEST_NS, CM_WALL_NS, CM_USER_NS,
+						      CM_SYS_NS };
 	const struct contrast_cell *good[MAX_RUNS];
-	u64 v[MAX_RUNS];
 	unsigned nr = 0;
 
 	for (unsigned i = 0; i < n && nr < MAX_RUNS; i++)
@@ -53,23 +45,17 @@ void contrast_median(const struct contrast_cell *runs, unsigned n, struct contra
 		*out = runs[0];
 		return;
 	}
-	memset(out, 0, sizeof(*out));
+	qsort(good, nr, sizeof(good[0]), by_exits);
+	*out = *good[(nr - 1) / 2]; /* counts belong together: those of one run */
 	out->runs = nr;
-	memcpy(out->clock, good[0]->clock, sizeof(out->clock));
-	for (int m = 0; m < CONTRAST_METRICS; m++) {
-		for (unsigned i = 0; i < nr; i++)
-			v[i] = good[i]->v[m];
-		out->v[m] = median(v, nr);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		out->v[times[i]] = median_of(good, nr, times[i]);
 	out->guest_ns_low = UINT64_MAX;
+	out->guest_ns_high = 0;
 	for (unsigned i = 0; i < nr; i++) {
-		causes[i] = &good[i]->causes;
-		kvm[i] = &good[i]->kvm;
 		out->guest_ns_low = MIN(out->guest_ns_low, good[i]->v[CM_GUEST_NS]);
 		out->guest_ns_high = MAX(out->guest_ns_high, good[i]->v[CM_GUEST_NS]);
 	}
-	median_counts(causes, nr, &out->causes);
-	median_counts(kvm, nr, &out->kvm);
 }
 
 /* ---- time that is instructions ------------------------------------------------------------------ */

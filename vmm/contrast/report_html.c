@@ -37,12 +37,10 @@ static double per_n(const struct contrast_cell *c, u64 v)
 	return (double)v / (double)MAX(c->v[CM_N], 1UL);
 }
 
-/* b for a, for each n; 1 where neither has any, as nothing differs. */
+/* b for a, for each n; 0 where there is nothing to compare. */
 static double ratio(const struct contrast_cell *a, u64 va, const struct contrast_cell *b, u64 vb)
 {
-	if (!va)
-		return vb ? 10 : 1;
-	return per_n(b, vb) / per_n(a, va);
+	return va ? per_n(b, vb) / per_n(a, va) : 0;
 }
 
 /* ---- the overview ------------------------------------------------------------------------------------ */
@@ -51,9 +49,13 @@ static void put_ratio(FILE *out, const char *what, double r)
 {
 	char label[64];
 
-	snprintf(label, sizeof(label), "%s: %.3g times", what, r);
+	fprintf(out, "<span class=lab>%s</span>", what);
+	snprintf(label, sizeof(label), r ? "%s: %.3g times" : "%s: none to compare", what, r);
 	html_svg_ratio(out, label, r);
-	fprintf(out, "<span class=num>%.*f&times;</span>", r < 0.095 ? 3 : 2, r);
+	if (r)
+		fprintf(out, "<span class=num>%.*f&times;</span>", r < 0.095 ? 3 : 2, r);
+	else
+		fputs("<span class=\"num soft\">&ndash;</span>", out);
 }
 
 static void put_overview(FILE *out, const struct contrast_report *r)
@@ -68,7 +70,7 @@ static void put_overview(FILE *out, const struct contrast_report *r)
 	      out);
 	html_text(out, r->mode[0].name);
 	fputs(" takes for the same work: to the left is less, to the right is more. "
-	      "The scale is logarithmic.</p>\n<div class=sum>"
+	      "The scale is logarithmic. Without a bar: the work takes no exits of its own.</p>\n<div class=sum>"
 	      "<span class=\"th row\">workload</span><span class=th>exits</span><span class=th></span>"
 	      "<span class=th>CPU time of the host</span><span class=th></span>\n",
 	      out);
@@ -88,8 +90,11 @@ static void put_overview(FILE *out, const struct contrast_report *r)
 				html_text(out, r->mode[m].name);
 			}
 			fputs("</span>", out);
-			put_ratio(out, "exits", ratio(a, a->v[CM_EXITS], b, b->v[CM_EXITS]));
-			put_ratio(out, "CPU time", ratio(a, cpu_ns(a), b, cpu_ns(b)));
+			put_ratio(out, "exits",
+				  contrast_exits_matter(a, b)
+					  ? ratio(a, a->v[CM_EXITS], b, b->v[CM_EXITS])
+					  : 0);
+			put_ratio(out, "CPU", ratio(a, cpu_ns(a), b, cpu_ns(b)));
 			fputc('\n', out);
 		}
 	}
@@ -191,8 +196,10 @@ static void put_row(FILE *out, const struct contrast_report *r, const struct con
 	}
 	fputs("</span></div><p class=soft>", out);
 	html_text(out, row->name);
-	fprintf(out, ", %lu &times; ", row->cell[0].v[CM_N]);
-	html_text(out, row->workload->unit);
+	if (row->cell[0].v[CM_N] > 1) {
+		fprintf(out, ", %lu &times; ", row->cell[0].v[CM_N]);
+		html_text(out, row->workload->unit);
+	}
 	fputs("</p>\n", out);
 	for (unsigned m = 1; m < r->nr_modes; m++) {
 		contrast_explain(row, &r->mode[0], &row->cell[0], &r->mode[m], &row->cell[m], why);
