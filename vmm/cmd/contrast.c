@@ -144,7 +144,7 @@ static const struct option_def own_defs[] = {
 	{ "workload", 'w', "NAME,...", "what to run: all (default); `list` names them",
 	  set_workload },
 	{ "modes", 0, "MODE,...", "full,para (default); para-eoi: para without PV EOI", set_modes },
-	{ "runs", 0, "N", "boots for each figure, 1 by default; the median counts", set_runs },
+	{ "runs", 0, "N", "boots for each figure, 1 by default", set_runs },
 	{ "count", 0, "N", "how often each work is done", set_count },
 	{ "backing", 0, "KIND,...", "memory of touch and chase: 4k, thp, 2M, 1G", set_backing },
 	{ "json", 0, "FILE", "write everything that was counted", set_json },
