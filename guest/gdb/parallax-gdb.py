@@ -9,6 +9,7 @@ the types in its debug information: nothing runs in the guest.
 """
 
 import re
+import struct
 
 import gdb
 
@@ -99,8 +100,20 @@ def has_field(kind, name):
 STATES = {0: "R", 1: "S", 2: "D", 0x80: "X", 0x102: "D", 0x200: "W", 0x800: "N"}
 
 
+def run_queue(cpu):
+    """A CPU's struct rq, or None before it is set up."""
+    pointer = per_cpu(value("runqueues"), cpu)
+    return pointer.dereference() if unsigned(pointer) else None
+
+
 def tasks():
+    """All tasks; each CPU's idle and stop task, which no list of the kernel has, first."""
     yield value("init_thread")["t"]
+    for cpu in range(nr_cpus()):
+        rq = run_queue(cpu)
+        for name in ("idle", "stop") if rq is not None else ():
+            if unsigned(rq[name]) and unsigned(rq[name]) != address_of(value("init_thread")["t"]):
+                yield rq[name].dereference()
     yield from list_entries(value("kernel_sched").dereference()["tasks"], "struct task_struct", "sched_node")
 
 
@@ -115,29 +128,50 @@ def address_of(v):
 
 
 class Ps(gdb.Command):
-    """px-ps: every task: pid, state, CPU, run time, switches and name.
+    """px-ps: every task: pid, state, priority, CPU, run time, switches, name, and where it sleeps.
 
-A star marks the task that a CPU is running. Idle tasks other than CPU 0's and the stop tasks are not
-on the list of all tasks; px-runqueues shows them when they run."""
+A star marks the task that a CPU is running. PRIO is as in /proc/PID/sched: below 0 deadline, to 99 real time
+(99 is the lowest), 100 to 139 nice -20 to 19. SLEEPS IN is the function that called the scheduler, or what
+called the lock that is waited for."""
 
     def __init__(self):
         super().__init__("px-ps", gdb.COMMAND_STATUS)
 
+    # On the way from a function that wants to sleep to the context switch.
+    WAITING = re.compile(r"guest/(sched|locking|time|defer)/|guest/arch/x86/entry.S|guest/env/|guest/kernel/(sched|timers?)\\.c")
+
+    @classmethod
+    def sleeps_in(cls, task):
+        """By the chain of frame pointers that __switch_to_asm left on the stack (six registers, RBP last)."""
+        stack = int(container(task.address, "struct thread", "t")["sp"])
+        try:
+            rbp, pc = struct.unpack("<2Q", read(stack + 40, 16))
+            for _ in range(32):
+                found = gdb.find_pc_line(pc - 1)
+                if not found.symtab or not cls.WAITING.search(found.symtab.filename):
+                    return symbol_at(pc).split("+")[0]
+                rbp, pc = struct.unpack("<2Q", read(rbp, 16))
+        except (gdb.MemoryError, gdb.error):
+            pass
+        return ""
+
     def invoke(self, _argument, _from_tty):
-        print(f"{'TASK':<18} {'PID':>5} ST {'CPU':>3} {'RUN MS':>12} {'SWITCHES':>9}  NAME")
+        print(f"{'TASK':<18} {'PID':>5} ST {'PRIO':>4} {'CPU':>3} {'RUN MS':>12} {'SWITCHES':>9}  {'NAME':<15}  SLEEPS IN")
         for t in tasks():
             mark = "*" if int(t["on_cpu"]) else " "
             ms = int(t["se"]["sum_exec_runtime"]) / 1e6
             switches = int(t["nvcsw"]) + int(t["nivcsw"])
-            print(f"{address_of(t):#018x} {int(t['pid']):>5} {state_of(t)}{mark} {int(t['cpu']):>3} "
-                  f"{ms:>12.3f} {switches:>9}  {text_of(t['comm'])}")
+            where = "" if int(t["on_cpu"]) or not switches else self.sleeps_in(t)
+            print(f"{address_of(t):#018x} {int(t['pid']):>5} {state_of(t)}{mark} {int(t['prio']):>4} {int(t['cpu']):>3} "
+                  f"{ms:>12.3f} {switches:>9}  {text_of(t['comm']):<15}  {where}".rstrip())
 
 
 class Runqueues(gdb.Command):
     """px-runqueues: for each CPU the running task and those that wait, each class in the order of its queue.
 
-Deadline tasks by deadline, real time by priority, fair tasks as they stand in the tree (by virtual deadline
-under eevdf, by virtual run time under cfs), groups with what is in them below."""
+Deadline tasks by deadline, real time by priority, fair tasks as their policy has them: eevdf and cfs as they
+stand in the tree, groups with what is in them below; o1 by priority, first those with time left; bfs by
+deadline."""
 
     def __init__(self):
         super().__init__("px-runqueues", gdb.COMMAND_STATUS)
@@ -151,11 +185,10 @@ under eevdf, by virtual run time under cfs), groups with what is in them below."
 
     def invoke(self, _argument, _from_tty):
         for cpu in range(nr_cpus()):
-            pointer = per_cpu(value("runqueues"), cpu)
-            if not unsigned(pointer):
+            rq = run_queue(cpu)
+            if rq is None:
                 print(f"CPU {cpu}: not set up yet")
                 continue
-            rq = pointer.dereference()
             print(f"CPU {cpu}: {int(rq['nr_running'])} runnable, {int(rq['nr_switches'])} switches, "
                   f"running {self.name(rq['curr'])}")
             self.curr = unsigned(rq["curr"])
@@ -165,10 +198,28 @@ under eevdf, by virtual run time under cfs), groups with what is in them below."
             for prio in range(100):
                 for t in list_entries(rq["rt"]["queue"][prio], "struct task_struct", "rt.run_list"):
                     self.waits(t, f"real-time priority {99 - prio}")
-            shown = self.fair(rq["cfs"], "  ")
+            shown = self.fair(rq["cfs"], "  ") | self.older(rq)
             for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node"):
                 if address_of(t) not in shown:
                     self.waits(t, f"nice {int(t['static_prio']) - 120}")
+
+    def older(self, rq):
+        """The tasks of a policy without a tree; o1 and bfs share memory in the task."""
+        policy = rq["sched"]["chain"][int(value("SLOT_FAIR"))]["name"].string()
+        found = []
+        if policy == "o1":
+            for half in ("active", "expired"):
+                queues = rq["o1"][half]["queue"]
+                for i in range(queues.type.range()[1] + 1):
+                    found += [(t, f"priority {100 + i}, {half}")
+                              for t in list_entries(queues[i], "struct task_struct", "o1.run_list")]
+        elif policy == "bfs":
+            found = [(t, f"deadline {int(t['bfs']['deadline'])}")
+                     for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node")]
+            found.sort(key=lambda entry: int(entry[0]["bfs"]["deadline"]))
+        for t, where in found:
+            self.waits(t, f"nice {int(t['static_prio']) - 120}, {where}")
+        return {address_of(t) for t, _ in found}
 
     def fair(self, cfs, indent):
         """The tree, groups inside it; the addresses of the tasks that were seen, also of those that run."""
@@ -385,6 +436,7 @@ def symbol_at(address):
 
 # Above the flags of a struct page: | section 19 | node 6 | zone 3 |, guest/mm/page.h.
 ZONE_SHIFT, NODE_SHIFT, SECTION_SHIFT = 36, 39, 45
+PAGEBLOCK_NONE = 0xff
 MIGRATE_TYPES = ("unmovable", "movable", "reclaimable", "highatomic", "CMA", "isolated")
 
 
@@ -466,18 +518,24 @@ WHAT is a struct page *, a kernel address (its page tables say which frame), or 
         pg = kernel_mm()["pg"]
         if not argument:
             raise gdb.GdbError("usage: px-page STRUCT-PAGE-POINTER | ADDRESS")
-        pfn = self.frame(pg, value(argument))
-        page = page_of(pg, pfn)
+        try:
+            pfn = self.frame(pg, value(argument))
+            page = page_of(pg, pfn)
+        except gdb.MemoryError:
+            raise gdb.GdbError(f"{argument}: no struct page") from None
         if page is None:
             raise gdb.GdbError(f"frame {pfn:#x}: not memory, it has no struct page")
+        print(f"frame {pfn:#x}, physical {pfn << 12:#x}, struct page {unsigned(page):#x}")
+        if int(pg["pageblock"][pfn >> 9]) == PAGEBLOCK_NONE:
+            print("its struct page is not written yet: free, or taken before there was a page allocator")
+            return
         word = int(page["flags"])
         flags, zone = self.flags(page), pg["zone_table"][word >> ZONE_SHIFT & 0x7f]
-        names = ("|" + "|".join(sorted(flags))) if flags else ""
-        print(f"frame {pfn:#x}, physical {pfn << 12:#x}, struct page {unsigned(page):#x}")
+        names = " " + " ".join(sorted(flags)) if flags else ""
         print(f"node {node_of(word)}, zone {zone['name'].string() if unsigned(zone) else '?'}, flags "
               f"{word & (1 << len(gdb.lookup_type('enum pageflags').fields()) - 1) - 1:#x}{names}")
-        mapped = "" if "slab" in flags else f", mapcount {int(page['_mapcount']['v'])}"
-        print(f"refcount {int(page['_refcount']['v'])}{mapped}, mapping {unsigned(page['mapping']):#x}, "
+        mapped = "" if "slab" in flags else f", mapcount {int(page['_mapcount']['counter'])}"
+        print(f"refcount {int(page['_refcount']['counter'])}{mapped}, mapping {unsigned(page['mapping']):#x}, "
               f"index {int(page['index']):#x}, private {int(page['private']):#x}")
         head = int(page["compound_head"])
         if head & 1:
