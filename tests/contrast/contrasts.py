@@ -24,7 +24,7 @@ def contrast(ctx, *words, status=0):
 
 def report(ctx, *words):
     path = ctx.tmp / "out.json"
-    done = contrast(ctx, *words, "--json", path)
+    done = contrast(ctx, *words, "--timeout", 25, "--json", path)
     ctx.equal(done.err, b"", "stderr")
     data = json.loads(path.read_text())
     for row in data["rows"]:
