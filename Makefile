@@ -32,7 +32,7 @@ base_SRCS    := $(wildcard base/*.c)
 mm_SRCS      := $(wildcard mm/*.c)
 devices_SRCS := $(wildcard devices/*.c devices/virtio/*.c)
 boot_SRCS    := $(wildcard vmm/boot/*.c)
-vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c))
+vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c vmm/contrast/*.c))
 # Portable guest code: the same files are built for ring 0 (guest/guest.mk) and for the host.
 guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c guest/exec/*.c) guest/env/host.c
 ROOMS := base mm devices boot vmm guest
@@ -142,7 +142,7 @@ SIM_OBJS := $(patsubst %.c,%.o,$(wildcard guest/env/sim*.c guest/env/scenario.c)
 # What every start runs through comes first, side by side: the host maps a program in runs of pages, so
 # that rarely used code in between would count as resident.
 FIRST_SRCS := vmm/main.c vmm/cmd/run.c vmm/cmd/options_machine.c vmm/qmp/qmp_server.c vmm/qmp/registry.c \
-        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
+        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
         $(base_SRCS)
 FIRST_OBJS := $(FIRST_SRCS:%.c=$(B)/host/%.o)
 

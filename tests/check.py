@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from contrast import contrasts
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
@@ -34,6 +35,7 @@ SUITES = (
     ("console", console),
     ("drivers", disks),
     ("hostile", hostile),
+    ("contrast", contrasts),
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),

@@ -77,6 +77,7 @@ struct machine {
 	machine_disks_fn disks;
 	void *disks_arg;
 	struct machine_balloon balloon_ops; /* no device: all NULL */
+	atomic_int moment;		    /* enum machine_moment: the last one */
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
@@ -150,5 +151,13 @@ bool machine_debug(void *arg, struct vcpu *v, enum vcpu_end why); /* struct vcpu
 void machine_stats_start(struct machine *m);
 void machine_stats_collect(struct machine *m);
 void machine_stats_close(struct machine *m);
+void machine_stats_open(struct machine *m); /* KVM's, to be read while vCPUs run; before they do */
+/* What is counted so far; ms is zeroed and gets tables to be freed. Any thread. */
+void machine_stats_take(struct machine *m, struct machine_stats *ms);
+
+/* machine_moments.c */
+struct device *machine_add_post(struct machine *m, bool *skip);
+void machine_moments_start(struct machine *m);
+void machine_moments_free(struct machine *m);
 
 #endif

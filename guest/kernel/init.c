@@ -5,6 +5,7 @@
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   fault=NAME       something that a watchdog must report
+ *   workload=NAME,n=N  one kind of work, to be measured from outside (workload.h)
  *   demo=NAME        switch (the default), sched, time, mm, io
  *   prompt           lines typed at the console are obeyed
  */
@@ -15,6 +16,7 @@
 #include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/workload.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/lib/string.h"
@@ -79,6 +81,8 @@ int init_main(void *unused)
 	v = option_value("fault", buf, sizeof(buf));
 	if (v)
 		machine_exit(fault_run(v));
+	if (boot_option("workload"))
+		machine_exit(workload_run());
 	v = option_value("demo", buf, sizeof(buf));
 	if (!v && (boot_info.initrd || boot_option("init"))) {
 		if (start_init())

@@ -310,6 +310,22 @@ def protocol(ctx, host):
     host.verb("stop", "g")
 
 
+def balloon(ctx, host):
+    """What the device says, and that what it asks for is bounded by what there is. Linux obeys in the testbed."""
+    guest = tiny(host, "--balloon=16M", "--mem", "64M")
+    client = guest.client()
+    for asked in (1 << 25, 1, 1 << 62):
+        ctx.equal(client.execute("balloon", value=asked), {}, f"balloon {asked}")
+        ctx.equal(client.execute("query-balloon"), {"actual": 64 << 20}, "nobody obeys here")
+    for asked in (0, -1):
+        ctx.contains(client.ask("balloon", value=asked)["error"]["desc"], "more than 0")
+    client.close()
+    ctx.equal(host.verb("balloon", "g", "32M").text, "", "words about a request")
+    ctx.equal(host.verb("balloon", "g").text, "64M\n", "its memory")
+    ctx.equal(json.loads(host.verb("balloon", "--json", "g").text), {"actual": 64 << 20}, "JSON")
+    host.verb("stop", "g")
+
+
 def schema(ctx, host):
     """What the schema promises is closed: every type it names is there; every command listed is in it."""
     guest = tiny(host)
@@ -466,7 +482,7 @@ TESTS = {
     "no-shutdown": no_shutdown, "stop of a deaf guest": stop_deaf, "stop of a hung process": stop_hung,
     "leftovers": leftovers, "names": names, "errors before detaching": detach_errors, "permissions": permissions,
     "directory of somebody else": foreign_directory, "--qmp": qmp_option, "events": events,
-    "reason of a signal": signal_reason, "protocol": protocol, "schema": schema, "NMI": nmi,
+    "reason of a signal": signal_reason, "protocol": protocol, "balloon": balloon, "schema": schema, "NMI": nmi,
     "raw and single commands": raw, "console full": console_full,
 }
 WITH_IMAGES = {
