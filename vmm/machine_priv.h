@@ -45,7 +45,7 @@ struct machine {
 	struct device *com[CONFIG_MAX_SERIALS]; /* NULL: no such port */
 	struct serial_backend serial[MACHINE_LINES];
 	struct chardev *chardev[MACHINE_LINES];
-	struct device *vconsole, *balloon; /* NULL: none */
+	struct device *vconsole, *balloon_dev; /* NULL: none */
 	unsigned nr_virtio;
 	struct console console;
 	struct device *acpi_pm;
@@ -77,6 +77,9 @@ struct machine {
 	machine_disks_fn disks;
 	void *disks_arg;
 	const struct machine_balloon *balloon;
+	struct machine_balloon own_balloon; /* balloon_dev's */
+	struct loop_timer *balloon_timer;   /* tells about a change */
+	_Atomic u64 balloon_told;	    /* when it last did, loop_now() */
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
@@ -139,6 +142,9 @@ int machine_add_ata(struct machine *m, struct error *e);
 int machine_add_virtio(struct machine *m, struct error *e);
 void machine_virtio_stats(struct machine *m, struct machine_stats *ms);
 void machine_terminal_resized(struct machine *m);
+
+/* machine_balloon.c: lets the control plane see and set what the balloon does. 0 or -ENOMEM. */
+int machine_watch_balloon(struct machine *m);
 /* After the vCPUs have stopped: what the driver queued last goes out as well. */
 void machine_finish_consoles(struct machine *m, int timeout_ms);
 

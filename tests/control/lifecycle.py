@@ -325,7 +325,7 @@ def schema(ctx, host):
     ctx.equal(sorted(set(used) - set(by_name)), [], "types that are missing")
     ctx.equal(commands, {e["name"] for e in entries if e["meta-type"] == "command"}, "commands")
     ctx.equal({e["name"] for e in entries if e["meta-type"] == "event"},
-              {"SHUTDOWN", "RESET", "POWERDOWN", "STOP", "RESUME", "GUEST_PANICKED"}, "events")
+              {"SHUTDOWN", "RESET", "POWERDOWN", "STOP", "RESUME", "GUEST_PANICKED", "BALLOON_CHANGE"}, "events")
     for command in commands - {"quit", "x-console"}:  # every one answers, and checks its arguments
         reply = client.ask(command, surely_not_an_argument=1)
         ctx.contains(reply["error"]["desc"], "missing" if "missing" in reply["error"]["desc"] else "unexpected")
