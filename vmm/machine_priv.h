@@ -111,6 +111,7 @@ void machine_go_on(struct machine *m); /* if it is running and nothing is pendin
 struct machine_signals {
 	struct machine *m;
 	sigset_t old;
+	struct sigaction old_xfsz;
 	int fd;
 };
 void machine_signals_take(struct machine_signals *s, struct machine *m);

@@ -5,7 +5,7 @@
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   fault=NAME       something that a watchdog must report
- *   demo=NAME        switch (the default), sched, time, mm, io
+ *   demo=NAME        switch (the default), sched, time, mm, io, sequence
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -23,7 +23,7 @@ static const struct {
 	void (*run)(void);
 } demos[] = {
 	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
-	{ "mm", demo_mm },	   { "io", demo_io },
+	{ "mm", demo_mm },	   { "io", demo_io },	    { "sequence", demo_sequence },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
@@ -84,6 +84,6 @@ int init_main(void *unused)
 			machine_exit(0);
 		}
 	}
-	pr_err("demo=%s: there are switch, sched, time, mm and io", v);
+	pr_err("demo=%s: there are switch, sched, time, mm, io and sequence", v);
 	machine_exit(1);
 }
