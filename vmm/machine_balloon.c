@@ -16,7 +16,7 @@ static u64 actual(void *arg)
 	u64 size = guest_mem_size(m->mem);
 	struct virtio_balloon_info info;
 
-	virtio_balloon_info(m->balloon_dev, &info);
+	virtio_balloon_info(m->balloon, &info);
 	/* The driver's account is the driver's word. */
 	return size - MIN(info.actual, size);
 }
@@ -26,7 +26,7 @@ static void target(void *arg, u64 bytes)
 	struct machine *m = arg;
 	u64 size = guest_mem_size(m->mem);
 
-	virtio_balloon_set_target(m->balloon_dev, size - MIN(bytes, size));
+	virtio_balloon_set_target(m->balloon, size - MIN(bytes, size));
 }
 
 /* A vCPU's thread. */
@@ -50,7 +50,7 @@ int machine_watch_balloon(struct machine *m)
 	m->balloon_timer = loop_timer_create(m->loop, on_timer, m);
 	if (!m->balloon_timer)
 		return -ENOMEM;
-	virtio_balloon_on_change(m->balloon_dev, on_change, m);
+	virtio_balloon_on_change(m->balloon, on_change, m);
 	m->own_balloon = (struct machine_balloon){ .arg = m, .actual = actual, .target = target };
 	machine_set_balloon(m, &m->own_balloon);
 	return 0;

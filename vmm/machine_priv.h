@@ -45,7 +45,7 @@ struct machine {
 	struct device *com[CONFIG_MAX_SERIALS]; /* NULL: no such port */
 	struct serial_backend serial[MACHINE_LINES];
 	struct chardev *chardev[MACHINE_LINES];
-	struct device *vconsole, *balloon_dev; /* NULL: none */
+	struct device *vconsole, *balloon; /* NULL: none */
 	unsigned nr_virtio;
 	struct console console;
 	struct device *acpi_pm;
@@ -76,8 +76,7 @@ struct machine {
 	char disk_name[CONFIG_MAX_DISKS][8];
 	machine_disks_fn disks;
 	void *disks_arg;
-	const struct machine_balloon *balloon;
-	struct machine_balloon own_balloon; /* balloon_dev's */
+	struct machine_balloon balloon_ops; /* no device: all NULL */
 	struct loop_timer *balloon_timer;   /* tells about a change */
 	_Atomic u64 balloon_told;	    /* when it last did, loop_now() */
 	atomic_int crashes;

@@ -226,11 +226,11 @@ static int add_balloon(struct machine *m, struct error *e)
 	err = next_slot(m, &mmio, &irq, e);
 	if (err)
 		return err;
-	m->balloon_dev = virtio_balloon_create(&m->env, &mmio, irq, drops);
-	if (!m->balloon_dev)
+	m->balloon = virtio_balloon_create(&m->env, &mmio, irq, drops);
+	if (!m->balloon)
 		return error_sys(e, -errno, "--balloon");
-	virtio_balloon_set_target(m->balloon_dev, m->cfg->balloon_target);
-	err = machine_attach_device(m, m->balloon_dev, e);
+	virtio_balloon_set_target(m->balloon, m->cfg->balloon_target);
+	err = machine_attach_device(m, m->balloon, e);
 	if (!err && machine_watch_balloon(m))
 		err = error_sys(e, -ENOMEM, "--balloon");
 	return err;
@@ -286,9 +286,9 @@ void machine_virtio_stats(struct machine *m, struct machine_stats *ms)
 		ms->virtio[ms->nr_virtio++] =
 			(struct virtio_counter){ d->class->name, vd->nr_kicks, vd->nr_interrupts };
 	}
-	if (!m->balloon_dev)
+	if (!m->balloon)
 		return;
-	virtio_balloon_info(m->balloon_dev, &info);
+	virtio_balloon_info(m->balloon, &info);
 	ms->balloon_inflated = info.inflated;
 	ms->balloon_reported = info.reported;
 }

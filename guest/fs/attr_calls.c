@@ -133,9 +133,9 @@ static int utimes_path(struct vfs_task *t, const struct path *path,
 		attr.mtime = (struct timespec64){ times[1].tv_sec, times[1].tv_nsec };
 		attr.valid |= ATTR_MTIME_SET;
 	}
-	attr.valid |= times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW ?
-			      ATTR_TOUCH :
-			      ATTR_TIMES_SET;
+	attr.valid |= times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW
+			      ? ATTR_TOUCH
+			      : ATTR_TIMES_SET;
 	return change(t, path, &attr);
 }
 

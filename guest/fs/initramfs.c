@@ -22,8 +22,22 @@ enum state {
 };
 
 /* The numbers of a header, in their order: eight hexadecimal digits each. */
-enum field { INO, MODE, UID, GID, NLINK, MTIME, SIZE, DEV_MAJOR, DEV_MINOR, RDEV_MAJOR, RDEV_MINOR,
-	     NAME_SIZE, CHECK, NR_FIELDS };
+enum field {
+	INO,
+	MODE,
+	UID,
+	GID,
+	NLINK,
+	MTIME,
+	SIZE,
+	DEV_MAJOR,
+	DEV_MINOR,
+	RDEV_MAJOR,
+	RDEV_MINOR,
+	NAME_SIZE,
+	CHECK,
+	NR_FIELDS
+};
 
 /* A file with several names, until the archive's end. */
 struct seen {
@@ -74,8 +88,7 @@ static void make_way(struct unpacker *u)
 
 	if (fs_stat(u->t, AT_FDCWD, u->name, AT_SYMLINK_NOFOLLOW, &st))
 		return;
-	if (((st.mode ^ u->field[MODE]) & S_IFMT) == 0 &&
-	    (S_ISDIR(st.mode) || S_ISREG(st.mode)))
+	if (((st.mode ^ u->field[MODE]) & S_IFMT) == 0 && (S_ISDIR(st.mode) || S_ISREG(st.mode)))
 		return;
 	fs_unlinkat(u->t, AT_FDCWD, u->name, S_ISDIR(st.mode) ? AT_REMOVEDIR : 0);
 }
