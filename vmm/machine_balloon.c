@@ -51,7 +51,6 @@ int machine_watch_balloon(struct machine *m)
 	if (!m->balloon_timer)
 		return -ENOMEM;
 	virtio_balloon_on_change(m->balloon, on_change, m);
-	m->own_balloon = (struct machine_balloon){ .arg = m, .actual = actual, .target = target };
-	machine_set_balloon(m, &m->own_balloon);
+	m->balloon_ops = (struct machine_balloon){ .arg = m, .actual = actual, .target = target };
 	return 0;
 }

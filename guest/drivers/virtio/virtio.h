@@ -105,6 +105,7 @@ bool vq_listen(struct virtqueue *vq);
 int virtio_blk_probe(struct virtio_device *vd);
 int virtio_console_probe(struct virtio_device *vd);
 int virtio_rng_probe(struct virtio_device *vd);
+int virtio_balloon_probe(struct virtio_device *vd);
 
 /* Fills a buffer with random bytes from the host and waits. -ENODEV without a device. */
 int virtio_rng_read(void *buf, u32 n);
