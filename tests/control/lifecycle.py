@@ -364,6 +364,7 @@ def balloon(ctx, host):
         while client.wait_event("BALLOON_CHANGE")["data"] != {"actual": mib << 20}:
             pass
         ctx.equal(host.verb("balloon", "g").text, f"{mib}M\n", "what it has")
+        ctx.equal(json.loads(host.verb("balloon", "--json", "g").text), {"actual": mib << 20}, "JSON")
 
     before = guest.rss()
     asked(27)
@@ -375,6 +376,8 @@ def balloon(ctx, host):
     host.verb("balloon", "g", "1M")  # less than it can live with: what is to spare
     while client.execute("query-balloon")["actual"] > 26 << 20:
         time.sleep(0.05)
+    for wrong in (0, -1):
+        ctx.contains(client.ask("balloon", value=wrong)["error"]["desc"], "more than 0")
     host.verb("reset", "g")  # begins with all it has, and is asked again
     ready(guest, 2)
     host.verb("balloon", "g", "32M")
