@@ -383,6 +383,7 @@ void machine_destroy(struct machine *m)
 	free(m->cpuid);
 	loop_timer_destroy(m->timeout);
 	loop_timer_destroy(m->pending_timer);
+	loop_timer_destroy(m->balloon_timer);
 	loop_destroy(m->loop);
 	if (m->kvm >= 0)
 		close(m->kvm);

@@ -78,6 +78,8 @@ struct machine {
 	void *disks_arg;
 	struct machine_balloon balloon_ops; /* no device: all NULL */
 	atomic_int moment;		    /* enum machine_moment: the last one */
+	struct loop_timer *balloon_timer;   /* tells about a change */
+	_Atomic u64 balloon_told;	    /* when it last did, loop_now() */
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
@@ -109,6 +111,7 @@ void machine_go_on(struct machine *m); /* if it is running and nothing is pendin
 struct machine_signals {
 	struct machine *m;
 	sigset_t old;
+	struct sigaction old_xfsz;
 	int fd;
 };
 void machine_signals_take(struct machine_signals *s, struct machine *m);
@@ -140,6 +143,9 @@ int machine_add_ata(struct machine *m, struct error *e);
 int machine_add_virtio(struct machine *m, struct error *e);
 void machine_virtio_stats(struct machine *m, struct machine_stats *ms);
 void machine_terminal_resized(struct machine *m);
+
+/* machine_balloon.c: lets the control plane see and set what the balloon does. 0 or -ENOMEM. */
+int machine_watch_balloon(struct machine *m);
 /* After the vCPUs have stopped: what the driver queued last goes out as well. */
 void machine_finish_consoles(struct machine *m, int timeout_ms);
 

@@ -6,7 +6,7 @@
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   fault=NAME       something that a watchdog must report
  *   workload=NAME,n=N  one kind of work, to be measured from outside (workload.h)
- *   demo=NAME        switch (the default), sched, time, mm, io
+ *   demo=NAME        switch (the default), sched, time, mm, io, sequence
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -27,7 +27,7 @@ static const struct {
 	void (*run)(void);
 } demos[] = {
 	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
-	{ "mm", demo_mm },	   { "io", demo_io },
+	{ "mm", demo_mm },	   { "io", demo_io },	    { "sequence", demo_sequence },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
@@ -95,6 +95,6 @@ int init_main(void *unused)
 			machine_exit(0);
 		}
 	}
-	pr_err("demo=%s: there are switch, sched, time, mm and io", v);
+	pr_err("demo=%s: there are switch, sched, time, mm, io and sequence", v);
 	machine_exit(1);
 }
