@@ -120,7 +120,7 @@ def host_command(build, names, scratch):
 
 def debian_command(build, names, scratch):
     initrd = image(build, names, scratch / "suite.cpio.gz")
-    return ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "512",
+    return ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max,la57=off", "-smp", "2", "-m", "512",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
             "-kernel", build / "testbed/vmlinuz", "-initrd", initrd,
             "-append", "console=ttyS0 quiet loglevel=1 panic=-1 random.trust_cpu=on"]
