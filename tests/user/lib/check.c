@@ -316,6 +316,12 @@ static bool run_one(const char *area, const struct test *t)
 	return !status;
 }
 
+void check_as(const char *area, const char *test)
+{
+	the_area = area;
+	the_test = test;
+}
+
 int check_main(const char *area, const struct test *tests, size_t n, int argc, char **argv)
 {
 	bool found = false, fine = true;

@@ -52,6 +52,9 @@ struct test {
 /* With argument TEST only that test; status 0 unless a test was killed or not found. */
 int check_main(const char *area, const struct test *tests, size_t n, int argc, char **argv);
 
+/* For a helper program that a test has started: its lines begin with "@area.test " too. */
+void check_as(const char *area, const char *test);
+
 static inline __attribute__((always_inline)) long check_raw(long nr, long a, long b, long c, long d, long e,
 							    long f)
 {
