@@ -188,7 +188,7 @@ static void stat_line(void)
 	NUM(field("/proc/self/stat", 18));
 	NUM(field("/proc/self/stat", 19));
 	IS(field("/proc/self/stat", 23) > 100000);
-	IS(field("/proc/self/stat", 24) > 0);
+	IS(field("/proc/self/stat", 24) >= 0);
 	NUM(field("/proc/self/stat", 40));
 	NUM(field("/proc/self/stat", 41));
 	get_file("/proc/self/statm", text, sizeof(text));
