@@ -127,6 +127,7 @@ static struct uthread *uthread_alloc(int (*fn)(void *data), int tid, int *err)
 	u->th->t.pid = u->tid;
 	INIT_LIST_HEAD(&u->group_node);
 	sigpending_init(&u->pending);
+	*err = 0;
 	return u;
 no_tid:
 	put_task(&u->th->t);

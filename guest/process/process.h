@@ -18,6 +18,7 @@
 #include "guest/kernel/task.h"
 #include "guest/mm/mm_struct.h"
 #include "guest/process/signal.h"
+#include "guest/time/hrtimer.h"
 
 #define PID_MAX	     32768
 
@@ -74,7 +75,13 @@ struct process {
 	u64 xcpu_sent; /* seconds beyond RLIMIT_CPU that it has been told of */
 	struct itimer_state {
 		u64 expires, interval; /* ns of its clock; 0: off */
+		u64 rang;	       /* when it last did, and waits for its signal to be taken */
 	} itimer[3];
+	struct hrtimer real_timer;     /* itimer[0] */
+	struct list_head posix_timers; /* by age */
+	unsigned nr_posix_timers, nr_cpu_timers;
+	int next_timer_id;
+	unsigned nr_sigqueue; /* signals queued here, against RLIMIT_SIGPENDING */
 	struct completion *vfork_done; /* somebody waits for exec or exit */
 	struct uthread *execing;       /* the thread that ends all others to exec */
 	char exe[64];		       /* base name, for reports */
@@ -93,6 +100,7 @@ struct uthread {
 
 	u64 blocked, saved_blocked; /* signals; the second while sigsuspend() and friends wait */
 	bool restore_blocked;
+	u64 real_blocked; /* while sigtimedwait() has some unblocked to be woken by them */
 	struct sigpending pending;
 	struct sigaltstack_state altstack;
 	bool must_stop; /* a group stop is due */
@@ -106,6 +114,7 @@ struct uthread {
 	u64 restart_arg[2];
 
 	struct rusage_times times;
+	u64 shown_utime, shown_stime; /* what thread_times() has said last; proc_lock */
 	u64 rchar, wchar;
 	int pdeath_signal;
 	bool no_new_privs;

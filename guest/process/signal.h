@@ -9,6 +9,7 @@
 #include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
+struct posix_timer;
 struct process;
 struct pt_regs;
 struct uthread;
@@ -97,6 +98,14 @@ struct sigpending {
 	struct list_head queue; /* struct sigqueue */
 };
 
+/* One that waits. A timer's own lives in the timer, and is never queued twice. */
+struct sigqueue {
+	struct list_head node;
+	struct siginfo info;
+	struct process *charged;   /* counted in nr_sigqueue; NULL: nobody */
+	struct posix_timer *timer; /* NULL: of the slab */
+};
+
 struct sigaltstack_state {
 	u64 sp, size;
 	u32 flags;
@@ -109,6 +118,12 @@ void sigpending_init(struct sigpending *p);
  * ones are dropped. info NULL: from the kernel. proc_lock held. 0 or -EAGAIN (queue full).
  */
 int send_signal_locked(struct process *p, struct uthread *u, int sig, const struct siginfo *info);
+
+/* The same with an entry that the sender keeps; it is not queued now. proc_lock held. Whether it is
+ * queued; false: ignored. */
+bool send_sigqueue_locked(struct process *p, struct uthread *u, struct sigqueue *q);
+/* Takes it back before anybody has seen it. proc_lock held. */
+void unqueue_sigqueue(struct process *p, struct uthread *u, struct sigqueue *q);
 
 /* The same with the lock taken; of the running thread for a fault, which cannot be blocked. */
 int send_signal(struct process *p, struct uthread *u, int sig, const struct siginfo *info);

@@ -124,6 +124,7 @@ SYS(rt_sigtimedwait)
 		spin_unlock_irqrestore(&proc_lock, flags);
 		if (sig || clock_ns() >= deadline)
 			break;
+		u->real_blocked = old;
 		set_blocked(u, old & ~set);
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!READ_ONCE(current->signal_pending))
@@ -131,6 +132,7 @@ SYS(rt_sigtimedwait)
 		__set_current_state(TASK_RUNNING);
 		err = READ_ONCE(current->signal_pending);
 		set_blocked(u, old);
+		u->real_blocked = 0;
 		flags = spin_lock_irqsave(&proc_lock);
 		sig = dequeue_signal(u, ~set, &info);
 		spin_unlock_irqrestore(&proc_lock, flags);
