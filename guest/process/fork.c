@@ -11,6 +11,7 @@
 #include "guest/process/clone_flags.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
+#include "guest/process/tick.h"
 
 static int check_flags(const struct clone_args *a)
 {
@@ -125,6 +126,7 @@ static struct uthread *uthread_alloc(int (*fn)(void *data), int tid, int *err)
 	}
 	u->th->u = u;
 	u->th->t.pid = u->tid;
+	u->timer_slack = u->default_slack = TIMER_SLACK_NS;
 	INIT_LIST_HEAD(&u->group_node);
 	sigpending_init(&u->pending);
 	*err = 0;
@@ -181,6 +183,8 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 	if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK))
 		u->altstack = me->altstack;
 	u->no_new_privs = me->no_new_privs;
+	u->timer_slack = u->default_slack = me->timer_slack;
+	u->ioprio = me->ioprio;
 	u->set_child_tid = a->flags & CLONE_CHILD_SETTID ? a->child_tid : 0;
 	u->clear_child_tid = a->flags & CLONE_CHILD_CLEARTID ? a->child_tid : 0;
 	return sched_fork(kernel_sched, &u->th->t, current);

@@ -115,6 +115,14 @@ void process_tick(bool user)
 	kmsg_tick();
 }
 
+u64 current_timer_slack(void)
+{
+	const struct uthread *u = current_uthread();
+
+	/* Who asks for real time means it. */
+	return rt_prio(current->prio) ? 0 : u ? u->timer_slack : TIMER_SLACK_NS;
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 struct linux_itimerval {

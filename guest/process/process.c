@@ -137,6 +137,9 @@ struct process *process_alloc(struct process *parent)
 		memcpy(p->exe, parent->exe, sizeof(p->exe));
 		p->pgid = parent->pgid;
 		p->sid = parent->sid;
+		p->dumpable = parent->dumpable;
+		p->personality = parent->personality;
+		p->thp_disabled = parent->thp_disabled;
 	} else {
 		init_limits(p);
 	}

@@ -71,7 +71,8 @@ struct process {
 	u64 rlimit[RLIM_NLIMITS], rlimit_max[RLIM_NLIMITS];
 	struct rusage_times own, children_times; /* of threads gone, and of children waited for */
 	u64 start_ns;
-	bool did_exec, dumpable, child_subreaper;
+	bool did_exec, dumpable, child_subreaper, thp_disabled;
+	u32 personality;
 	u64 xcpu_sent; /* seconds beyond RLIMIT_CPU that it has been told of */
 	struct itimer_state {
 		u64 expires, interval; /* ns of its clock; 0: off */
@@ -117,6 +118,8 @@ struct uthread {
 	u64 shown_utime, shown_stime; /* what thread_times() has said last; proc_lock */
 	u64 rchar, wchar;
 	int pdeath_signal;
+	u64 timer_slack, default_slack; /* ns that a sleep may be late */
+	u16 ioprio;			/* ioprio_set(2): 0: as the nice value says */
 	bool no_new_privs;
 	bool exiting;
 };

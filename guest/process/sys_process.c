@@ -353,61 +353,6 @@ SYS(arch_prctl)
 	}
 }
 
-enum {
-	PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4,
-	PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
-	PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39, PR_CAPBSET_READ = 23,
-};
-
-SYS(prctl)
-{
-	struct uthread *u = current_uthread();
-	char name[TASK_COMM_LEN];
-	s64 n;
-
-	switch (a) {
-	case PR_SET_PDEATHSIG:
-		if (b > NSIG)
-			return -EINVAL;
-		u->pdeath_signal = (int)b;
-		return 0;
-	case PR_GET_PDEATHSIG:
-		return put_user_u32(b, (u32)u->pdeath_signal);
-	case PR_GET_DUMPABLE:
-		return u->proc->dumpable;
-	case PR_SET_DUMPABLE:
-		if (b > 1)
-			return -EINVAL;
-		u->proc->dumpable = b;
-		return 0;
-	case PR_SET_NAME:
-		n = strncpy_from_user(name, b, sizeof(name));
-		if (n == -EFAULT)
-			return n;
-		name[sizeof(name) - 1] = '\0';
-		strscpy(u->th->t.comm, name, sizeof(u->th->t.comm));
-		return 0;
-	case PR_GET_NAME:
-		return copy_to_user(b, u->th->t.comm, TASK_COMM_LEN) ? -EFAULT : 0;
-	case PR_CAPBSET_READ:
-		return b > CAP_LAST ? -EINVAL : (s64)(vt()->cred->cap_bset >> b & 1);
-	case PR_SET_CHILD_SUBREAPER:
-		u->proc->child_subreaper = b;
-		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user_u32(b, u->proc->child_subreaper);
-	case PR_SET_NO_NEW_PRIVS:
-		if (b != 1 || c || d || e)
-			return -EINVAL;
-		u->no_new_privs = true;
-		return 0;
-	case PR_GET_NO_NEW_PRIVS:
-		return u->no_new_privs;
-	default:
-		return -EINVAL;
-	}
-}
-
 SYS(getcpu)
 {
 	unsigned cpu = smp_processor_id();

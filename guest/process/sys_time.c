@@ -176,7 +176,7 @@ SYS(clock_settime)
 
 	if (err)
 		return err;
-	if ((s32)a != CLOCK_REALTIME && c2.kind != CLOCK_KIND_CPU)
+	if ((s32)a > CLOCK_REALTIME)
 		return -EINVAL;
 	if (copy_from_user(&ts, b, sizeof(ts)))
 		return -EFAULT;
