@@ -9,6 +9,7 @@
 #include "guest/process/futex.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
+#include "guest/process/pidfd.h"
 
 /* ---- what a thread gives back ---------------------------------------------------------------------------- */
 
@@ -174,6 +175,7 @@ static void process_exit(struct process *p, int status)
 	kill_orphaned_group(p->pgid, p);
 	p->state = PROC_ZOMBIE;
 	flush_sigpending(&p->shared_pending);
+	pidfds_notify(p);
 	reap = notify_parent(p, CLD_EXITED, p->exit_status);
 	if (reap) {
 		unlink_process(p);

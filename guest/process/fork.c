@@ -11,6 +11,7 @@
 #include "guest/process/clone_flags.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
+#include "guest/process/pidfd.h"
 #include "guest/process/tick.h"
 
 static int check_flags(const struct clone_args *a)
@@ -24,6 +25,8 @@ static int check_flags(const struct clone_args *a)
 	    ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
 	if (a->exit_signal > NSIG)
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	/* Nobody may be a sibling of init: it would have no parent to adopt it. */
 	if ((f & CLONE_PARENT) && current_process() == init_process)
@@ -239,7 +242,8 @@ s64 do_clone(const struct clone_args *a)
 	struct uthread *me = current_uthread(), *u;
 	struct process *p = me->proc, *child = NULL;
 	struct completion vfork_done;
-	int err = check_flags(a), tid;
+	struct file *pidfd_file = NULL;
+	int err = check_flags(a), tid, pidfd = -1;
 
 	if (err)
 		return err;
@@ -265,9 +269,17 @@ s64 do_clone(const struct clone_args *a)
 		err = -EFAULT;
 		goto fail_sched;
 	}
+	if (a->flags & CLONE_PIDFD) {
+		pidfd = pidfd_prepare(p, 0, &pidfd_file);
+		err = pidfd < 0 ? pidfd : put_user_u32(a->pidfd, (u32)pidfd);
+		if (err)
+			goto fail_pidfd;
+	}
 	err = publish(u, me, p, a);
 	if (err)
-		goto fail_sched;
+		goto fail_pidfd;
+	if (pidfd >= 0)
+		fd_install(&me->vt, pidfd, pidfd_file);
 	if (a->flags & CLONE_VFORK)
 		get_process(p);
 	get_task(&u->th->t); /* the running thread's own */
@@ -277,6 +289,11 @@ s64 do_clone(const struct clone_args *a)
 		put_process(p);
 	}
 	return tid;
+fail_pidfd:
+	if (pidfd >= 0) {
+		put_unused_fd(&me->vt, pidfd);
+		fput(pidfd_file);
+	}
 fail_sched:
 	sched_task_free(&u->th->t);
 fail:

@@ -112,6 +112,9 @@ bool notify_parent(struct process *p, int why, int status);
 /* The first signal that is not in `blocked`, taken out; 0: none. proc_lock held. */
 int dequeue_signal(struct uthread *u, u64 blocked, struct siginfo *info);
 
+/* signalfd.c: one has been made pending. proc_lock held. */
+void signalfds_notify(int sig);
+
 /* Forgets a pending signal. proc_lock held. */
 void drop_pending(struct sigpending *p, int sig);
 

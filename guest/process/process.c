@@ -130,6 +130,7 @@ struct process *process_alloc(struct process *parent)
 	p->dumpable = true;
 	p->start_ns = clock_ns();
 	INIT_LIST_HEAD(&p->posix_timers);
+	INIT_LIST_HEAD(&p->pidfds);
 	itimer_init(p);
 	if (parent) {
 		memcpy(p->rlimit, parent->rlimit, sizeof(p->rlimit));

@@ -82,6 +82,8 @@ struct process {
 	struct list_head posix_timers; /* by age */
 	unsigned nr_posix_timers, nr_cpu_timers;
 	int next_timer_id;
+	struct list_head pidfds;
+	unsigned membarriers; /* those it has registered for */
 	unsigned nr_sigqueue; /* signals queued here, against RLIMIT_SIGPENDING */
 	struct completion *vfork_done; /* somebody waits for exec or exit */
 	struct uthread *execing;       /* the thread that ends all others to exec */
@@ -166,7 +168,7 @@ _Noreturn void do_exit(int status);
 _Noreturn void do_group_exit(int status);
 
 enum { WNOHANG = 1, WUNTRACED = 2, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8, WNOWAIT = 0x1000000 };
-enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2, P_PIDFD = 3 };
 
 struct wait_result {
 	int pid, uid, status, signo_code; /* CLD_* */

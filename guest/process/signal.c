@@ -225,6 +225,7 @@ static void tell(struct process *p, struct uthread *target, int sig)
 {
 	struct uthread *each;
 
+	signalfds_notify(sig);
 	if (!target && sig != SIGKILL)
 		return;
 	if (is_deadly(p, sig) && !p->group_exit &&
@@ -328,9 +329,20 @@ static int kill_one(struct process *p, int sig, const struct siginfo *info)
 {
 	if (!may_kill(p, sig))
 		return -EPERM;
-	if (sig)
-		send_signal_locked(p, NULL, sig, info);
-	return 0;
+	return sig ? send_signal_locked(p, NULL, sig, info) : 0;
+}
+
+s64 do_kill_process(struct process *p, int sig, const struct siginfo *info)
+{
+	u64 flags;
+	s64 err;
+
+	if (sig < 0 || sig > NSIG)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&proc_lock);
+	err = p->state == PROC_DEAD ? -ESRCH : kill_one(p, sig, info);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return err;
 }
 
 s64 do_kill(int pid, int sig, const struct siginfo *info)

@@ -130,6 +130,7 @@ int send_signal(struct process *p, struct uthread *u, int sig, const struct sigi
 void force_signal(int sig, int code, u64 addr);
 
 /* kill(2)'s rules for the sender; pid as there. */
+s64 do_kill_process(struct process *p, int sig, const struct siginfo *info);
 s64 do_kill(int pid, int sig, const struct siginfo *info);
 s64 do_tgkill(int tgid, int tid, int sig, const struct siginfo *info);
 /* Everybody of a group, from inside the kernel. -ESRCH. Any context. */

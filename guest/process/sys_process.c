@@ -9,6 +9,7 @@
 #include "guest/process/clone_flags.h"
 #include "guest/process/futex.h"
 #include "guest/process/groups.h"
+#include "guest/process/pidfd.h"
 #include "guest/process/sys_util.h"
 
 /* ---- birth --------------------------------------------------------------------------------------------------- */
@@ -27,7 +28,11 @@ SYS(vfork)
 SYS(clone)
 {
 	/* On x86-64: flags, stack, parent tid, child tid, TLS. */
+	/* The pidfd goes where the parent's copy of the tid would. */
+	if ((a & CLONE_PIDFD) && (a & CLONE_PARENT_SETTID))
+		return -EINVAL;
 	return do_clone(&(struct clone_args){ .flags = a & ~0xffUL & UINT32_MAX,
+					      .pidfd = c,
 					      .exit_signal = a & 0xff,
 					      .stack = b,
 					      .parent_tid = c,
@@ -154,15 +159,28 @@ SYS(waitid)
 {
 	struct wait_result res = { 0 };
 	struct siginfo info = { 0 };
+	bool nonblock = false;
+	struct process *p;
 	s64 ret;
 
 	if ((d & ~(0xe0000000UL | WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT)) ||
-	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PGID || (a == P_PID && (s32)b <= 0) ||
+	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PIDFD || (a == P_PID && (s32)b <= 0) ||
 	    (a == P_PGID && (s32)b < 0))
 		return -EINVAL;
 	if (a == P_PGID && !b)
 		b = (u64)current_process()->pgid;
-	ret = do_wait((int)a, (int)b, (unsigned)d, &res);
+	if (a == P_PIDFD) {
+		ret = pidfd_process((int)b, &p, &nonblock);
+		if (ret)
+			return ret;
+		b = (u64)p->tgid;
+		put_process(p);
+	}
+	ret = do_wait(a == P_PIDFD ? P_PID : (int)a, (int)b,
+		      (unsigned)d | (nonblock ? WNOHANG : 0), &res);
+	/* A pidfd that does not block says so in its own way. */
+	if (!ret && nonblock && !(d & WNOHANG))
+		return -EAGAIN;
 	if (ret < 0)
 		return ret;
 	if (ret > 0) {

@@ -191,6 +191,20 @@ SYS(rt_sigqueueinfo)
 	return do_kill((int)a, (int)b, &info);
 }
 
+SYS(rt_tgsigqueueinfo)
+{
+	struct siginfo info;
+
+	if (copy_from_user(&info, d, sizeof(info)))
+		return -EFAULT;
+	if ((s32)a <= 0 || (s32)b <= 0)
+		return -EINVAL;
+	if ((info.code >= 0 || info.code == SI_TKILL) && (int)b != current_uthread()->tid)
+		return -EPERM;
+	info.signo = (int)c;
+	return do_tgkill((int)a, (int)b, (int)c, &info);
+}
+
 enum { MINSIGSTKSZ = 2048, SS_DISABLE = 2, SS_ONSTACK = 1 };
 
 SYS(sigaltstack)
