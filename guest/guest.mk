@@ -18,6 +18,7 @@ GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) $(GUEST_CPPFLAGS) -ffreestanding -fno-
         -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls -fno-stack-protector \
         -fcf-protection=none -fno-asynchronous-unwind-tables -fno-delete-null-pointer-checks \
         -fno-strict-aliasing -fno-common -fno-jump-tables -MMD -MP \
+        -DENV_INLINE='"guest/env/ring0_env.h"' -DSCHED_ENV_INLINE='"guest/env/ring0_sched_env.h"' \
         -DMM_ENV_INLINE='"guest/env/ring0_mm.h"' $(GUEST_EXTRA_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
         --no-warn-rwx-segments

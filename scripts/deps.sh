@@ -4,9 +4,10 @@
 # there. `deps.sh --check build|check` only answers whether something is missing for that purpose.
 set -eu
 
-build_packages="gcc make binutils libc6-dev libfdt-dev libjansson-dev liburing-dev libslirp-dev libzydis-dev python3-minimal"
+build_packages="gcc make binutils libc6-dev libfdt-dev libjansson-dev liburing-dev libslirp-dev libzydis-dev python3-minimal \
+    busybox-static"
 check_packages="check clang clang-format clang-tidy cppcheck libclang-rt-14-dev \
-    libjemalloc-dev libmimalloc-dev zlib1g-dev valgrind qemu-system-x86 seabios busybox-static cpio gdb strace python3 nasm \
+    libjemalloc-dev libmimalloc-dev zlib1g-dev valgrind qemu-system-x86 seabios cpio musl-tools gdb strace python3 nasm \
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients python3-libvirt virtinst iproute2"
 
 missing() {

@@ -149,13 +149,13 @@ typedef size_t (*machine_disks_fn)(void *arg, struct machine_disk *out, size_t m
 void machine_set_disks(struct machine *m, machine_disks_fn fn, void *arg);
 size_t machine_disks(const struct machine *m, struct machine_disk *out, size_t max);
 
-/* The balloon's, once there is one; NULL ops: error class DeviceNotActive. */
+/* Of the balloon device; both are the guest's memory as it sees it, and bounded by what it has. */
 struct machine_balloon {
 	void *arg;
 	u64 (*actual)(void *arg);	      /* bytes that the guest has now */
 	void (*target)(void *arg, u64 bytes); /* what it is asked to shrink or grow to */
 };
-void machine_set_balloon(struct machine *m, const struct machine_balloon *b);
+/* NULL: this machine has none (error class DeviceNotActive). */
 const struct machine_balloon *machine_balloon(const struct machine *m);
 
 #endif

@@ -76,7 +76,7 @@ struct machine {
 	char disk_name[CONFIG_MAX_DISKS][8];
 	machine_disks_fn disks;
 	void *disks_arg;
-	const struct machine_balloon *balloon_ops;
+	struct machine_balloon balloon_ops; /* no device: all NULL */
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;

@@ -82,12 +82,7 @@ size_t machine_disks(const struct machine *m, struct machine_disk *out, size_t m
 	return m->disks ? m->disks(m->disks_arg, out, max) : 0;
 }
 
-void machine_set_balloon(struct machine *m, const struct machine_balloon *b)
-{
-	m->balloon_ops = b;
-}
-
 const struct machine_balloon *machine_balloon(const struct machine *m)
 {
-	return m->balloon_ops;
+	return m->balloon ? &m->balloon_ops : NULL;
 }

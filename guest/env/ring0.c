@@ -38,34 +38,9 @@ u64 env_now_ns(void)
 	return clock_ns();
 }
 
-unsigned env_cpu(void)
-{
-	return smp_processor_id();
-}
-
 unsigned env_nr_cpus(void)
 {
 	return nr_cpus;
-}
-
-u64 env_irq_save(void)
-{
-	return local_irq_save();
-}
-
-void env_irq_restore(u64 state)
-{
-	local_irq_restore(state);
-}
-
-void env_preempt_disable(void)
-{
-	preempt_disable();
-}
-
-void env_preempt_enable(void)
-{
-	preempt_enable();
 }
 
 void *env_alloc(size_t size)
@@ -77,9 +52,4 @@ void env_free(void *ptr, size_t size)
 {
 	(void)size;
 	mm_env_free(ptr);
-}
-
-void env_relax(void)
-{
-	cpu_relax();
 }

@@ -29,16 +29,6 @@ static DEFINE_PER_CPU(struct sched_event, sched_event);
 
 struct task_struct *__switch_to_asm(struct task_struct *prev, u64 *prev_sp, u64 next_sp);
 
-struct task_struct *sched_env_current(void)
-{
-	return this_cpu_read(current_task);
-}
-
-struct rq *sched_env_this_rq(void)
-{
-	return this_cpu_read(runqueues);
-}
-
 struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struct *next)
 {
 	struct thread *out = thread_of(prev), *in = thread_of(next);
@@ -129,11 +119,6 @@ void sched_env_task_hold(struct task_struct *p)
 void sched_env_task_drop(struct task_struct *p)
 {
 	put_task(p);
-}
-
-void sched_env_preempt_enable_no_resched(void)
-{
-	preempt_enable_no_resched();
 }
 
 const char *sched_env_atomic(void)

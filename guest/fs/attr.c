@@ -120,7 +120,8 @@ int setattr_prepare(struct vfs_task *t, struct inode *inode, struct iattr *attr)
 		if (!cred_in_group(t->cred, gid) && !vfs_capable(t, CAP_FSETID))
 			attr->mode &= ~(u32)S_ISGID;
 	}
-	if (valid & (ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_TIMES_SET) && !inode_owner_or_capable(t, inode))
+	if (valid & (ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_TIMES_SET) &&
+	    !inode_owner_or_capable(t, inode))
 		return -EPERM;
 	return 0;
 }

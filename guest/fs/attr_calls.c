@@ -133,9 +133,9 @@ static int utimes_path(struct vfs_task *t, const struct path *path,
 		attr.mtime = (struct timespec64){ times[1].tv_sec, times[1].tv_nsec };
 		attr.valid |= ATTR_MTIME_SET;
 	}
-	attr.valid |= times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW ?
-			      ATTR_TOUCH :
-			      ATTR_TIMES_SET;
+	attr.valid |= times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW
+			      ? ATTR_TOUCH
+			      : ATTR_TIMES_SET;
 	return change(t, path, &attr);
 }
 
@@ -170,6 +170,29 @@ s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 	if (err)
 		return err;
 	err = utimes_path(t, &p, times);
+	path_put(&p);
+	return err;
+}
+
+/* ---- all of them: an archive's ------------------------------------------------------------------------------------ */
+
+s64 fs_restore(struct vfs_task *t, const char *path, const struct kstat *st)
+{
+	struct iattr attr = { .valid = ATTR_UID | ATTR_GID | ATTR_CTIME | ATTR_ATIME | ATTR_MTIME |
+				       ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_TIMES_SET,
+			      .mode = st->mode & S_IALLUGO,
+			      .uid = st->uid,
+			      .gid = st->gid,
+			      .atime = st->mtime,
+			      .mtime = st->mtime };
+	struct path p;
+	int err = user_path_at(t, AT_FDCWD, path, 0, &p);
+
+	if (err)
+		return err;
+	if (!S_ISLNK(st->mode))
+		attr.valid |= ATTR_MODE;
+	err = change(t, &p, &attr);
 	path_put(&p);
 	return err;
 }

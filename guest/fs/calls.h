@@ -27,6 +27,8 @@ s64 fs_fchmodat(struct vfs_task *t, int dfd, const char *path, u32 mode, int fla
 s64 fs_fchmod(struct vfs_task *t, int fd, u32 mode);
 s64 fs_fchownat(struct vfs_task *t, int dfd, const char *path, u32 uid, u32 gid, int flags);
 s64 fs_fchown(struct vfs_task *t, int fd, u32 uid, u32 gid);
+/* Mode, owner and times (atime too: mtime) as st says, of the path itself. */
+s64 fs_restore(struct vfs_task *t, const char *path, const struct kstat *st);
 s64 fs_truncate(struct vfs_task *t, const char *path, s64 len);
 s64 fs_ftruncate(struct vfs_task *t, int fd, s64 len);
 s64 fs_fallocate(struct vfs_task *t, int fd, int mode, s64 offset, s64 len);

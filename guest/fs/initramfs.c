@@ -22,8 +22,22 @@ enum state {
 };
 
 /* The numbers of a header, in their order: eight hexadecimal digits each. */
-enum field { INO, MODE, UID, GID, NLINK, MTIME, SIZE, DEV_MAJOR, DEV_MINOR, RDEV_MAJOR, RDEV_MINOR,
-	     NAME_SIZE, CHECK, NR_FIELDS };
+enum field {
+	INO,
+	MODE,
+	UID,
+	GID,
+	NLINK,
+	MTIME,
+	SIZE,
+	DEV_MAJOR,
+	DEV_MINOR,
+	RDEV_MAJOR,
+	RDEV_MINOR,
+	NAME_SIZE,
+	CHECK,
+	NR_FIELDS
+};
 
 /* A file with several names, until the archive's end. */
 struct seen {
@@ -57,14 +71,14 @@ static int fail(struct unpacker *u, int err, const char *why)
 
 /* ---- entries ---------------------------------------------------------------------------------------------- */
 
-static void set_owner_and_time(struct unpacker *u)
+static void set_attributes(struct unpacker *u)
 {
-	const struct linux_timespec when[2] = { { u->field[MTIME], 0 }, { u->field[MTIME], 0 } };
+	const struct kstat st = { .mode = u->field[MODE],
+				  .uid = u->field[UID],
+				  .gid = u->field[GID],
+				  .mtime = { u->field[MTIME], 0 } };
 
-	fs_fchownat(u->t, AT_FDCWD, u->name, u->field[UID], u->field[GID], AT_SYMLINK_NOFOLLOW);
-	if (!S_ISLNK(u->field[MODE]))
-		fs_fchmodat(u->t, AT_FDCWD, u->name, u->field[MODE] & S_IALLUGO, 0);
-	fs_utimensat(u->t, AT_FDCWD, u->name, when, AT_SYMLINK_NOFOLLOW);
+	fs_restore(u->t, u->name, &st);
 }
 
 /* What is in the way of a new entry goes, unless it is a folder where one is wanted. */
@@ -74,8 +88,7 @@ static void make_way(struct unpacker *u)
 
 	if (fs_stat(u->t, AT_FDCWD, u->name, AT_SYMLINK_NOFOLLOW, &st))
 		return;
-	if (((st.mode ^ u->field[MODE]) & S_IFMT) == 0 &&
-	    (S_ISDIR(st.mode) || S_ISREG(st.mode)))
+	if (((st.mode ^ u->field[MODE]) & S_IFMT) == 0 && (S_ISDIR(st.mode) || S_ISREG(st.mode)))
 		return;
 	fs_unlinkat(u->t, AT_FDCWD, u->name, S_ISDIR(st.mode) ? AT_REMOVEDIR : 0);
 }
@@ -135,7 +148,7 @@ static int end_file(struct unpacker *u)
 	if (u->file) {
 		fput(u->file);
 		u->file = NULL;
-		set_owner_and_time(u);
+		set_attributes(u);
 	}
 	if (u->checked && u->sum != u->field[CHECK])
 		return fail(u, -EIO, "a file's checksum is wrong");
@@ -188,7 +201,7 @@ static int make_special(struct unpacker *u)
 	}
 	if (err)
 		return fail(u, err, "an entry cannot be made");
-	set_owner_and_time(u);
+	set_attributes(u);
 	if (u->field[SIZE]) {
 		u->state = SKIP;
 		u->have = 0;
@@ -208,7 +221,7 @@ static int make_symlink(struct unpacker *u)
 	err = (int)fs_symlinkat(u->t, u->link, AT_FDCWD, u->name);
 	if (err)
 		return fail(u, err, "a symbolic link cannot be made");
-	set_owner_and_time(u);
+	set_attributes(u);
 	u->res->links++;
 	end_entry(u);
 	return 0;

@@ -389,9 +389,9 @@ int memdev_init(struct vfs *vfs, const struct memdev_ops *ops)
 		u32 mode;
 		const struct file_operations *fop;
 	} devs[] = {
-		{ "mem", 1, 0640, &phys_fops },	    { "kmem", 2, 0640, &virt_fops },
-		{ "null", 3, 0666, &null_fops },    { "port", 4, 0640, &port_fops },
-		{ "zero", 5, 0666, &zero_fops },    { "full", 7, 0666, &full_fops },
+		{ "mem", 1, 0640, &phys_fops },	     { "kmem", 2, 0640, &virt_fops },
+		{ "null", 3, 0666, &null_fops },     { "port", 4, 0640, &port_fops },
+		{ "zero", 5, 0666, &zero_fops },     { "full", 7, 0666, &full_fops },
 		{ "random", 8, 0666, &random_fops }, { "urandom", 9, 0666, &random_fops },
 		{ "kmsg", 11, 0644, &kmsg_fops },
 	};

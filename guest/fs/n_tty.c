@@ -162,11 +162,11 @@ size_t n_tty_output(struct tty_struct *tty, const u8 *buf, size_t n)
 /* What an entry of the echo queue asks for; its low byte is the byte or the number. */
 enum echo_op {
 	ECHO_BYTE = 0,
-	ECHO_CONTROL = 0x100,  /* as ^X */
+	ECHO_CONTROL = 0x100,	 /* as ^X */
 	ECHO_LINE_BEGIN = 0x200, /* remember the column */
-	ECHO_BACK = 0x300,     /* the cursor is one further left than we believe */
-	ECHO_TAB = 0x400,      /* go back over a tab behind so many characters */
-	ECHO_TAB_LINE = 0x500, /* the same, counted from where the line began */
+	ECHO_BACK = 0x300,	 /* the cursor is one further left than we believe */
+	ECHO_TAB = 0x400,	 /* go back over a tab behind so many characters */
+	ECHO_TAB_LINE = 0x500,	 /* the same, counted from where the line began */
 };
 
 static void put_back_over_tab(struct tty_struct *tty, unsigned chars)
@@ -340,7 +340,8 @@ static void erase(struct tty_struct *tty, enum erase what)
 			tty->read_head = tty->canon_head;
 			return;
 		}
-		if (!tty_flag_l(tty, ECHOK) || !tty_flag_l(tty, ECHOKE) || !tty_flag_l(tty, ECHOE)) {
+		if (!tty_flag_l(tty, ECHOK) || !tty_flag_l(tty, ECHOKE) ||
+		    !tty_flag_l(tty, ECHOE)) {
 			tty->read_head = tty->canon_head;
 			finish_erasing(tty);
 			echo_char(tty, cc(tty, VKILL));

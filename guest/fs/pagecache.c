@@ -93,8 +93,9 @@ static int add_page(struct address_space *as, struct page *page, u64 index)
 	return err;
 }
 
-/* A page that was not there: quota, memory, contents. Locked. */
-static int make_page(struct address_space *as, u64 index, struct page **out)
+/* A page that was not there: quota, memory, contents (zeroes, unless all of it is about to be written and
+ * nobody can look before). Locked. */
+static int make_page(struct address_space *as, u64 index, bool zero, struct page **out)
 {
 	const struct address_space_operations *ops = as->a_ops;
 	struct vfs *vfs = vfs_of(as);
@@ -106,7 +107,8 @@ static int make_page(struct address_space *as, u64 index, struct page **out)
 	page = alloc_page(vfs->pg, GFP_USER);
 	err = -ENOMEM;
 	if (page) {
-		memset(page_address(vfs->pg, page), 0, PAGE_SIZE);
+		if (zero)
+			memset(page_address(vfs->pg, page), 0, PAGE_SIZE);
 		err = add_page(as, page, index);
 	}
 	if (err) {
@@ -128,7 +130,8 @@ static int make_page(struct address_space *as, u64 index, struct page **out)
 	return 0;
 }
 
-int pagecache_get(struct address_space *as, u64 index, bool create, bool locked, struct page **out)
+static int get(struct address_space *as, u64 index, bool create, bool locked, bool zero,
+	       struct page **out)
 {
 	struct vfs *vfs = vfs_of(as);
 	struct page *page;
@@ -148,7 +151,7 @@ int pagecache_get(struct address_space *as, u64 index, bool create, bool locked,
 		}
 		if (!create && !as->a_ops->read_page)
 			break;
-		err = make_page(as, index, &page);
+		err = make_page(as, index, zero, &page);
 		if (err == -EEXIST)
 			continue;
 		if (err)
@@ -159,6 +162,11 @@ int pagecache_get(struct address_space *as, u64 index, bool create, bool locked,
 	}
 	*out = page;
 	return 0;
+}
+
+int pagecache_get(struct address_space *as, u64 index, bool create, bool locked, struct page **out)
+{
+	return get(as, index, create, locked, true, out);
 }
 
 /* Somebody writes to the page, or may: it is data from now on. It is locked. */
@@ -182,7 +190,7 @@ int pagecache_allocate(struct address_space *as, u64 index, bool *made)
 
 	*made = !page;
 	if (!page)
-		err = make_page(as, index, &page);
+		err = make_page(as, index, true, &page);
 	if (err) {
 		*made = false;
 		return err == -EEXIST ? 0 : err;
@@ -415,7 +423,9 @@ static s64 write_part(struct kiocb *io, struct iov_iter *from, u8 *bounce)
 		if (!n)
 			return -EFAULT;
 	}
-	err = pagecache_get(as, PFN_DOWN((u64)io->pos), true, true, &page);
+	/* Beyond the end nobody reads before the size says so, which is last. */
+	err = get(as, PFN_DOWN((u64)io->pos), true, true, n < PAGE_SIZE || io->pos < inode->i_size,
+		  &page);
 	if (err)
 		return err;
 	if (from->ua) {

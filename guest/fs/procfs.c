@@ -15,9 +15,9 @@ static void show_flags(struct seq *s, u32 flags)
 		u32 flag;
 		const char *name;
 	} names[] = {
-		{ MS_NOSUID, ",nosuid" },   { MS_NODEV, ",nodev" },
-		{ MS_NOEXEC, ",noexec" },   { MS_NOATIME, ",noatime" },
-		{ MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
+		{ MS_NOSUID, ",nosuid" },	    { MS_NODEV, ",nodev" },
+		{ MS_NOEXEC, ",noexec" },	    { MS_NOATIME, ",noatime" },
+		{ MS_NODIRATIME, ",nodiratime" },   { MS_RELATIME, ",relatime" },
 		{ MS_NOSYMFOLLOW, ",nosymfollow" },
 	};
 
@@ -114,7 +114,8 @@ void show_filesystems(struct seq *s, struct vfs *vfs)
 	for (unsigned i = 0; i < VFS_MAX_FS_TYPES && vfs->fs_types[i]; i++) {
 		const struct file_system_type *type = vfs->fs_types[i];
 
-		seq_printf(s, "%s\t%s\n", type->fs_flags & FS_REQUIRES_DEV ? "" : "nodev", type->name);
+		seq_printf(s, "%s\t%s\n", type->fs_flags & FS_REQUIRES_DEV ? "" : "nodev",
+			   type->name);
 	}
 }
 

@@ -11,7 +11,8 @@
 #include "guest/lib/parse.h"
 #include "guest/lib/string.h"
 
-static struct pseudo_entry *entry_new(struct pseudo_tree *tree, const char *name, size_t len, u32 mode)
+static struct pseudo_entry *entry_new(struct pseudo_tree *tree, const char *name, size_t len,
+				      u32 mode)
 {
 	struct pseudo_entry *e = kzalloc(tree->vfs->slab, sizeof(*e) + len + 1, GFP_KERNEL);
 
@@ -57,8 +58,8 @@ struct pseudo_entry *pseudo_child(struct pseudo_entry *dir, const char *name, si
 	return NULL;
 }
 
-static struct pseudo_entry *add(struct pseudo_tree *tree, struct pseudo_entry *dir, const char *name,
-				u32 mode, const struct pseudo_ops *ops, void *arg)
+static struct pseudo_entry *add(struct pseudo_tree *tree, struct pseudo_entry *dir,
+				const char *name, u32 mode, const struct pseudo_ops *ops, void *arg)
 {
 	size_t len = strlen(name);
 	struct pseudo_entry *e = entry_new(tree, name, len, mode);
@@ -83,14 +84,15 @@ static struct pseudo_entry *add(struct pseudo_tree *tree, struct pseudo_entry *d
 	return e;
 }
 
-struct pseudo_entry *pseudo_dir(struct pseudo_tree *tree, struct pseudo_entry *dir, const char *name,
-				u32 mode)
+struct pseudo_entry *pseudo_dir(struct pseudo_tree *tree, struct pseudo_entry *dir,
+				const char *name, u32 mode)
 {
 	return add(tree, dir, name, S_IFDIR | mode, NULL, NULL);
 }
 
-struct pseudo_entry *pseudo_file(struct pseudo_tree *tree, struct pseudo_entry *dir, const char *name,
-				 u32 mode, const struct pseudo_ops *ops, void *arg)
+struct pseudo_entry *pseudo_file(struct pseudo_tree *tree, struct pseudo_entry *dir,
+				 const char *name, u32 mode, const struct pseudo_ops *ops,
+				 void *arg)
 {
 	return add(tree, dir, name, mode & S_IFMT ? mode : S_IFREG | mode, ops, arg);
 }
@@ -118,8 +120,8 @@ int pseudo_add(struct pseudo_tree *tree, struct pseudo_entry *dir, const struct 
 {
 	for (; table->name; table++) {
 		void *own = table->arg ? table->arg : arg;
-		struct pseudo_entry *e = pseudo_file(tree, dir, table->name, table->mode, table->ops,
-						     own);
+		struct pseudo_entry *e =
+			pseudo_file(tree, dir, table->name, table->mode, table->ops, own);
 		int err;
 
 		if (!e)

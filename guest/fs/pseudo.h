@@ -38,8 +38,8 @@ struct pseudo_desc {
 	const char *name; /* NULL ends the table */
 	u32 mode;	  /* type and permissions; type 0: S_IFREG */
 	const struct pseudo_ops *ops;
-	const struct pseudo_desc *children; /* S_IFDIR */
-	void *arg;			    /* NULL: the directory's */
+	const struct pseudo_desc *children;   /* S_IFDIR */
+	void *arg;			      /* NULL: the directory's */
 	const struct pseudo_dynamic *dynamic; /* S_IFDIR: further entries, for the same arg */
 };
 

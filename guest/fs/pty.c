@@ -13,21 +13,21 @@
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 
-#define PTY_MAX		64
-#define PTY_RING	8192u
-#define PTS_MAJOR	136
-#define PTMX_MINOR	2
+#define PTY_MAX	   64
+#define PTY_RING   8192u
+#define PTS_MAJOR  136
+#define PTMX_MINOR 2
 
 struct pty {
 	struct tty_struct slave;
 	unsigned index;
-	bool locked;	 /* by TIOCSPTLCK: the slave cannot be opened */
-	bool was_open;	 /* the slave was, since the master is */
+	bool locked;   /* by TIOCSPTLCK: the slave cannot be opened */
+	bool was_open; /* the slave was, since the master is */
 	bool master_open;
 	wait_queue_head_t wait; /* the master's */
 	u8 ring[PTY_RING];
 	u32 head, tail; /* slave.lock, like the next one */
-	u32 seen;	/* the master knows of what is before this: flushing does not take it back */
+	u32 seen; /* the master knows of what is before this: flushing does not take it back */
 };
 
 struct pty_set {

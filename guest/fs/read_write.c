@@ -27,7 +27,8 @@ static int kiocb_init(struct kiocb *io, struct vfs_task *t, struct file *f, s64 
 /* A range that does not end within s64 is nowhere; streams have no positions, addresses no sign. */
 static bool bad_range(const struct file *f, s64 pos, size_t n)
 {
-	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) && (pos < 0 || n > (u64)(INT64_MAX - pos));
+	return !(f->f_mode & (FMODE_STREAM | FMODE_UNSIGNED)) &&
+	       (pos < 0 || n > (u64)(INT64_MAX - pos));
 }
 
 s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *pos, u32 rwf)

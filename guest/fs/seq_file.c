@@ -66,7 +66,8 @@ int seq_open(struct vfs_task *t, struct file *f, const struct seq_operations *op
 	return 0;
 }
 
-int single_open(struct vfs_task *t, struct file *f, int (*show)(struct seq *s, void *arg), void *arg)
+int single_open(struct vfs_task *t, struct file *f, int (*show)(struct seq *s, void *arg),
+		void *arg)
 {
 	int err = seq_open(t, f, &single_ops, arg);
 

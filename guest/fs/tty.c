@@ -26,9 +26,19 @@ static const struct linux_termios default_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1,
-		  [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15,
-		  [VWERASE] = 23, [VLNEXT] = 22 },
+	.c_cc = { [VINTR] = 3,
+		  [VQUIT] = 28,
+		  [VERASE] = 127,
+		  [VKILL] = 21,
+		  [VEOF] = 4,
+		  [VMIN] = 1,
+		  [VSTART] = 17,
+		  [VSTOP] = 19,
+		  [VSUSP] = 26,
+		  [VREPRINT] = 18,
+		  [VDISCARD] = 15,
+		  [VWERASE] = 23,
+		  [VLNEXT] = 22 },
 };
 
 void tty_init(struct tty_struct *tty, struct vfs *vfs, const struct tty_operations *ops,
@@ -393,7 +403,8 @@ static size_t output_locked(struct tty_struct *tty, const u8 *buf, size_t n)
 
 static bool can_output(struct tty_struct *tty)
 {
-	return READ_ONCE(tty->hung_up) || (!READ_ONCE(tty->stopped) && tty->ops->write_room(tty) >= 8);
+	return READ_ONCE(tty->hung_up) ||
+	       (!READ_ONCE(tty->stopped) && tty->ops->write_room(tty) >= 8);
 }
 
 /* All of buf, unless it may not wait: how much, or -errno. */

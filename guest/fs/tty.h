@@ -21,9 +21,9 @@ struct tty_operations {
 	/* How many bytes write() would take now; also without the lock. */
 	size_t (*write_room)(struct tty_struct *tty);
 	void (*set_termios)(struct tty_struct *tty, const struct linux_termios *old);
-	void (*flush)(struct tty_struct *tty);	  /* drops what was not sent */
-	size_t (*queued)(struct tty_struct *tty); /* bytes not sent yet; no lock */
-	void (*pushed)(struct tty_struct *tty);	  /* after write()s; no lock */
+	void (*flush)(struct tty_struct *tty);	    /* drops what was not sent */
+	size_t (*queued)(struct tty_struct *tty);   /* bytes not sent yet; no lock */
+	void (*pushed)(struct tty_struct *tty);	    /* after write()s; no lock */
 	void (*unthrottle)(struct tty_struct *tty); /* somebody has read; no lock */
 	void (*closed)(struct tty_struct *tty);	    /* the last file has gone; no lock */
 	/* Before the common ones; -ENOTTY: not mine. No lock. */

@@ -259,8 +259,8 @@ s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 		return put_int(t, arg, tty->ops->queued ? (s32)tty->ops->queued(tty) : 0);
 	default:
 		ret = job_ioctl(t, tty, cmd, arg);
-		return ret == -ENOTTY && cmd != TIOCGPGRP && cmd != TIOCGSID && cmd != TIOCSPGRP ?
-			       tty_mode_ioctl(t, tty, cmd, arg) :
-			       ret;
+		return ret == -ENOTTY && cmd != TIOCGPGRP && cmd != TIOCGSID && cmd != TIOCSPGRP
+			       ? tty_mode_ioctl(t, tty, cmd, arg)
+			       : ret;
 	}
 }

@@ -193,7 +193,7 @@ struct kstat {
 #define ATTR_KILL_SUID BIT(11)
 #define ATTR_KILL_SGID BIT(12)
 #define ATTR_OPEN      BIT(15) /* O_TRUNC */
-#define ATTR_TIMES_SET	BIT(16) /* not both of them to now */
+#define ATTR_TIMES_SET BIT(16) /* not both of them to now */
 #define ATTR_TOUCH     BIT(17) /* utimes(NULL): both times become now */
 
 struct iattr {
@@ -272,18 +272,18 @@ struct inode {
 
 /* ---- open files --------------------------------------------------------------------------------------- */
 
-#define FMODE_READ    0x0001
-#define FMODE_WRITE   0x0002
-#define FMODE_LSEEK   0x0004
-#define FMODE_PREAD   0x0008
-#define FMODE_PWRITE  0x0010
-#define FMODE_EXEC    0x0020
-#define FMODE_PATH    0x4000 /* O_PATH: names a file, cannot be used for I/O */
-#define FMODE_CREATED 0x8000
-#define FMODE_STREAM  0x10000 /* no position */
-#define FMODE_NOWAIT  0x20000
+#define FMODE_READ     0x0001
+#define FMODE_WRITE    0x0002
+#define FMODE_LSEEK    0x0004
+#define FMODE_PREAD    0x0008
+#define FMODE_PWRITE   0x0010
+#define FMODE_EXEC     0x0020
+#define FMODE_PATH     0x4000 /* O_PATH: names a file, cannot be used for I/O */
+#define FMODE_CREATED  0x8000
+#define FMODE_STREAM   0x10000 /* no position */
+#define FMODE_NOWAIT   0x20000
 #define FMODE_UNSIGNED 0x80000 /* positions are addresses: negative ones are the upper half */
-#define FMODE_WRITER  0x40000 /* counts in i_writecount and the mount's writers */
+#define FMODE_WRITER   0x40000 /* counts in i_writecount and the mount's writers */
 
 struct file {
 	atomic_t f_count;

@@ -106,6 +106,10 @@ void fs_init(void)
 			       .rlimit = limits };
 	make_root(&t);
 	unpack_initrd(&t);
+	/* Also for an init that mounts nothing, a shell say. */
+	err = (int)fs_mount(&t, "devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	if (err)
+		pr_warn("/dev stays as it is: error %d", -err);
 	files_put(&t, t.files);
 	fs_struct_put(&kernel_vfs, t.fs);
 }

@@ -173,8 +173,8 @@ static void boot_files(void)
 static void boot_user(void)
 {
 	process_init();
-	pr_info("  %lu system calls by Linux's numbers; user space ends at %#lx",
-		syscall_count(), USER_TASK_SIZE);
+	pr_info("  %lu system calls by Linux's numbers; user space ends at %#lx", syscall_count(),
+		USER_TASK_SIZE);
 }
 
 struct boot_step {

@@ -24,7 +24,7 @@ struct thread {
 	int exit_code;		  /* valid once exited is complete */
 	struct completion exited; /* off its CPU for good */
 	struct completion parked, unparked;
-	struct uthread *u;	  /* its user side; NULL: a kernel thread */
+	struct uthread *u; /* its user side; NULL: a kernel thread */
 };
 
 DECLARE_PER_CPU(struct task_struct *, current_task);

@@ -5,8 +5,17 @@
 #include "guest/kernel/time.h"
 
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
-enum { RTC_SECONDS = 0, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_DAY = 7, RTC_MONTH = 8, RTC_YEAR = 9,
-       RTC_A = 10, RTC_B = 11, RTC_CENTURY = 0x32 };
+enum {
+	RTC_SECONDS = 0,
+	RTC_MINUTES = 2,
+	RTC_HOURS = 4,
+	RTC_DAY = 7,
+	RTC_MONTH = 8,
+	RTC_YEAR = 9,
+	RTC_A = 10,
+	RTC_B = 11,
+	RTC_CENTURY = 0x32
+};
 
 static u64 offset; /* what clock_ns() lacks */
 
@@ -22,8 +31,9 @@ static u8 cmos(u8 reg)
 
 static struct rtc_time read_once(void)
 {
-	return (struct rtc_time){ cmos(RTC_SECONDS), cmos(RTC_MINUTES), cmos(RTC_HOURS), cmos(RTC_DAY),
-				  cmos(RTC_MONTH),   cmos(RTC_YEAR),	cmos(RTC_CENTURY) };
+	return (struct rtc_time){ cmos(RTC_SECONDS), cmos(RTC_MINUTES), cmos(RTC_HOURS),
+				  cmos(RTC_DAY),     cmos(RTC_MONTH),	cmos(RTC_YEAR),
+				  cmos(RTC_CENTURY) };
 }
 
 static unsigned number(u8 v, bool binary)

@@ -30,9 +30,15 @@ _Noreturn void env_panic(const char *file, int line, const char *fmt, ...) print
 /* Monotonic nanoseconds since boot. Any context. */
 u64 env_now_ns(void);
 
-/* The CPU this runs on (stable only while preemption is off), and how many there can be. */
-unsigned env_cpu(void);
+/* How many CPUs there can be. */
 unsigned env_nr_cpus(void);
+
+/* A world where these six are an instruction or two names a header with them in ENV_INLINE. */
+#ifdef ENV_INLINE
+#include ENV_INLINE
+#else
+/* The CPU this runs on; stable only while preemption is off. */
+unsigned env_cpu(void);
 
 /* Local interrupts off / as they were. Nests through the saved state. */
 u64 env_irq_save(void);
@@ -42,14 +48,15 @@ void env_irq_restore(u64 state);
 void env_preempt_disable(void);
 void env_preempt_enable(void);
 
+/* Told to the CPU while waiting in a loop. */
+void env_relax(void);
+#endif
+
 /*
  * Memory for portable code's own bookkeeping, zeroed, 16-byte aligned; NULL when there is none
  * (every caller handles that; the host environment makes the n-th call fail on request).
  */
 void *env_alloc(size_t size);
 void env_free(void *ptr, size_t size);
-
-/* Told to the CPU while waiting in a loop. */
-void env_relax(void);
 
 #endif

@@ -240,8 +240,8 @@ static const u16 len_base[29] = { 3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,	
 				  31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258 };
 static const u8 len_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
 				  2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0 };
-static const u16 dist_base[30] = { 1,	2,   3,	  4,   5,   7,	  9,	13,   17,   25,
-				   33,	49,  65,  97,  129, 193,  257,	385,  513,  769,
+static const u16 dist_base[30] = { 1,	 2,    3,    4,	   5,	 7,    9,    13,    17,	   25,
+				   33,	 49,   65,   97,   129,	 193,  257,  385,   513,   769,
 				   1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577 };
 static const u8 dist_extra[30] = { 0, 0, 0, 0, 1, 1, 2, 2,  3,	3,  4,	4,  5,	5,  6,
 				   6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13 };
@@ -437,11 +437,11 @@ int inflate_raw(const void *in, size_t len, size_t *used, inflate_sink_fn sink, 
 
 /* ---- gzip: RFC 1952 ------------------------------------------------------------------------------------------------ */
 
-#define FTEXT	 0x01
-#define FHCRC	 0x02
-#define FEXTRA	 0x04
-#define FNAME	 0x08
-#define FCOMMENT 0x10
+#define FTEXT	  0x01
+#define FHCRC	  0x02
+#define FEXTRA	  0x04
+#define FNAME	  0x08
+#define FCOMMENT  0x10
 #define FRESERVED 0xe0
 
 bool is_gzip(const void *in, size_t len)

@@ -17,11 +17,6 @@ static struct hlist_head tid_hash[TID_BUCKETS];
 static DECLARE_BITMAP(tids, PID_MAX) = { 3 };
 static int last_tid = 1;
 
-struct uthread *current_uthread(void)
-{
-	return thread_of(current)->u;
-}
-
 /* ---- numbers: kernel threads, threads and processes draw from one pool; proc_lock held -------------- */
 
 static bool number_in_use(int nr)

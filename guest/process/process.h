@@ -130,7 +130,11 @@ extern spinlock_t proc_lock;
 extern struct process *init_process; /* pid 1: adopts, and its end is the kernel's */
 
 /* The user thread that is running, or NULL in a kernel thread. */
-struct uthread *current_uthread(void);
+static inline struct uthread *current_uthread(void)
+{
+	return thread_of(current)->u;
+}
+
 static inline struct process *current_process(void)
 {
 	return current_uthread()->proc;

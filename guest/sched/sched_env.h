@@ -19,9 +19,17 @@
 struct rq;
 struct task_struct;
 
+/* A world where these three are an instruction or two names a header with them in SCHED_ENV_INLINE. */
+#ifdef SCHED_ENV_INLINE
+#include SCHED_ENV_INLINE
+#else
 /* The running task and this CPU's queue. The queue is stable while preemption is off. */
 struct task_struct *sched_env_current(void);
 struct rq *sched_env_this_rq(void);
+
+/* Ends what env_preempt_disable() began, without looking for a better task. */
+void sched_env_preempt_enable_no_resched(void);
+#endif
 
 #define current	  sched_env_current()
 #define this_rq() sched_env_this_rq()
@@ -48,9 +56,6 @@ void sched_env_task_dead(struct task_struct *p);
 /* Keeps a task's memory while no lock protects it (a reference), and lets go of it again. */
 void sched_env_task_hold(struct task_struct *p);
 void sched_env_task_drop(struct task_struct *p);
-
-/* Ends what env_preempt_disable() began, without looking for a better task. */
-void sched_env_preempt_enable_no_resched(void);
 
 /* Why the current context may not sleep ("in an interrupt", "preemption off (2)"), or NULL. */
 const char *sched_env_atomic(void);

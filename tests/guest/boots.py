@@ -125,7 +125,7 @@ def selftest_unknown(ctx):
 
 def demo(mode):
     def run(ctx):
-        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50")
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", "demo=switch")
         ctx.equal(done.status, 0, "status")
         platform = "kvm" if mode == "para" else "pc"
         ctx.check(re.search(rf"\bplatform +{platform}\b", done.text), f"its platform is not {platform}")
@@ -259,7 +259,8 @@ def stats_table(ctx):
 
 
 def stats_json(ctx):
-    done = ctx.vmm("--stats=json", "--name", 'a"b\\c', "--virt", "full", "--cpus", "2", "--timeout", "50")
+    done = ctx.vmm("--stats=json", "--name", 'a"b\\c', "--virt", "full", "--cpus", "2", "--timeout", "50",
+                   "--append", "demo=switch")
     ctx.equal(done.status, 0, "status")
     stats = json.loads(done.err)
     ctx.equal((stats["name"], stats["virt"], stats["cpus"], stats["memory"]), ('a"b\\c', "full", 2, 256 << 20),

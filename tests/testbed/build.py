@@ -27,10 +27,12 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from cpio import Tree
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.append(str(ROOT / "images"))
+
+from cpio import Tree
+
 META_PACKAGE = "linux-image-cloud-amd64"
 # Loaded by the agent, with what they depend on, in this order.
 OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
@@ -69,9 +71,8 @@ def ensure(out, update=False):
 
 def _stamp(package, busybox):
     digest = hashlib.sha256()
-    for source in sorted(HERE.iterdir()):
-        if source.name in ("build.py", "cpio.py", "agent.c", "inner-init"):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    for source in (HERE / "agent.c", HERE / "build.py", ROOT / "images/cpio.py", HERE / "inner-init"):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     for path in (package, busybox):
         info = os.stat(path)
         digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())

@@ -98,7 +98,7 @@ struct boot_machine {
 	unsigned nr_cpus;  /* APIC ids 0 .. nr_cpus - 1 */
 	unsigned nr_nodes; /* CPUs are spread over nodes in equal consecutive runs */
 	const char *cmdline;
-	const char *virt;   /* "full" or "para", for /chosen */
+	const char *virt; /* "full" or "para", for /chosen */
 	/* Words, "" for none: CPU features that CPUID may still show to the guest although it has not
 	 * got them. */
 	const char *hidden_features;

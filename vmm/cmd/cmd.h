@@ -31,12 +31,12 @@ int cmd_fail(const char *verb, const struct error *e, int status);
 
 /*
  * The options that describe a machine, shared by every verb that builds one. config_options()
- * fills set for cfg; config_finish() resolves what depends on several of them (the default kernel,
- * whose path is kept in cfg's owner buffer `path`).
+ * fills set for cfg; config_finish() resolves what depends on several of them, and config_defaults()
+ * what was not asked for: the kernel and its userland, whose paths are kept here.
  */
 struct config_builder {
 	struct machine_config cfg;
-	char default_kernel[4096];
+	char default_kernel[4096], default_initrd[4096];
 	unsigned nr_serials; /* --serial options seen; and of the others that may come often */
 	unsigned nr_consoles, nr_disks, nr_nets;
 	bool dry_run;
@@ -44,5 +44,6 @@ struct config_builder {
 };
 void config_options(struct option_set *set, struct config_builder *b);
 int config_finish(struct config_builder *b, struct error *e);
+int config_defaults(struct config_builder *b, struct error *e);
 
 #endif

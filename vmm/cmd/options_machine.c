@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options_machine.c - the options that describe a machine, and the default kernel. */
+/* options_machine.c - the options that describe a machine. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,30 +358,6 @@ void config_options(struct option_set *set, struct config_builder *b)
 	};
 }
 
-/* The tiny kernel beside the binary: in the build tree, or as `make install` lays it out. */
-static int default_kernel(struct config_builder *b, struct error *e)
-{
-	static const char *const places[] = { "guest/parallax.elf",
-					      "../lib/parallax/parallax.elf" };
-	char dir[3072];
-	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-
-	if (n < 0)
-		return error_sys(e, -errno, "/proc/self/exe");
-	dir[n] = 0;
-	*strrchr(dir, '/') = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(b->default_kernel, sizeof(b->default_kernel), "%s/%s", dir, places[i]);
-		if (!access(b->default_kernel, R_OK)) {
-			b->cfg.kernel = b->default_kernel;
-			return 0;
-		}
-	}
-	return error_set(
-		e, -ENOENT,
-		"no kernel given, and the tiny kernel is not in %s/guest; `make` builds it", dir);
-}
-
 /* What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk. */
 static int check_virtio(const struct machine_config *cfg, struct error *e)
 {
@@ -408,9 +384,7 @@ int config_finish(struct config_builder *b, struct error *e)
 	err = config_check(&b->cfg, e);
 	if (!err)
 		err = check_virtio(&b->cfg, e);
-	if (err || b->cfg.kernel)
-		return err;
-	return default_kernel(b, e);
+	return err ? err : config_defaults(b, e);
 }
 
 int cmd_fail(const char *verb, const struct error *e, int status)

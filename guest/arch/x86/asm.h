@@ -5,7 +5,7 @@
 
 #include "guest/lib/types.h"
 
-#define X86_EFLAGS_IF (1UL << 9)
+#define X86_EFLAGS_IF	   (1UL << 9)
 
 #define MSR_EFER	   0xc0000080
 #define MSR_STAR	   0xc0000081
@@ -15,9 +15,9 @@
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define EFER_SCE      (1u << 0)
-#define EFER_LMA      (1u << 10)
-#define EFER_NXE      (1u << 11)
+#define EFER_SCE	   (1u << 0)
+#define EFER_LMA	   (1u << 10)
+#define EFER_NXE	   (1u << 11)
 
 static inline void outb(u16 port, u8 v)
 {

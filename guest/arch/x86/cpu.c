@@ -106,7 +106,7 @@ void cpu_enable_features(void)
 	if (f->umip)
 		cr4 |= CR4_UMIP;
 	write_cr4(cr4);
-	/* The kernel uses no FPU: EM makes a stray floating-point instruction a reported #UD. */
+	/* The kernel uses no FPU: EM makes a stray floating-point instruction a reported trap. */
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_EM | CR0_PE);
 }
 

@@ -167,7 +167,8 @@ void trap_entry(struct pt_regs *regs)
 	u64 address = regs->vector == X86_TRAP_PF ? read_cr2() : 0;
 
 	if (cpu_features.smap)
-		__asm__ volatile("clac"); /* the access that faulted may have been one with SMAP off */
+		__asm__ volatile(
+			"clac"); /* the access that faulted may have been one with SMAP off */
 	if (regs->vector >= 32) {
 		irq_dispatch(regs);
 		preempt_check_irq(regs);

@@ -9,8 +9,8 @@
 #include "guest/kernel/task.h"
 #include "guest/lib/string.h"
 
-#define CR4_OSFXSR	(1UL << 9)
-#define CR4_OSXMMEXCPT	(1UL << 10)
+#define CR4_OSFXSR     (1UL << 9)
+#define CR4_OSXMMEXCPT (1UL << 10)
 
 /* Cleared on entry: TF, IF, DF, IOPL, NT, AC. */
 #define SYSCALL_MASK 0x47700UL
@@ -18,13 +18,13 @@
 DEFINE_PER_CPU(u64, kernel_sp); /* where system calls of this CPU's thread begin */
 DEFINE_PER_CPU(u64, user_sp);	/* for the two instructions that have no register free */
 
+static DEFINE_PER_CPU(bool, fpu_is_on);
+
 void syscall_entry(void);
 _Noreturn void enter_user_frame(struct pt_regs *regs);
 
 void usermode_setup_cpu(void)
 {
-	/* The kernel itself still uses no FPU; it only keeps the users' states apart. */
-	write_cr0((read_cr0() & ~CR0_EM) | CR0_MP);
 	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	/* SYSRET takes CS from the upper selector + 16 and SS from it + 8. */
@@ -48,8 +48,18 @@ void user_state_save(struct user_state *s)
 	__asm__ volatile("fxsave64 %0" : "=m"(s->fpu));
 }
 
+/* Up to a CPU's first program a stray floating-point instruction of the kernel is a reported trap. From
+ * then on the kernel still uses none; it only keeps the users' states apart. */
+static void fpu_on(void)
+{
+	write_cr0((read_cr0() & ~CR0_EM) | CR0_MP);
+	this_cpu_write(fpu_is_on, true);
+}
+
 void user_state_load(const struct user_state *s)
 {
+	if (unlikely(!this_cpu_read(fpu_is_on)))
+		fpu_on();
 	__asm__ volatile("fxrstor64 %0" : : "m"(s->fpu));
 	wrmsr(MSR_FS_BASE, s->fs_base);
 	wrmsr(MSR_KERNEL_GS_BASE, s->gs_base);

@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	size--;
 	nr_ours = 0;
-	err = gzip ? inflate_gzip(data, size, &used, sink, NULL) :
-		     inflate_raw(data, size, &used, sink, NULL);
+	err = gzip ? inflate_gzip(data, size, &used, sink, NULL)
+		   : inflate_raw(data, size, &used, sink, NULL);
 	if (used > size)
 		abort();
 	if (inflateInit2(&z, gzip ? 31 : -15) != Z_OK)

@@ -49,7 +49,8 @@ static inline void cpio_add(struct cpio *c, const struct cpio_entry *e)
 	snprintf(head, sizeof(head), "07070%d%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
 		 e->bad_sum ? 2 : 1, e->ino ? e->ino : ++c->ino, e->mode, e->uid, e->gid,
 		 e->nlink ? e->nlink : 1, e->mtime, (unsigned)e->len, 8, 1, e->rdev_major,
-		 e->rdev_minor, (unsigned)strlen(e->name) + 1, e->bad_sum ? sum + (e->bad_sum < 0) : 0);
+		 e->rdev_minor, (unsigned)strlen(e->name) + 1,
+		 e->bad_sum ? sum + (e->bad_sum < 0) : 0);
 	cpio_bytes(c, head, 110);
 	cpio_bytes(c, e->name, strlen(e->name) + 1);
 	cpio_pad(c, 4);

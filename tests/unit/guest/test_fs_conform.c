@@ -530,7 +530,8 @@ static void check_tails(struct fs_lab *l)
 				const u8 *p = page_address(l->vfs.pg, page);
 
 				for (unsigned i = 0; i < PAGE_SIZE; i++)
-					CHECK((s64)(index * PAGE_SIZE + i) < inode->i_size || !p[i]);
+					CHECK((s64)(index * PAGE_SIZE + i) < inode->i_size ||
+					      !p[i]);
 			}
 		}
 }

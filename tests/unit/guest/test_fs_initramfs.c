@@ -61,7 +61,9 @@ static void make_data(struct rand *r, u8 *p, size_t n)
 static size_t deflate_all(u8 *out, size_t room, const u8 *in, size_t n, int level, int strategy,
 			  int window)
 {
-	z_stream z = { .next_in = (u8 *)in, .avail_in = (unsigned)n, .next_out = out,
+	z_stream z = { .next_in = (u8 *)in,
+		       .avail_in = (unsigned)n,
+		       .next_out = out,
 		       .avail_out = (unsigned)room };
 
 	CHECK_EQ(deflateInit2(&z, level, Z_DEFLATED, window, 8, strategy), Z_OK);
@@ -74,7 +76,8 @@ static size_t deflate_all(u8 *out, size_t room, const u8 *in, size_t n, int leve
 
 START_TEST(test_inflate)
 {
-	static const int strategies[] = { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE, Z_FIXED };
+	static const int strategies[] = { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE,
+					  Z_FIXED };
 	u8 *plain = malloc(DATA_MAX), *packed = malloc(2 * DATA_MAX);
 	struct sink s = { .data = malloc(DATA_MAX), .room = DATA_MAX };
 	struct rand r;
@@ -89,14 +92,15 @@ START_TEST(test_inflate)
 				  gzip ? 31 : -15);
 		memset(packed + len, 0xaa, 20); /* not part of it */
 		s.len = 0;
-		CHECK_EQ((gzip ? inflate_gzip : inflate_raw)(packed, len + 20, &used, collect, &s), 0);
+		CHECK_EQ((gzip ? inflate_gzip : inflate_raw)(packed, len + 20, &used, collect, &s),
+			 0);
 		CHECK_EQ(used, len);
 		CHECK_EQ(s.len, n);
 		CHECK(!memcmp(s.data, plain, n));
 		/* Cut short, damaged, or not wanted any more. */
 		s.len = 0;
-		CHECK((gzip ? inflate_gzip : inflate_raw)(packed, rand_below(&r, len), &used, collect,
-							  &s) < 0);
+		CHECK((gzip ? inflate_gzip : inflate_raw)(packed, rand_below(&r, len), &used,
+							  collect, &s) < 0);
 		if (gzip) {
 			packed[len - 1 - rand_below(&r, 8)] ^= 1;
 			s.len = 0;
@@ -122,15 +126,25 @@ static void make_archive(struct cpio *c)
 {
 	const struct cpio_entry entries[] = {
 		{ .name = "bin", .mode = S_IFDIR | 0755, .mtime = 1000 },
-		{ .name = "bin/tool", .mode = S_IFREG | 04755, .uid = 3, .gid = 4, .mtime = 1234,
-		  .data = big, .len = sizeof(big) },
+		{ .name = "bin/tool",
+		  .mode = S_IFREG | 04755,
+		  .uid = 3,
+		  .gid = 4,
+		  .mtime = 1234,
+		  .data = big,
+		  .len = sizeof(big) },
 		{ .name = "bin/sh", .mode = S_IFLNK | 0777, .data = "tool", .len = 4 },
 		{ .name = "./dev", .mode = S_IFDIR | 0700 },
 		{ .name = "/dev/null", .mode = S_IFCHR | 0666, .rdev_major = 1, .rdev_minor = 3 },
 		{ .name = "fifo", .mode = S_IFIFO | 0644 },
 		{ .name = "one", .mode = S_IFREG | 0600, .nlink = 3, .ino = 77 },
 		{ .name = "two", .mode = S_IFREG | 0600, .nlink = 3, .ino = 77 },
-		{ .name = "three", .mode = S_IFREG | 0600, .nlink = 3, .ino = 77, .data = "linked", .len = 6 },
+		{ .name = "three",
+		  .mode = S_IFREG | 0600,
+		  .nlink = 3,
+		  .ino = 77,
+		  .data = "linked",
+		  .len = 6 },
 		{ .name = "empty", .mode = S_IFREG | 0644 },
 		{ .name = "summed", .mode = S_IFREG | 0644, .data = "abc", .len = 3, .bad_sum = 1 },
 		{ .name = "../../up", .mode = S_IFREG | 0644, .data = "x", .len = 1 },
@@ -194,7 +208,10 @@ START_TEST(test_unpack)
 	if (_i & 1)
 		cpio_gzip(&c, 6);
 	if (_i >= 2) {
-		cpio_add(&second, &(struct cpio_entry){ .name = "bin/second", .mode = S_IFREG | 0644, .data = "2", .len = 1 });
+		cpio_add(&second, &(struct cpio_entry){ .name = "bin/second",
+							.mode = S_IFREG | 0644,
+							.data = "2",
+							.len = 1 });
 		cpio_end(&second);
 		if (_i & 2)
 			cpio_gzip(&second, 1);
@@ -226,8 +243,8 @@ START_TEST(test_broken)
 		u8 byte;
 		int err;
 	} damage[] = {
-		{ 0, 'x', -EINVAL },  { 5, '3', -EINVAL },  { 20, 'g', -EIO },
-		{ 101, '0', -EIO },   { 94, 'f', -EIO },
+		{ 0, 'x', -EINVAL }, { 5, '3', -EINVAL }, { 20, 'g', -EIO },
+		{ 101, '0', -EIO },  { 94, 'f', -EIO },
 	};
 	struct fs_lab *l = fs_lab_new(0);
 	struct initramfs_result res;
@@ -249,7 +266,9 @@ START_TEST(test_broken)
 	}
 	CHECK_EQ(initramfs_unpack(&l->task, "\0\0\0", 3, &res), 0);
 	CHECK_EQ(initramfs_unpack(&l->task, c.data, 0, &res), 0);
-	cpio_add(&bad, &(struct cpio_entry){ .name = "sum", .mode = S_IFREG, .data = "abc", .len = 3, .bad_sum = -1 });
+	cpio_add(&bad,
+		 &(struct cpio_entry){
+			 .name = "sum", .mode = S_IFREG, .data = "abc", .len = 3, .bad_sum = -1 });
 	CHECK_EQ(initramfs_unpack(&l->task, bad.data, bad.len, &res), -EIO);
 	bad.len = 0;
 	cpio_add(&bad, &(struct cpio_entry){ .name = "no/such/folder", .mode = S_IFREG | 0644 });

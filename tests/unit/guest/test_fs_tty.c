@@ -19,10 +19,10 @@
 
 static struct rand rng;
 
-#define HOST(...)                                        \
-	({                                               \
-		s64 host_r_ = syscall(__VA_ARGS__);      \
-		host_r_ < 0 ? -(s64)errno : host_r_;     \
+#define HOST(...)                                    \
+	({                                           \
+		s64 host_r_ = syscall(__VA_ARGS__);  \
+		host_r_ < 0 ? -(s64)errno : host_r_; \
 	})
 
 static struct fs_lab *tty_lab(void)
@@ -123,9 +123,10 @@ static void settle(struct pair *p)
 
 static void random_termios(struct linux_termios *tio)
 {
-	static const u32 iflags[] = { ICRNL, IXON, INLCR, IGNCR, ISTRIP, IUCLC, IMAXBEL, IUTF8, IXANY };
+	static const u32 iflags[] = { ICRNL, IXON,    INLCR, IGNCR, ISTRIP,
+				      IUCLC, IMAXBEL, IUTF8, IXANY };
 	static const u32 oflags[] = { OPOST, ONLCR, OCRNL, ONOCR, ONLRET, OLCUC, XTABS };
-	static const u32 lflags[] = { ISIG,   ICANON, ECHO,    ECHOE, ECHOK,  ECHONL,
+	static const u32 lflags[] = { ISIG,   ICANON,  ECHO,	ECHOE,	ECHOK, ECHONL,
 				      NOFLSH, ECHOCTL, ECHOPRT, ECHOKE, IEXTEN };
 	static const u8 cc[NCCS] = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0 };
 
@@ -149,13 +150,14 @@ static void random_termios(struct linux_termios *tio)
 
 static size_t random_text(u8 *buf, bool typed)
 {
-	static const u8 special[] = { 3, 4, 8, 17, 18, 19, 21, 22, 23, 26, 28, 127, '\r', '\n', '\n', '\t' };
+	static const u8 special[] = { 3,  4,  8,  17,  18,   19,   21,	 22,
+				      23, 26, 28, 127, '\r', '\n', '\n', '\t' };
 	static const u8 plain[] = "aBc d_e1  \xc3\xa4\xff\t";
 	size_t n = 1 + rand_below(&rng, 12);
 
 	for (size_t i = 0; i < n; i++)
-		buf[i] = rand_below(&rng, 3) || !typed ? plain[rand_below(&rng, sizeof(plain) - 1)] :
-							 special[rand_below(&rng, sizeof(special))];
+		buf[i] = rand_below(&rng, 3) || !typed ? plain[rand_below(&rng, sizeof(plain) - 1)]
+						       : special[rand_below(&rng, sizeof(special))];
 	if (!typed && rand_one_in(&rng, 2))
 		buf[n - 1] = '\n';
 	return n;

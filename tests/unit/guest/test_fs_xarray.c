@@ -40,7 +40,8 @@ static void check_search(const struct xarray *xa, const struct model *m, unsigne
 	}
 }
 
-static void check_reverse(const struct xarray *xa, const struct model *m, unsigned from, unsigned to)
+static void check_reverse(const struct xarray *xa, const struct model *m, unsigned from,
+			  unsigned to)
 {
 	u64 index = spread(to);
 	void *got = xa_find_rev(xa, &index, spread(from));

@@ -54,13 +54,18 @@ class Tree:
     def char_device(self, path, major, minor, mode=0o600):
         self._put(guest_path(path), (stat.S_IFCHR | mode, b"", (major, minor)))
 
-    def write(self, out):
-        """Writes the whole archive, with its trailer, to the binary file OUT."""
-        for inode, path in enumerate(sorted(self._entries), 1):
+    def entries(self):
+        """(path, mode, bytes, (major, minor)) of each, in the archive's order."""
+        for path in sorted(self._entries):
             mode, data, rdev = self._entries[path]
             if isinstance(data, str):
                 with open(data, "rb") as source:
                     data = source.read()
+            yield path, mode, data, rdev
+
+    def write(self, out):
+        """Writes the whole archive, with its trailer, to the binary file OUT."""
+        for inode, (path, mode, data, rdev) in enumerate(self.entries(), 1):
             _record(out, path.lstrip("/"), inode, mode, data, rdev)
         _record(out, "TRAILER!!!", 0, 0, b"", (0, 0))
 
