@@ -9,6 +9,7 @@
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/watchdog.h"
+#include "guest/process/tick.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
 #include "guest/platform/platform.h"
@@ -121,9 +122,6 @@ void time_env_tick(struct tick_sched *ts)
 
 /* ---- sleeping ------------------------------------------------------------------------------------- */
 
-#define TIMER_SLACK_NS \
-	50000 /* what a sleep may be late, to share an interrupt with others: as on Linux */
-
 u64 schedule_timeout(u64 ns)
 {
 	u64 end = clock_ns() + ns, now;
@@ -139,7 +137,7 @@ void schedule_until(u64 deadline)
 	if (deadline == UINT64_MAX)
 		schedule();
 	else
-		schedule_hrtimeout_range(&kernel_hrtimers, deadline, TIMER_SLACK_NS);
+		schedule_hrtimeout_range(&kernel_hrtimers, deadline, current_timer_slack());
 }
 
 void usleep_range(u64 min, u64 max)

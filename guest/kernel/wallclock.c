@@ -80,5 +80,15 @@ void wallclock_init(void)
 
 u64 wallclock_ns(void)
 {
-	return clock_ns() + offset;
+	return clock_ns() + READ_ONCE(offset);
+}
+
+u64 wallclock_offset(void)
+{
+	return READ_ONCE(offset);
+}
+
+void wallclock_set(u64 ns)
+{
+	WRITE_ONCE(offset, ns - clock_ns());
 }

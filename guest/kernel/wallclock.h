@@ -11,4 +11,8 @@ void wallclock_init(void);
 /* Since 1970-01-01 00:00:00 UTC. Any context. */
 u64 wallclock_ns(void);
 
+/* What wallclock_ns() is ahead of clock_ns(), and a new time of day. Any context. */
+u64 wallclock_offset(void);
+void wallclock_set(u64 ns);
+
 #endif

@@ -22,9 +22,9 @@
 #define CLONE_IO	     0x80000000UL
 #define CLONE_CLEAR_SIGHAND  0x100000000UL
 
-/* Namespaces and pidfds are refused: -EINVAL, as on a Linux built without them. */
+/* Namespaces are refused: -EINVAL, as on a Linux built without them. */
 #define CLONE_SUPPORTED                                                                           \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |         \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PIDFD | CLONE_VFORK | CLONE_PARENT |         \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                      \
 	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | \
 	 CLONE_CLEAR_SIGHAND)

@@ -495,6 +495,7 @@ static void new_program_state(struct uthread *u, struct cred *cred)
 	const struct cred *old = u->vt.cred;
 	u64 flags;
 
+	posix_timers_delete(p);
 	flush_signal_handlers(p);
 	u->altstack = (struct sigaltstack_state){ .flags = 2 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;

@@ -9,6 +9,7 @@
 #include "guest/process/futex.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
+#include "guest/process/pidfd.h"
 
 /* ---- what a thread gives back ---------------------------------------------------------------------------- */
 
@@ -173,6 +174,8 @@ static void process_exit(struct process *p, int status)
 	reparent_children(p, &dead);
 	kill_orphaned_group(p->pgid, p);
 	p->state = PROC_ZOMBIE;
+	flush_sigpending(&p->shared_pending);
+	pidfds_notify(p);
 	reap = notify_parent(p, CLD_EXITED, p->exit_status);
 	if (reap) {
 		unlink_process(p);
@@ -196,6 +199,10 @@ _Noreturn void do_exit(int status)
 	spin_unlock_irqrestore(&proc_lock, flags);
 	if (last && p == init_process)
 		init_has_ended(p->group_exit ? p->exit_status : status);
+	if (last) {
+		itimer_stop(p);
+		posix_timers_delete(p);
+	}
 	release_mm(u);
 	release_files(u);
 	/* One thread may come here while the last one is ahead: whoever leaves the list last, ends it. */

@@ -11,6 +11,8 @@
 #include "guest/process/clone_flags.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
+#include "guest/process/pidfd.h"
+#include "guest/process/tick.h"
 
 static int check_flags(const struct clone_args *a)
 {
@@ -23,6 +25,8 @@ static int check_flags(const struct clone_args *a)
 	    ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
 	if (a->exit_signal > NSIG)
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	/* Nobody may be a sibling of init: it would have no parent to adopt it. */
 	if ((f & CLONE_PARENT) && current_process() == init_process)
@@ -125,8 +129,10 @@ static struct uthread *uthread_alloc(int (*fn)(void *data), int tid, int *err)
 	}
 	u->th->u = u;
 	u->th->t.pid = u->tid;
+	u->timer_slack = u->default_slack = TIMER_SLACK_NS;
 	INIT_LIST_HEAD(&u->group_node);
 	sigpending_init(&u->pending);
+	*err = 0;
 	return u;
 no_tid:
 	put_task(&u->th->t);
@@ -180,6 +186,8 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 	if (!(a->flags & CLONE_VM) || (a->flags & CLONE_VFORK))
 		u->altstack = me->altstack;
 	u->no_new_privs = me->no_new_privs;
+	u->timer_slack = u->default_slack = me->timer_slack;
+	u->ioprio = me->ioprio;
 	u->set_child_tid = a->flags & CLONE_CHILD_SETTID ? a->child_tid : 0;
 	u->clear_child_tid = a->flags & CLONE_CHILD_CLEARTID ? a->child_tid : 0;
 	return sched_fork(kernel_sched, &u->th->t, current);
@@ -234,7 +242,8 @@ s64 do_clone(const struct clone_args *a)
 	struct uthread *me = current_uthread(), *u;
 	struct process *p = me->proc, *child = NULL;
 	struct completion vfork_done;
-	int err = check_flags(a), tid;
+	struct file *pidfd_file = NULL;
+	int err = check_flags(a), tid, pidfd = -1;
 
 	if (err)
 		return err;
@@ -260,9 +269,17 @@ s64 do_clone(const struct clone_args *a)
 		err = -EFAULT;
 		goto fail_sched;
 	}
+	if (a->flags & CLONE_PIDFD) {
+		pidfd = pidfd_prepare(p, 0, &pidfd_file);
+		err = pidfd < 0 ? pidfd : put_user_u32(a->pidfd, (u32)pidfd);
+		if (err)
+			goto fail_pidfd;
+	}
 	err = publish(u, me, p, a);
 	if (err)
-		goto fail_sched;
+		goto fail_pidfd;
+	if (pidfd >= 0)
+		fd_install(&me->vt, pidfd, pidfd_file);
 	if (a->flags & CLONE_VFORK)
 		get_process(p);
 	get_task(&u->th->t); /* the running thread's own */
@@ -272,6 +289,11 @@ s64 do_clone(const struct clone_args *a)
 		put_process(p);
 	}
 	return tid;
+fail_pidfd:
+	if (pidfd >= 0) {
+		put_unused_fd(&me->vt, pidfd);
+		fput(pidfd_file);
+	}
 fail_sched:
 	sched_task_free(&u->th->t);
 fail:

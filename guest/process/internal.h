@@ -36,6 +36,38 @@ extern struct vfs kernel_vfs;
 extern struct mm_system kernel_user_mm;
 extern const struct uaccess_ops kernel_uaccess;
 
+/* itimer.c: SIGALRM has been taken, the next period may begin; off for good; beyond the tick. */
+void itimer_init(struct process *p);
+void itimer_taken(struct process *p); /* proc_lock held */
+void itimer_stop(struct process *p);  /* the process's last thread; may wait */
+
+/* posix_timer.c: its signal has been taken (its overrun goes to info), or thrown away. proc_lock
+ * held. */
+void posix_timer_taken(struct posix_timer *t, struct siginfo *info);
+void posix_timer_dropped(struct posix_timer *t);
+/* Those that count CPU time. proc_lock held. */
+void posix_timers_cpu_tick(struct process *p);
+/* exec, exit: all of them; may wait. */
+void posix_timers_delete(struct process *p);
+/* The time of day has been set: absolute timers look at it again. */
+void posix_timers_clock_set(void);
+void timerfds_clock_set(void);
+
+/* sys_time.c: clocks by number, also other processes' and threads'. */
+struct clock {
+	enum clock_kind { CLOCK_KIND_WALL, CLOCK_KIND_MONO, CLOCK_KIND_CPU } kind;
+	bool coarse, timers; /* good for timers and sleeping */
+	bool thread;	     /* CPU: of a thread, else of a process */
+	int which;	     /* CPU: 0 user and system, 1 user, 2 exactly */
+	int id;		     /* CPU: whose; 0: the caller's */
+};
+/* -EINVAL. */
+int clock_find(s32 id, struct clock *c);
+u64 clock_read(const struct clock *c);	      /* now; 0: its thread is gone */
+u64 clock_read_locked(const struct clock *c); /* proc_lock held */
+/* When clock_ns() will show that the time of day has come. */
+u64 wall_to_mono(u64 wall);
+
 /* A number that nobody has, or -EAGAIN. Any context. */
 int tid_alloc(void);
 void tid_free(int tid);
@@ -54,7 +86,8 @@ void uthread_attach_again(struct uthread *u);
  * memory or numbers. */
 struct uthread *uthread_alloc_kernel(int (*fn)(void *data), int tid);
 
-struct rusage_times thread_times(const struct uthread *u);
+/* proc_lock held. */
+struct rusage_times thread_times(struct uthread *u);
 
 struct sighand *sighand_new(void); /* all default; NULL without memory */
 void sighand_put(struct sighand *s);
@@ -78,6 +111,9 @@ bool notify_parent(struct process *p, int why, int status);
 
 /* The first signal that is not in `blocked`, taken out; 0: none. proc_lock held. */
 int dequeue_signal(struct uthread *u, u64 blocked, struct siginfo *info);
+
+/* signalfd.c: one has been made pending. proc_lock held. */
+void signalfds_notify(int sig);
 
 /* Forgets a pending signal. proc_lock held. */
 void drop_pending(struct sigpending *p, int sig);

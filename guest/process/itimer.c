@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * itimer.c - what the tick does for processes: counts whose time it is, and rings their timers,
- * setitimer(2). A timer is late by up to one tick.
+ * itimer.c - setitimer(2) and alarm(2), and what the tick does for processes. The timer of real time is
+ * an hrtimer, for an idle CPU has no tick; those of CPU time, which passes only with ticks, are looked
+ * at by these and late by up to one.
+ *
+ * The next period of a real timer begins when its signal has been taken: a program that cannot keep up
+ * loses periods, and never the machine.
  */
 #include "guest/kernel/memdev.h"
 #include "guest/kernel/time.h"
+#include "guest/kernel/timers.h"
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
 #include "guest/process/tick.h"
 
 enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
-
-static u64 next_real = UINT64_MAX; /* no ITIMER_REAL is due before; proc_lock */
 
 static u64 cpu_clock(const struct process *p, int which)
 {
@@ -32,24 +35,55 @@ static void check_timer(struct process *p, int which, u64 now, int sig)
 	send_signal_locked(p, NULL, sig, NULL);
 }
 
-static void ring_real(u64 now)
+static enum hrtimer_restart real_fires(struct hrtimer *hr)
 {
-	u64 flags = spin_lock_irqsave(&proc_lock), next = UINT64_MAX;
-	struct process *p;
+	struct process *p = container_of(hr, struct process, real_timer);
+	struct itimer_state *t = &p->itimer[ITIMER_REAL];
+	u64 flags = spin_lock_irqsave(&proc_lock);
 
-	for_each_process (p) {
-		check_timer(p, ITIMER_REAL, now, SIGALRM);
-		if (p->itimer[ITIMER_REAL].expires)
-			next = MIN(next, p->itimer[ITIMER_REAL].expires);
+	if (t->expires && clock_ns() >= t->expires) {
+		t->rang = t->expires;
+		t->expires = 0;
+		send_signal_locked(p, NULL, SIGALRM, NULL);
+	} else if (t->expires) {
+		/* Set anew while this was on its way. */
+		hrtimer_start(hr, t->expires, HRTIMER_MODE_ABS);
 	}
-	next_real = next;
 	spin_unlock_irqrestore(&proc_lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+void itimer_taken(struct process *p)
+{
+	struct itimer_state *t = &p->itimer[ITIMER_REAL];
+	u64 now = clock_ns();
+
+	if (!t->rang || !t->interval || t->expires)
+		return;
+	t->expires = t->rang + ((now - t->rang) / t->interval + 1) * t->interval;
+	t->rang = 0;
+	hrtimer_start(&p->real_timer, t->expires, HRTIMER_MODE_ABS);
+}
+
+void itimer_init(struct process *p)
+{
+	hrtimer_init(&kernel_hrtimers, &p->real_timer, HRTIMER_MODE_ABS, real_fires);
+}
+
+void itimer_stop(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&proc_lock);
+
+	memset(p->itimer, 0, sizeof(p->itimer));
+	spin_unlock_irqrestore(&proc_lock, flags);
+	hrtimer_cancel(&p->real_timer);
 }
 
 static void check_cpu_limits(struct process *p)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock), total = cpu_clock(p, ITIMER_PROF);
 
+	posix_timers_cpu_tick(p);
 	check_timer(p, ITIMER_VIRTUAL, cpu_clock(p, ITIMER_VIRTUAL), SIGVTALRM);
 	check_timer(p, ITIMER_PROF, total, SIGPROF);
 	if (p->rlimit[RLIMIT_CPU] < RLIM_INFINITY / NSEC_PER_SEC) {
@@ -66,7 +100,6 @@ static void check_cpu_limits(struct process *p)
 void process_tick(bool user)
 {
 	struct uthread *u = current_uthread();
-	u64 now = clock_ns();
 
 	if (u) {
 		struct process *p = u->proc;
@@ -76,12 +109,18 @@ void process_tick(bool user)
 		else
 			u->times.stime += NSEC_PER_SEC / tick_hz;
 		if (p->itimer[ITIMER_VIRTUAL].expires || p->itimer[ITIMER_PROF].expires ||
-		    p->rlimit[RLIMIT_CPU] != RLIM_INFINITY)
+		    p->rlimit[RLIMIT_CPU] != RLIM_INFINITY || p->nr_cpu_timers)
 			check_cpu_limits(p);
 	}
 	kmsg_tick();
-	if (now >= READ_ONCE(next_real))
-		ring_real(now);
+}
+
+u64 current_timer_slack(void)
+{
+	const struct uthread *u = current_uthread();
+
+	/* Who asks for real time means it. */
+	return rt_prio(current->prio) ? 0 : u ? u->timer_slack : TIMER_SLACK_NS;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
@@ -90,32 +129,47 @@ struct linux_itimerval {
 	s64 interval_sec, interval_usec, value_sec, value_usec;
 };
 
-static struct linux_itimerval read_timer(struct process *p, int which)
+/* proc_lock held. */
+static struct linux_itimerval show_timer(const struct process *p, int which)
 {
 	const struct itimer_state *t = &p->itimer[which];
-	u64 flags = spin_lock_irqsave(&proc_lock);
 	u64 now = which == ITIMER_REAL ? clock_ns() : cpu_clock(p, which), left = 0;
-	struct linux_itimerval v;
 
 	if (t->expires)
 		left = t->expires > now ? t->expires - now : 1000;
-	v = (struct linux_itimerval){ (s64)(t->interval / NSEC_PER_SEC),
-				      (s64)(t->interval % NSEC_PER_SEC / 1000),
-				      (s64)(left / NSEC_PER_SEC), (s64)(left % NSEC_PER_SEC / 1000) };
+	return (struct linux_itimerval){ (s64)(t->interval / NSEC_PER_SEC),
+					 (s64)(t->interval % NSEC_PER_SEC / 1000),
+					 (s64)(left / NSEC_PER_SEC),
+					 (s64)(left % NSEC_PER_SEC / 1000) };
+}
+
+static struct linux_itimerval read_timer(struct process *p, int which)
+{
+	u64 flags = spin_lock_irqsave(&proc_lock);
+	struct linux_itimerval v = show_timer(p, which);
+
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return v;
 }
 
-static void set_timer(struct process *p, int which, u64 value, u64 interval)
+/* The value that was in force until now comes back. */
+static struct linux_itimerval set_timer(struct process *p, int which, u64 value, u64 interval)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	u64 now = which == ITIMER_REAL ? clock_ns() : cpu_clock(p, which);
+	struct linux_itimerval old = show_timer(p, which);
+	struct itimer_state *t = &p->itimer[which];
 
-	p->itimer[which].interval = interval;
-	p->itimer[which].expires = value ? now + value : 0;
+	/* As on Linux: real time that is stopped forgets its period. */
+	t->interval = value || which != ITIMER_REAL ? interval : 0;
+	t->expires = value ? now + value : 0;
+	t->rang = 0;
 	if (which == ITIMER_REAL && value)
-		next_real = MIN(next_real, now + value);
+		hrtimer_start(&p->real_timer, t->expires, HRTIMER_MODE_ABS);
+	else if (which == ITIMER_REAL)
+		hrtimer_try_to_cancel(&p->real_timer);
 	spin_unlock_irqrestore(&proc_lock, flags);
+	return old;
 }
 
 static bool valid(s64 sec, s64 usec)
@@ -143,18 +197,18 @@ SYS(setitimer)
 		return -EFAULT;
 	if (!valid(v.value_sec, v.value_usec) || !valid(v.interval_sec, v.interval_usec))
 		return -EINVAL;
-	old = read_timer(current_process(), (int)a);
-	set_timer(current_process(), (int)a,
-		  (u64)MIN(v.value_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.value_usec * 1000,
+	old = set_timer(
+		current_process(), (int)a,
+		(u64)MIN(v.value_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.value_usec * 1000,
 		  (u64)MIN(v.interval_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.interval_usec * 1000);
 	return c && copy_to_user(c, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
 SYS(alarm)
 {
-	struct linux_itimerval old = read_timer(current_process(), ITIMER_REAL);
+	struct linux_itimerval old =
+		set_timer(current_process(), ITIMER_REAL, (a & UINT32_MAX) * NSEC_PER_SEC, 0);
 
-	set_timer(current_process(), ITIMER_REAL, (a & UINT32_MAX) * NSEC_PER_SEC, 0);
 	/* Never 0 while one was running. */
 	return old.value_sec + (old.value_usec >= 500000 || (!old.value_sec && old.value_usec));
 }

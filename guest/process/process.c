@@ -3,6 +3,7 @@
 #include "guest/process/internal.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/kernel/time.h"
+#include "guest/lib/math.h"
 #include "guest/lib/string.h"
 
 enum { TID_BUCKETS = 256 };
@@ -123,12 +124,18 @@ struct process *process_alloc(struct process *parent)
 	sigpending_init(&p->shared_pending);
 	p->dumpable = true;
 	p->start_ns = clock_ns();
+	INIT_LIST_HEAD(&p->posix_timers);
+	INIT_LIST_HEAD(&p->pidfds);
+	itimer_init(p);
 	if (parent) {
 		memcpy(p->rlimit, parent->rlimit, sizeof(p->rlimit));
 		memcpy(p->rlimit_max, parent->rlimit_max, sizeof(p->rlimit_max));
 		memcpy(p->exe, parent->exe, sizeof(p->exe));
 		p->pgid = parent->pgid;
 		p->sid = parent->sid;
+		p->dumpable = parent->dumpable;
+		p->personality = parent->personality;
+		p->thp_disabled = parent->thp_disabled;
 	} else {
 		init_limits(p);
 	}
@@ -193,17 +200,20 @@ void rusage_add(struct rusage_times *sum, const struct rusage_times *t)
 	sum->maxrss = MAX(sum->maxrss, t->maxrss);
 }
 
-struct rusage_times thread_times(const struct uthread *u)
+struct rusage_times thread_times(struct uthread *u)
 {
 	struct rusage_times t = u->times;
-	u64 total = READ_ONCE(u->th->t.se.sum_exec_runtime);
+	u64 total = task_sched_runtime(&u->th->t);
 
 	t.nvcsw = READ_ONCE(u->th->t.nvcsw);
 	t.nivcsw = READ_ONCE(u->th->t.nivcsw);
-	/* The tick samples who is in which mode; the scheduler knows the exact sum. */
-	if (t.utime + t.stime)
-		t.utime = total / 1000 * (t.utime * 1000 / (t.utime + t.stime));
-	t.stime = total - MIN(t.utime, total);
+	/* The tick samples who is in which mode; the scheduler knows the exact sum. Neither part ever
+	 * goes back, though the share of the ticks may. */
+	t.utime = t.stime ? mul_u64_u64_div_u64(total, t.utime, t.utime + t.stime) : total;
+	t.stime = MAX(total - t.utime, u->shown_stime);
+	t.utime = MAX(total - MIN(t.stime, total), u->shown_utime);
+	u->shown_utime = t.utime;
+	u->shown_stime = t.stime;
 	if (u->mm)
 		t.maxrss = u->mm->hiwater_rss;
 	return t;
@@ -212,7 +222,7 @@ struct rusage_times thread_times(const struct uthread *u)
 struct rusage_times process_times(const struct process *p)
 {
 	struct rusage_times sum = p->own;
-	const struct uthread *u;
+	struct uthread *u;
 
 	for_each_thread (p, u) {
 		struct rusage_times t = thread_times(u);

@@ -18,6 +18,7 @@
 #include "guest/kernel/task.h"
 #include "guest/mm/mm_struct.h"
 #include "guest/process/signal.h"
+#include "guest/time/hrtimer.h"
 
 #define PID_MAX	     32768
 
@@ -70,11 +71,20 @@ struct process {
 	u64 rlimit[RLIM_NLIMITS], rlimit_max[RLIM_NLIMITS];
 	struct rusage_times own, children_times; /* of threads gone, and of children waited for */
 	u64 start_ns;
-	bool did_exec, dumpable, child_subreaper;
+	bool did_exec, dumpable, child_subreaper, thp_disabled;
+	u32 personality;
 	u64 xcpu_sent; /* seconds beyond RLIMIT_CPU that it has been told of */
 	struct itimer_state {
 		u64 expires, interval; /* ns of its clock; 0: off */
+		u64 rang;	       /* when it last did, and waits for its signal to be taken */
 	} itimer[3];
+	struct hrtimer real_timer;     /* itimer[0] */
+	struct list_head posix_timers; /* by age */
+	unsigned nr_posix_timers, nr_cpu_timers;
+	int next_timer_id;
+	struct list_head pidfds;
+	unsigned membarriers; /* those it has registered for */
+	unsigned nr_sigqueue; /* signals queued here, against RLIMIT_SIGPENDING */
 	struct completion *vfork_done; /* somebody waits for exec or exit */
 	struct uthread *execing;       /* the thread that ends all others to exec */
 	char exe[64];		       /* base name, for reports */
@@ -93,6 +103,7 @@ struct uthread {
 
 	u64 blocked, saved_blocked; /* signals; the second while sigsuspend() and friends wait */
 	bool restore_blocked;
+	u64 real_blocked; /* while sigtimedwait() has some unblocked to be woken by them */
 	struct sigpending pending;
 	struct sigaltstack_state altstack;
 	bool must_stop; /* a group stop is due */
@@ -106,8 +117,11 @@ struct uthread {
 	u64 restart_arg[2];
 
 	struct rusage_times times;
+	u64 shown_utime, shown_stime; /* what thread_times() has said last; proc_lock */
 	u64 rchar, wchar;
 	int pdeath_signal;
+	u64 timer_slack, default_slack; /* ns that a sleep may be late */
+	u16 ioprio;			/* ioprio_set(2): 0: as the nice value says */
 	bool no_new_privs;
 	bool exiting;
 };
@@ -158,7 +172,7 @@ _Noreturn void do_exit(int status);
 _Noreturn void do_group_exit(int status);
 
 enum { WNOHANG = 1, WUNTRACED = 2, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8, WNOWAIT = 0x1000000 };
-enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
+enum { P_ALL = 0, P_PID = 1, P_PGID = 2, P_PIDFD = 3 };
 
 struct wait_result {
 	int pid, uid, status, signo_code; /* CLD_* */

@@ -5,11 +5,6 @@
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
 
-struct sigqueue {
-	struct list_head node;
-	struct siginfo info;
-};
-
 #define SIG_KERNEL_STOP (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
 #define SIG_DEFAULT_IGNORE \
 	(sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
@@ -20,15 +15,24 @@ void sigpending_init(struct sigpending *p)
 	INIT_LIST_HEAD(&p->queue);
 }
 
+/* Out of its queue, and gone unless it is a timer's. */
+static void release_sigqueue(struct sigqueue *q)
+{
+	list_del_init(&q->node);
+	if (q->charged)
+		q->charged->nr_sigqueue--;
+	if (q->timer)
+		posix_timer_dropped(q->timer);
+	else
+		kfree(&kernel_mm.slab, q);
+}
+
 void flush_sigpending(struct sigpending *p)
 {
 	struct sigqueue *q, *next;
 
 	list_for_each_entry_safe(q, next, &p->queue, node)
-	{
-		list_del(&q->node);
-		kfree(&kernel_mm.slab, q);
-	}
+		release_sigqueue(q);
 	p->set = 0;
 }
 
@@ -42,10 +46,8 @@ static void remove_pending(struct sigpending *p, u64 mask)
 	p->set &= ~mask;
 	list_for_each_entry_safe(q, next, &p->queue, node)
 	{
-		if (sigbit(q->info.signo) & mask) {
-			list_del(&q->node);
-			kfree(&kernel_mm.slab, q);
-		}
+		if (sigbit(q->info.signo) & mask)
+			release_sigqueue(q);
 	}
 }
 
@@ -169,17 +171,23 @@ static void prepare_signal(struct process *p, int sig)
 
 /* ---- sending ----------------------------------------------------------------------------------------------------------- */
 
-static int enqueue(struct sigpending *to, int sig, const struct siginfo *info, bool must_tell)
+static int enqueue(struct process *p, struct sigpending *to, int sig, const struct siginfo *info)
 {
-	struct sigqueue *q;
+	struct sigqueue *q = NULL;
 
 	/* Of the old ones one is enough. */
 	if (sig < SIGRTMIN && (to->set & sigbit(sig)))
 		return 0;
-	q = kmalloc(&kernel_mm.slab, sizeof(*q), GFP_ATOMIC | __GFP_NOWARN);
-	if (!q && must_tell)
+	/* The old ones need no room beyond their one, and always come through with what they say. */
+	if (sig < SIGRTMIN || p->nr_sigqueue < p->rlimit[RLIMIT_SIGPENDING])
+		q = kmalloc(&kernel_mm.slab, sizeof(*q), GFP_ATOMIC | __GFP_NOWARN);
+	/* From kill() the bit alone will do: it says nothing else. */
+	if (!q && sig >= SIGRTMIN && info && info->code != SI_USER)
 		return -EAGAIN;
 	if (q) {
+		q->charged = p;
+		q->timer = NULL;
+		p->nr_sigqueue++;
 		if (info)
 			q->info = *info;
 		else
@@ -191,38 +199,88 @@ static int enqueue(struct sigpending *to, int sig, const struct siginfo *info, b
 	return 0;
 }
 
-int send_signal_locked(struct process *p, struct uthread *u, int sig, const struct siginfo *info)
+/* Who will take it. Whether it is dropped at once instead. */
+static bool nobody_hears(struct process *p, struct uthread *u, int sig, const struct siginfo *info,
+			 struct uthread **target)
 {
-	struct uthread *target, *each;
-	int err;
+	bool blocked;
 
-	if (p->state != PROC_ALIVE)
-		return 0;
 	prepare_signal(p, sig);
+	*target = u ? (wants(u, sig) ? u : NULL) : pick_thread(p, sig);
+	/* A blocked one may find a handler by the time it is unblocked. */
+	blocked = u ? (u->blocked | u->real_blocked) & sigbit(sig)
+		    : !*target || ((*target)->real_blocked & sigbit(sig));
+	if (sig == SIGKILL)
+		return p == init_process && !(info && info->code > 0);
+	if (blocked)
+		return false;
 	/* pid 1 is not killed by what it does not handle. */
 	if (p == init_process && is_deadly(p, sig) && !(info && info->code > 0))
-		return 0;
-	target = u ? (wants(u, sig) ? u : NULL) : pick_thread(p, sig);
-	/* A blocked one may find a handler by the time it is unblocked. */
-	if (sig_ignored(p, sig) && !(u ? u->blocked & sigbit(sig) : !target) && sig != SIGKILL)
-		return 0;
-	err = enqueue(u ? &u->pending : &p->shared_pending, sig, info,
-		      sig >= SIGRTMIN && info && info->code == SI_QUEUE);
-	if (err)
-		return err;
+		return true;
+	return sig_ignored(p, sig);
+}
+
+/* It is pending: wakes the taker, or all, to die. */
+static void tell(struct process *p, struct uthread *target, int sig)
+{
+	struct uthread *each;
+
+	signalfds_notify(sig);
 	if (!target && sig != SIGKILL)
-		return 0;
-	if (is_deadly(p, sig) && !p->group_exit && (sig == SIGKILL || !target->traced)) {
+		return;
+	if (is_deadly(p, sig) && !p->group_exit &&
+	    (sig == SIGKILL || !(target->traced || (target->real_blocked & sigbit(sig))))) {
 		/* Nobody needs to look at it first: all threads die of it. */
 		p->group_exit = true;
 		p->exit_status = sig;
 		for_each_thread (p, each)
 			kill_thread_locked(each);
-		return 0;
+		return;
 	}
 	if (target)
 		wake_for_signal(target, sig == SIGKILL);
-	return 0;
+}
+
+int send_signal_locked(struct process *p, struct uthread *u, int sig, const struct siginfo *info)
+{
+	struct uthread *target;
+	int err;
+
+	if (p->state != PROC_ALIVE || nobody_hears(p, u, sig, info, &target))
+		return 0;
+	err = enqueue(p, u ? &u->pending : &p->shared_pending, sig, info);
+	if (!err)
+		tell(p, target, sig);
+	return err;
+}
+
+bool send_sigqueue_locked(struct process *p, struct uthread *u, struct sigqueue *q)
+{
+	struct sigpending *to = u ? &u->pending : &p->shared_pending;
+	int sig = q->info.signo;
+	struct uthread *target;
+
+	if (p->state != PROC_ALIVE || nobody_hears(p, u, sig, &q->info, &target))
+		return false;
+	list_add_tail(&q->node, &to->queue);
+	to->set |= sigbit(sig);
+	tell(p, target, sig);
+	return true;
+}
+
+void unqueue_sigqueue(struct process *p, struct uthread *u, struct sigqueue *q)
+{
+	struct sigpending *from = u ? &u->pending : &p->shared_pending;
+	struct sigqueue *other;
+	int sig = q->info.signo;
+
+	if (list_empty(&q->node))
+		return;
+	list_del_init(&q->node);
+	list_for_each_entry(other, &from->queue, node)
+		if (other->info.signo == sig)
+			return;
+	from->set &= ~sigbit(sig);
 }
 
 int send_signal(struct process *p, struct uthread *u, int sig, const struct siginfo *info)
@@ -271,9 +329,20 @@ static int kill_one(struct process *p, int sig, const struct siginfo *info)
 {
 	if (!may_kill(p, sig))
 		return -EPERM;
-	if (sig)
-		send_signal_locked(p, NULL, sig, info);
-	return 0;
+	return sig ? send_signal_locked(p, NULL, sig, info) : 0;
+}
+
+s64 do_kill_process(struct process *p, int sig, const struct siginfo *info)
+{
+	u64 flags;
+	s64 err;
+
+	if (sig < 0 || sig > NSIG)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&proc_lock);
+	err = p->state == PROC_DEAD ? -ESRCH : kill_one(p, sig, info);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return err;
 }
 
 s64 do_kill(int pid, int sig, const struct siginfo *info)
@@ -407,9 +476,11 @@ static void take(struct sigpending *p, int sig, struct siginfo *info)
 	if (!more)
 		p->set &= ~sigbit(sig);
 	*info = first ? first->info : (struct siginfo){ .signo = sig, .code = SI_USER };
-	if (first) {
-		list_del(&first->node);
-		kfree(&kernel_mm.slab, first);
+	if (first && first->timer) {
+		list_del_init(&first->node);
+		posix_timer_taken(first->timer, info);
+	} else if (first) {
+		release_sigqueue(first);
 	}
 }
 
@@ -424,6 +495,8 @@ int dequeue_signal(struct uthread *u, u64 blocked, struct siginfo *info)
 	}
 	if (sig)
 		take(from, sig, info);
+	if (sig == SIGALRM)
+		itimer_taken(u->proc);
 	recalc_sigpending(u);
 	return sig;
 }

@@ -9,6 +9,7 @@
 #include "guest/lib/list.h"
 #include "guest/lib/types.h"
 
+struct posix_timer;
 struct process;
 struct pt_regs;
 struct uthread;
@@ -97,6 +98,14 @@ struct sigpending {
 	struct list_head queue; /* struct sigqueue */
 };
 
+/* One that waits. A timer's own lives in the timer, and is never queued twice. */
+struct sigqueue {
+	struct list_head node;
+	struct siginfo info;
+	struct process *charged;   /* counted in nr_sigqueue; NULL: nobody */
+	struct posix_timer *timer; /* NULL: of the slab */
+};
+
 struct sigaltstack_state {
 	u64 sp, size;
 	u32 flags;
@@ -110,11 +119,18 @@ void sigpending_init(struct sigpending *p);
  */
 int send_signal_locked(struct process *p, struct uthread *u, int sig, const struct siginfo *info);
 
+/* The same with an entry that the sender keeps; it is not queued now. proc_lock held. Whether it is
+ * queued; false: ignored. */
+bool send_sigqueue_locked(struct process *p, struct uthread *u, struct sigqueue *q);
+/* Takes it back before anybody has seen it. proc_lock held. */
+void unqueue_sigqueue(struct process *p, struct uthread *u, struct sigqueue *q);
+
 /* The same with the lock taken; of the running thread for a fault, which cannot be blocked. */
 int send_signal(struct process *p, struct uthread *u, int sig, const struct siginfo *info);
 void force_signal(int sig, int code, u64 addr);
 
 /* kill(2)'s rules for the sender; pid as there. */
+s64 do_kill_process(struct process *p, int sig, const struct siginfo *info);
 s64 do_kill(int pid, int sig, const struct siginfo *info);
 s64 do_tgkill(int tgid, int tid, int sig, const struct siginfo *info);
 /* Everybody of a group, from inside the kernel. -ESRCH. Any context. */

@@ -2,38 +2,63 @@
 /* sys_cred.c - system calls about users and groups, credentials(7). A change is a new struct cred. */
 #include "guest/lib/string.h"
 #include "guest/process/exec.h"
+#include "guest/process/prctl.h"
 #include "guest/process/sys_util.h"
 
 #define UNCHANGED UINT32_MAX
+
+/* capabilities(7): CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, LINUX_IMMUTABLE, MKNOD and
+ * MAC_OVERRIDE. */
+#define CAP_FS_SET (0x1fUL | 1UL << 9 | 1UL << 27 | 1UL << 32)
 
 static const struct cred *cred(void)
 {
 	return vt()->cred;
 }
 
+/* capabilities(7), "Effect of user ID changes on capabilities". */
+static void fix_capabilities(struct cred *n, const struct cred *old)
+{
+	bool was_root = !old->uid || !old->euid || !old->suid;
+
+	if (was_root && n->uid && n->euid && n->suid) {
+		if (!(old->securebits & SECURE_KEEP_CAPS))
+			n->cap_permitted = 0;
+		n->cap_ambient = 0;
+	}
+	if (!old->euid && n->euid)
+		n->cap_effective = 0;
+	if (old->euid && !n->euid)
+		n->cap_effective = n->cap_permitted;
+	n->cap_effective &= n->cap_permitted;
+}
+
 static void commit(struct cred *new_cred)
 {
-	struct uthread *u = current_uthread();
-	const struct cred *old = u->vt.cred;
-	u64 flags;
+	const struct cred *old = cred();
 
 	new_cred->fsuid = new_cred->euid;
 	new_cred->fsgid = new_cred->egid;
-	/* capabilities(7), "Effect of user ID changes on capabilities". */
-	if ((old->uid == 0 || old->euid == 0 || old->suid == 0) && new_cred->uid && new_cred->euid &&
-	    new_cred->suid)
-		new_cred->cap_permitted = new_cred->cap_ambient = 0;
-	if (old->euid == 0 && new_cred->euid)
-		new_cred->cap_effective = 0;
-	if (old->euid && !new_cred->euid)
-		new_cred->cap_effective = new_cred->cap_permitted;
-	new_cred->cap_effective &= new_cred->cap_permitted;
-	flags = spin_lock_irqsave(&proc_lock);
+	if (!(old->securebits & SECURE_NO_SETUID_FIXUP))
+		fix_capabilities(new_cred, old);
+	install_cred(new_cred);
+}
+
+void install_cred(struct cred *new_cred)
+{
+	struct uthread *u = current_uthread();
+	const struct cred *old = u->vt.cred;
+	u64 flags = spin_lock_irqsave(&proc_lock);
+
 	u->vt.cred = new_cred;
 	if (u == u->proc->leader)
 		u->proc->uid = new_cred->uid;
-	if (old->euid != new_cred->euid || old->egid != new_cred->egid)
+	if (old->euid != new_cred->euid || old->egid != new_cred->egid ||
+	    old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
+	    (new_cred->cap_permitted & ~old->cap_permitted)) {
 		u->proc->dumpable = false;
+		u->pdeath_signal = 0;
+	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	cred_put(old);
 }
@@ -176,6 +201,46 @@ SYS(setresgid)
 	return set_gids((u32)a, (u32)b, (u32)c);
 }
 
+/* Only for files; the old one comes back, whether it was allowed or not. */
+SYS(setfsuid)
+{
+	u32 id = (u32)a, old = cred()->fsuid;
+	struct cred *n;
+
+	if (id == UNCHANGED || id == old ||
+	    (!cred_capable(cred(), CAP_SETUID) && id != cred()->uid && id != cred()->euid &&
+	     id != cred()->suid))
+		return old;
+	n = cred_copy(cred());
+	if (n) {
+		n->fsuid = id;
+		/* What makes files accessible goes and comes with root's file identity. */
+		if (!(n->securebits & SECURE_NO_SETUID_FIXUP) && !old)
+			n->cap_effective &= ~CAP_FS_SET;
+		if (!(n->securebits & SECURE_NO_SETUID_FIXUP) && !id)
+			n->cap_effective |= n->cap_permitted & CAP_FS_SET;
+		install_cred(n);
+	}
+	return old;
+}
+
+SYS(setfsgid)
+{
+	u32 id = (u32)a, old = cred()->fsgid;
+	struct cred *n;
+
+	if (id == UNCHANGED || id == old ||
+	    (!cred_capable(cred(), CAP_SETGID) && id != cred()->gid && id != cred()->egid &&
+	     id != cred()->sgid))
+		return old;
+	n = cred_copy(cred());
+	if (n) {
+		n->fsgid = id;
+		install_cred(n);
+	}
+	return old;
+}
+
 SYS(getgroups)
 {
 	s32 n = (s32)a;
@@ -223,15 +288,19 @@ int prepare_exec_creds(struct uthread *u, const struct file *f, struct cred **ou
 			n->egid = inode->i_gid;
 	}
 	*secure = n->euid != n->uid || n->egid != n->gid;
+	/* capabilities(7), "Transformation of capabilities during execve()": a program that changes
+	 * who it runs as has none of the ambient ones, and root's is one with all capabilities. */
+	if (n->euid != u->vt.cred->euid || n->egid != u->vt.cred->egid)
+		n->cap_ambient = 0;
 	n->suid = n->fsuid = n->euid;
 	n->sgid = n->fsgid = n->egid;
-	/* capabilities(7): a program of root has all that the bounding set leaves. */
-	if (n->euid == 0 || n->uid == 0) {
-		n->cap_permitted = n->cap_bset | n->cap_inheritable;
-		n->cap_effective = n->euid == 0 ? n->cap_permitted : 0;
-	} else {
-		n->cap_permitted = n->cap_effective = n->cap_ambient;
+	n->cap_permitted = n->cap_effective = n->cap_ambient;
+	if (!(n->securebits & SECURE_NOROOT) && (n->euid == 0 || n->uid == 0)) {
+		n->cap_permitted |= n->cap_bset | n->cap_inheritable;
+		if (n->euid == 0)
+			n->cap_effective = n->cap_permitted;
 	}
+	n->securebits &= ~(u32)SECURE_KEEP_CAPS;
 	*out = n;
 	return 0;
 }

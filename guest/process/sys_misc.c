@@ -102,3 +102,48 @@ SYS(reboot)
 		return -EINVAL;
 	}
 }
+
+/* ---- membarrier(2) --------------------------------------------------------------------------------------- */
+
+enum {
+	MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1, MEMBARRIER_GLOBAL_EXPEDITED = 2,
+	MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 4, MEMBARRIER_PRIVATE_EXPEDITED = 8,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16, MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE = 32,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 64, MEMBARRIER_ALL = 127,
+};
+
+/* The interrupt itself is the barrier, and its end serializes. */
+static void no_op(void *unused)
+{
+	(void)unused;
+}
+
+SYS(membarrier)
+{
+	struct process *p = current_process();
+
+	if (b)
+		return -EINVAL;
+	switch ((s32)a) {
+	case MEMBARRIER_QUERY:
+		return MEMBARRIER_ALL;
+	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		__atomic_or_fetch(&p->membarriers, (unsigned)a, __ATOMIC_SEQ_CST);
+		return 0;
+	case MEMBARRIER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE:
+		/* Each one's registration is the next bit. */
+		if (!(p->membarriers & (unsigned)a << 1))
+			return -EPERM;
+		break;
+	case MEMBARRIER_GLOBAL:
+	case MEMBARRIER_GLOBAL_EXPEDITED:
+		break;
+	default:
+		return -EINVAL;
+	}
+	on_each_cpu(no_op, NULL);
+	return 0;
+}

@@ -105,6 +105,14 @@ SYS(mlock)
 	return mm_mlock(mm(), a, b, true);
 }
 
+enum { MLOCK_ONFAULT = 1 };
+
+SYS(mlock2)
+{
+	/* ONFAULT too brings all pages in at once: locked they would be anyway, only later. */
+	return c & ~(u64)MLOCK_ONFAULT ? -EINVAL : mm_mlock(mm(), a, b, true);
+}
+
 SYS(munlock)
 {
 	return mm_mlock(mm(), a, b, false);

@@ -9,6 +9,7 @@
 #include "guest/process/clone_flags.h"
 #include "guest/process/futex.h"
 #include "guest/process/groups.h"
+#include "guest/process/pidfd.h"
 #include "guest/process/sys_util.h"
 
 /* ---- birth --------------------------------------------------------------------------------------------------- */
@@ -27,7 +28,11 @@ SYS(vfork)
 SYS(clone)
 {
 	/* On x86-64: flags, stack, parent tid, child tid, TLS. */
+	/* The pidfd goes where the parent's copy of the tid would. */
+	if ((a & CLONE_PIDFD) && (a & CLONE_PARENT_SETTID))
+		return -EINVAL;
 	return do_clone(&(struct clone_args){ .flags = a & ~0xffUL & UINT32_MAX,
+					      .pidfd = c,
 					      .exit_signal = a & 0xff,
 					      .stack = b,
 					      .parent_tid = c,
@@ -154,15 +159,28 @@ SYS(waitid)
 {
 	struct wait_result res = { 0 };
 	struct siginfo info = { 0 };
+	bool nonblock = false;
+	struct process *p;
 	s64 ret;
 
 	if ((d & ~(0xe0000000UL | WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT)) ||
-	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PGID || (a == P_PID && (s32)b <= 0) ||
+	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PIDFD || (a == P_PID && (s32)b <= 0) ||
 	    (a == P_PGID && (s32)b < 0))
 		return -EINVAL;
 	if (a == P_PGID && !b)
 		b = (u64)current_process()->pgid;
-	ret = do_wait((int)a, (int)b, (unsigned)d, &res);
+	if (a == P_PIDFD) {
+		ret = pidfd_process((int)b, &p, &nonblock);
+		if (ret)
+			return ret;
+		b = (u64)p->tgid;
+		put_process(p);
+	}
+	ret = do_wait(a == P_PIDFD ? P_PID : (int)a, (int)b,
+		      (unsigned)d | (nonblock ? WNOHANG : 0), &res);
+	/* A pidfd that does not block says so in its own way. */
+	if (!ret && nonblock && !(d & WNOHANG))
+		return -EAGAIN;
 	if (ret < 0)
 		return ret;
 	if (ret > 0) {
@@ -348,61 +366,6 @@ SYS(arch_prctl)
 		return put_user_u64(b, u->regs.fs_base);
 	case ARCH_GET_GS:
 		return put_user_u64(b, u->regs.gs_base);
-	default:
-		return -EINVAL;
-	}
-}
-
-enum {
-	PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4,
-	PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
-	PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39, PR_CAPBSET_READ = 23,
-};
-
-SYS(prctl)
-{
-	struct uthread *u = current_uthread();
-	char name[TASK_COMM_LEN];
-	s64 n;
-
-	switch (a) {
-	case PR_SET_PDEATHSIG:
-		if (b > NSIG)
-			return -EINVAL;
-		u->pdeath_signal = (int)b;
-		return 0;
-	case PR_GET_PDEATHSIG:
-		return put_user_u32(b, (u32)u->pdeath_signal);
-	case PR_GET_DUMPABLE:
-		return u->proc->dumpable;
-	case PR_SET_DUMPABLE:
-		if (b > 1)
-			return -EINVAL;
-		u->proc->dumpable = b;
-		return 0;
-	case PR_SET_NAME:
-		n = strncpy_from_user(name, b, sizeof(name));
-		if (n == -EFAULT)
-			return n;
-		name[sizeof(name) - 1] = '\0';
-		strscpy(u->th->t.comm, name, sizeof(u->th->t.comm));
-		return 0;
-	case PR_GET_NAME:
-		return copy_to_user(b, u->th->t.comm, TASK_COMM_LEN) ? -EFAULT : 0;
-	case PR_CAPBSET_READ:
-		return b > CAP_LAST ? -EINVAL : (s64)(vt()->cred->cap_bset >> b & 1);
-	case PR_SET_CHILD_SUBREAPER:
-		u->proc->child_subreaper = b;
-		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user_u32(b, u->proc->child_subreaper);
-	case PR_SET_NO_NEW_PRIVS:
-		if (b != 1 || c || d || e)
-			return -EINVAL;
-		u->no_new_privs = true;
-		return 0;
-	case PR_GET_NO_NEW_PRIVS:
-		return u->no_new_privs;
 	default:
 		return -EINVAL;
 	}

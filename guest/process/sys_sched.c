@@ -325,3 +325,90 @@ SYS(setpriority)
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return ret;
 }
+
+/* ---- ioprio_set(2): kept and told; the disks here have one queue ------------------------------------------ */
+
+enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_WHO_PGRP, IOPRIO_WHO_USER };
+enum { IOPRIO_NONE, IOPRIO_RT, IOPRIO_BE, IOPRIO_IDLE, IOPRIO_CLASS_SHIFT = 13 };
+
+static bool io_chosen(const struct uthread *u, u64 which, int who)
+{
+	if (which == IOPRIO_WHO_PROCESS)
+		return u->tid == (who ? who : current_uthread()->tid);
+	return which == IOPRIO_WHO_PGRP ? chosen(u->proc, PRIO_PGRP, who)
+					: chosen(u->proc, PRIO_USER, who);
+}
+
+static bool valid_ioprio(u64 prio)
+{
+	u64 class = prio >> IOPRIO_CLASS_SHIFT, level = prio & 7;
+
+	return prio <= UINT16_MAX && (class == IOPRIO_NONE ? level == 0 : class <= IOPRIO_IDLE);
+}
+
+/* One that has none follows from the policy and the nice value. */
+static u16 effective_ioprio(const struct uthread *u)
+{
+	const struct task_struct *t = &u->th->t;
+	u16 class = t->policy == SCHED_IDLE ? IOPRIO_IDLE : rt_policy(t->policy) ? IOPRIO_RT : IOPRIO_BE;
+
+	return u->ioprio >> IOPRIO_CLASS_SHIFT
+		       ? u->ioprio
+		       : (u16)(class << IOPRIO_CLASS_SHIFT | (task_nice(t) + 20) / 5);
+}
+
+static s64 set_ioprio(struct uthread *u, u16 prio)
+{
+	const struct cred *me = vt()->cred, *c = u->vt.cred;
+
+	if (!cred_capable(me, CAP_SYS_NICE) && c->uid != me->euid && c->uid != me->uid)
+		return -EPERM;
+	u->ioprio = prio;
+	return 0;
+}
+
+SYS(ioprio_set)
+{
+	struct process *p;
+	struct uthread *u;
+	s64 ret = -ESRCH;
+	u64 flags;
+
+	if (!valid_ioprio((u32)c))
+		return -EINVAL;
+	if (c >> IOPRIO_CLASS_SHIFT == IOPRIO_RT && !cred_capable(vt()->cred, CAP_SYS_NICE) &&
+	    !cred_capable(vt()->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&proc_lock);
+	for_each_process (p)
+		for_each_thread (p, u)
+			if (io_chosen(u, a, (int)b) && ret != -EPERM)
+				ret = set_ioprio(u, (u16)c);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return ret;
+}
+
+SYS(ioprio_get)
+{
+	const struct process *p;
+	const struct uthread *u;
+	s64 best = -ESRCH;
+	u64 flags;
+
+	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&proc_lock);
+	for_each_process (p)
+		for_each_thread (p, u)
+			if (io_chosen(u, a, (int)b)) {
+				/* One task's is told as it was set. */
+				s64 prio = a == IOPRIO_WHO_PROCESS ? u->ioprio
+								   : effective_ioprio(u);
+
+				best = best < 0 ? prio : MIN(best, prio);
+			}
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return best;
+}

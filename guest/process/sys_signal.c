@@ -124,6 +124,7 @@ SYS(rt_sigtimedwait)
 		spin_unlock_irqrestore(&proc_lock, flags);
 		if (sig || clock_ns() >= deadline)
 			break;
+		u->real_blocked = old;
 		set_blocked(u, old & ~set);
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!READ_ONCE(current->signal_pending))
@@ -131,6 +132,7 @@ SYS(rt_sigtimedwait)
 		__set_current_state(TASK_RUNNING);
 		err = READ_ONCE(current->signal_pending);
 		set_blocked(u, old);
+		u->real_blocked = 0;
 		flags = spin_lock_irqsave(&proc_lock);
 		sig = dequeue_signal(u, ~set, &info);
 		spin_unlock_irqrestore(&proc_lock, flags);
@@ -187,6 +189,20 @@ SYS(rt_sigqueueinfo)
 		return -EPERM;
 	info.signo = (int)b;
 	return do_kill((int)a, (int)b, &info);
+}
+
+SYS(rt_tgsigqueueinfo)
+{
+	struct siginfo info;
+
+	if (copy_from_user(&info, d, sizeof(info)))
+		return -EFAULT;
+	if ((s32)a <= 0 || (s32)b <= 0)
+		return -EINVAL;
+	if ((info.code >= 0 || info.code == SI_TKILL) && (int)b != current_uthread()->tid)
+		return -EPERM;
+	info.signo = (int)c;
+	return do_tgkill((int)a, (int)b, (int)c, &info);
 }
 
 enum { MINSIGSTKSZ = 2048, SS_DISABLE = 2, SS_ONSTACK = 1 };

@@ -27,6 +27,11 @@ void putname(char *name);
 int get_timespec(struct linux_timespec *ts, u64 user);
 int put_timespec(u64 user, u64 ns);
 
+static inline bool timespec_valid(const struct linux_timespec *ts)
+{
+	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
+}
+
 static inline u64 timespec_ns(const struct linux_timespec *ts)
 {
 	/* 292 years are for ever. */

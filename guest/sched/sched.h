@@ -452,6 +452,8 @@ void set_user_nice(struct task_struct *p, int nice);
 int policy_priority_max(unsigned policy);
 int policy_priority_min(unsigned policy);
 u64 task_rr_interval(struct task_struct *p);
+/* How long it has run so far, to the moment. No lock held. */
+u64 task_sched_runtime(struct task_struct *p);
 
 /*
  * Where p may run. 0; -EINVAL when no online CPU is in mask, or p may not be moved; -ENOMEM. Other

@@ -304,6 +304,20 @@ int policy_priority_min(unsigned policy)
 	return max > 0 ? 1 : max;
 }
 
+u64 task_sched_runtime(struct task_struct *p)
+{
+	u64 flags, ns;
+	struct rq *rq = task_rq_lock(p, &flags);
+
+	if (task_current(rq, p)) {
+		update_rq_clock(rq);
+		p->sched_class->update_curr(rq);
+	}
+	ns = p->se.sum_exec_runtime;
+	task_rq_unlock(rq, p, flags);
+	return ns;
+}
+
 u64 task_rr_interval(struct task_struct *p)
 {
 	u64 flags, ns;
