@@ -265,7 +265,8 @@ static void scripts(void)
 static void by_descriptor(void)
 {
 	char *argv[] = { "self", "--role", "arguments", NULL };
-	int fd = (int)Q(open, "/proc/self/exe", O_PATH | O_CLOEXEC), dir = (int)Q(open, "/proc/self", O_PATH);
+	int fd = (int)Q(open, "/proc/self/exe", O_PATH | O_CLOEXEC),
+	    dir = (int)Q(open, "/proc/self", O_PATH);
 
 	X(execveat, fd, "", argv, no_env, 0);
 	X(execveat, 12345, "x", argv, no_env, 0);
@@ -286,7 +287,8 @@ static void by_descriptor(void)
 static void copy_self(const char *to, mode_t mode)
 {
 	static char buf[65536];
-	int in = (int)Q(open, "/proc/self/exe", O_RDONLY), out = (int)Q(open, to, O_WRONLY | O_CREAT, 0755);
+	int in = (int)Q(open, "/proc/self/exe", O_RDONLY),
+	    out = (int)Q(open, to, O_WRONLY | O_CREAT, 0755);
 	ssize_t n;
 
 	while ((n = read(in, buf, sizeof(buf))) > 0)
@@ -365,8 +367,8 @@ static void from_vfork(void)
 }
 
 static const struct test tests[] = {
-	T(arguments), T(auxiliary), T(survivors), T(refusals), T(too_much), T(scripts), T(by_descriptor),
-	T(set_user_id), T(from_vfork),
+	T(arguments), T(auxiliary),	T(survivors),	T(refusals),   T(too_much),
+	T(scripts),   T(by_descriptor), T(set_user_id), T(from_vfork),
 };
 
 static void role_line(int argc, char **argv)
