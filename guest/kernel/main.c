@@ -25,6 +25,7 @@
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
+#include "guest/kernel/trace.h"
 #include "guest/kernel/watchdog.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
@@ -155,6 +156,7 @@ static void boot_smp(void)
 	rcu_start_threads();
 	deferred_work_start();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
+	trace_start();
 }
 
 struct boot_step {

@@ -17,6 +17,7 @@
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/trace.h"
 #include "guest/lib/printf.h"
 
 void trap_entry(struct pt_regs *regs);
@@ -141,6 +142,8 @@ void trap_entry(struct pt_regs *regs)
 		preempt_check_irq(regs);
 		return;
 	}
+	if (regs->vector != X86_TRAP_NMI)
+		trace(TRACE_EXCEPTION, (u32)regs->vector, read_cr2(), regs->rip);
 	if (regs->vector == X86_TRAP_NMI) {
 		if (panic_is_elsewhere())
 			smp_stop_self(regs);
