@@ -89,6 +89,8 @@ static const char *adopt(struct trace *t, const struct guest_mem *gm, gpa_t wher
 		return "reaches beyond its memory";
 	for (u32 i = 0; i < head.nr_cpus; i++) {
 		ring = __atomic_load_n(&area->cpu[i].ring, __ATOMIC_RELAXED);
+		if (ring % _Alignof(struct trace_event))
+			return "has a ring at an odd address";
 		t->ring[i] = guest_mem_range(gm, (gpa_t){ ring },
 					     head.slots * sizeof(struct trace_event));
 		if (!t->ring[i])
@@ -104,12 +106,15 @@ static const char *adopt(struct trace *t, const struct guest_mem *gm, gpa_t wher
 void trace_announce(struct trace *t, const struct guest_mem *gm, gpa_t area)
 {
 	const char *wrong;
+	bool silent; /* a guest that does it for ever is told once */
 
 	pthread_mutex_lock(&t->lock);
 	t->area = NULL; /* the one before, if any, is not to be trusted any more */
 	wrong = adopt(t, gm, area);
+	silent = t->complained;
+	t->complained |= wrong != NULL;
 	pthread_mutex_unlock(&t->lock);
-	if (wrong)
+	if (wrong && !silent)
 		fprintf(stderr, "parallax: the guest's trace area at %#lx %s\n", area.v, wrong);
 }
 

@@ -221,7 +221,8 @@ static void put_guest(struct writer *w, const struct item *i)
 	case TRACE_SWITCH:
 		while (w->open[i->cpu].nr)
 			close_top(w, i->cpu, i->ns);
-		open_slice(w, i, guest_text(e, text), "task");
+		snprintf(name, sizeof(name), "pid %u", e->value);
+		open_slice(w, i, *guest_text(e, text) ? text : name, "task");
 		fprintf(w->out, ",\"args\":{\"pid\":%u}}", e->value);
 		break;
 	case TRACE_IRQ_ENTRY:

@@ -27,7 +27,8 @@ struct trace {
 	struct trace_lane *lane;
 	_Atomic u64 exits; /* of all lanes */
 
-	pthread_mutex_t lock;	 /* what follows */
+	pthread_mutex_t lock; /* what follows */
+	bool complained;
 	struct trace_area *area; /* guest memory: head, lost and tail of each CPU only */
 	const struct trace_event *ring[TRACE_MAX_CPUS];
 	u64 tail[TRACE_MAX_CPUS], lost_seen[TRACE_MAX_CPUS];
