@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from contrast import contrasts
+from contrast import contrasts, traces
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
@@ -36,6 +36,7 @@ SUITES = (
     ("drivers", disks),
     ("hostile", hostile),
     ("contrast", contrasts),
+    ("trace", traces),
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),

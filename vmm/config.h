@@ -83,7 +83,7 @@ struct machine_config {
 	u64 balloon_target;  /* bytes that the guest is asked to give from the start */
 	unsigned timeout_s;  /* 0: none */
 	struct trace *trace; /* what happens goes there (trace.h); the caller's; NULL: nowhere */
-	bool moments; /* count anew where the guest says so (struct machine_result.moment) */
+	bool moments;	     /* count anew where the guest says so (struct machine_result.moment) */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */
