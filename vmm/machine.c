@@ -175,11 +175,12 @@ static int create_vcpus(struct machine *m, struct error *e)
 		v->ops_arg = m;
 		v->pio = &m->pio;
 		v->mmio = &m->mmio;
-		v->trace = m->cfg->trace;
 		m->nr_vcpus++;
 		err = vcpu_init(v, m->vm, m->run_size, i, m->cfg->stats != STATS_OFF, e);
 		if (err)
 			return err;
+		v->trace = m->cfg->trace;
+		v->stats.traced = v->trace != NULL;
 	}
 	khz = kvm_get_tsc_khz(m->vcpu[0].fd);
 	req.tsc_khz = khz > 0 ? (u32)khz : 0;

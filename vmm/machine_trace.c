@@ -7,8 +7,8 @@
 #include "vmm/machine_priv.h"
 #include "vmm/trace.h"
 
-/* A ring of the tiny kernel holds 4096 events; a busy CPU makes some hundred thousand in a second. */
-#define TAKE_EACH_NS 4000000UL
+/* A ring of the tiny kernel holds 16384 events, and a busy CPU makes up to a million in a second. */
+#define TAKE_EACH_NS 2000000UL
 
 #define MSR_IA32_TSC 0x10
 

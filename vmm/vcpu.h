@@ -48,11 +48,11 @@ struct vcpu {
 	_Alignas(64) struct kvm_run *run;
 	int fd;
 	atomic_uint request; /* VCPU_REQ_*; set by others, acted on outside the guest */
-	struct trace *trace; /* where exits are told; NULL: nowhere */
 	struct bus_hint pio_hint, mmio_hint;
 	struct exit_stats stats;
 
 	const struct bus *pio, *mmio;
+	struct trace *trace; /* where exits are told, if stats.traced */
 	unsigned id;
 	const struct vcpu_ops *ops;
 	void *ops_arg;

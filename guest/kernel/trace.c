@@ -10,8 +10,10 @@
 #include "guest/lib/atomic.h"
 #include "guest/lib/string.h"
 
-#define RING_ORDER 5u /* 128 KiB for each CPU */
-#define SLOTS	   ((PAGE_SIZE << RING_ORDER) / sizeof(struct trace_event))
+/* For each CPU half a MiB, which two threads that wake each other fill in some milliseconds, or on large
+ * machines 128 KiB. */
+#define FEW_CPUS	 8u
+#define RING_ORDER(cpus) ((cpus) <= FEW_CPUS ? 7u : 5u)
 
 bool trace_on;
 static struct trace_area *area;
@@ -24,11 +26,11 @@ static struct trace_event *next_slot(struct trace_cpu *c)
 
 	if (!ring) /* a CPU that came later */
 		return NULL;
-	if (c->head - c->tail >= SLOTS) {
+	if (c->head - c->tail >= area->slots) {
 		c->lost++;
 		return NULL;
 	}
-	return &ring[c->head % SLOTS];
+	return &ring[c->head % area->slots];
 }
 
 static void record(enum trace_type type, u32 value, const u64 arg[2])
@@ -85,13 +87,13 @@ static void *take(unsigned order)
 
 void trace_start(void)
 {
-	unsigned cpu;
+	unsigned cpu, order = RING_ORDER(nr_cpus);
 
 	if (!boot_option("trace"))
 		return;
 	area = take(order_of(sizeof(*area) + nr_cpus * sizeof(area->cpu[0])));
 	for (cpu = 0; area && cpu < nr_cpus; cpu++) {
-		struct trace_event *ring = take(RING_ORDER);
+		struct trace_event *ring = take(order);
 
 		if (!ring)
 			area = NULL;
@@ -106,9 +108,9 @@ void trace_start(void)
 	area->magic = TRACE_MAGIC;
 	area->version = TRACE_VERSION;
 	area->nr_cpus = nr_cpus;
-	area->slots = SLOTS;
+	area->slots = (PAGE_SIZE << order) / sizeof(struct trace_event);
 	area->event_size = sizeof(struct trace_event);
 	outl(PC_TRACE_PORT, (u32)(__pa(area) >> PAGE_SHIFT));
 	WRITE_ONCE(trace_on, true);
-	pr_info("  trace: %lu events for each CPU at a time, area at %#lx", SLOTS, __pa(area));
+	pr_info("  trace: %u events for each CPU at a time, area at %#lx", area->slots, __pa(area));
 }
