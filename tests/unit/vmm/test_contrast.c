@@ -87,7 +87,8 @@ START_TEST(who_wins)
 	enum contrast_verdict v;
 	const char *why;
 
-	b.v[CM_DOORBELLS] = 1;
+	b.v[CM_DOORBELLS] = 12;
+	b.v[CM_INTERRUPTS] = 1;
 	b.v[CM_EOI_SPARED] = 30;
 	b.v[CM_EOI_WRITTEN] = 2;
 	why = explain("console", &a, &b, &v);
@@ -95,7 +96,7 @@ START_TEST(who_wins)
 	HAS(why, "para wins: ");
 	HAS(why, "(60, 73,758)");
 	HAS(why, "accesses to the 16550 0 against 73,728");
-	HAS(why, "1 doorbell and 0 interrupts");
+	HAS(why, "12 doorbells and 1 interrupt,");
 	HAS(why, "PV EOI spared 30 of 32");
 	LACKS(why, "CPU time"); /* too short to tell */
 	why = explain("console", &b, &a, &v);
