@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import disk
-from contrast import contrasts
+from contrast import contrasts, traces
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
@@ -38,6 +38,7 @@ SUITES = (
     ("disk", disk),
     ("hostile", hostile),
     ("contrast", contrasts),
+    ("trace", traces),
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),
