@@ -5,6 +5,7 @@
     vmlinuz           Debian's cloud kernel, unmodified: the outer kernel, and one for Linux guests
     outer.cpio        what run-in-testbed boots: busybox, the KVM and virtio modules, the agent
     inner-initrd.gz   busybox for Linux guests (inner-init)
+    inner-root.gz     a disk for them: ext4 with a small system that boots to a login (inner-root/)
 
 The kernel is whatever linux-image-cloud-amd64 depends on when it is first fetched; --update looks for
 a newer one. With a filled cache nothing here touches the network. Exit status 77: cannot be built here.
@@ -25,6 +26,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 from cpio import Tree
@@ -38,7 +40,8 @@ OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
 OUTER_MORE = ("tun", "vhost_net")
 INNER_MORE = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
               "virtio_balloon", "vmw_vsock_virtio_transport", "button", "evdev", "pata_legacy", "sd_mod")
-IMAGES = ("vmlinuz", "outer.cpio", "inner-initrd.gz")
+IMAGES = ("vmlinuz", "outer.cpio", "inner-initrd.gz", "inner-root.gz")
+ROOT_MIB = 24
 
 
 class CannotBuild(Exception):
@@ -72,6 +75,9 @@ def _stamp(package, busybox):
     for source in sorted(HERE.iterdir()):
         if source.name in ("build.py", "cpio.py", "agent.c", "inner-init"):
             digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    for source in sorted((HERE / "inner-root").rglob("*")):
+        if source.is_file():
+            digest.update(f"{source.relative_to(HERE)}\0".encode() + source.read_bytes() + b"\0")
     for path in (package, busybox):
         info = os.stat(path)
         digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
@@ -179,6 +185,7 @@ def _build(out, package, busybox):
     inner.file("/init", HERE / "inner-init", 0o755)
     _add_modules(inner, modules, version, INNER_MORE)
 
+    _build_root(out, busybox, applets, modules, version)
     with _replaced(out / "vmlinuz") as f:
         f.write(kernel)
     with _replaced(out / "outer.cpio") as f:
@@ -187,6 +194,32 @@ def _build(out, package, busybox):
         f.write("\n".join(sorted(outer.paths())).encode())
     with _replaced(out / "inner-initrd.gz") as f, gzip.GzipFile("", "wb", 9, f, mtime=0) as packed:
         inner.write(packed)
+
+
+def _build_root(out, busybox, applets, modules, version):
+    """inner-root.gz, made from a folder by mke2fs: no root, no mount."""
+    mke2fs = shutil.which("mke2fs", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not mke2fs:
+        raise CannotBuild("mke2fs is needed for the disk of Linux guests: apt-get install e2fsprogs")
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        base, image = Path(scratch) / "root", Path(scratch) / "image"
+        shutil.copytree(HERE / "inner-root", base)
+        for name in ("bin", "sbin", "usr/bin", "usr/sbin", "proc", "sys", "dev", "tmp", "run", "root", "mnt", "lib"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(busybox, base / "bin/busybox")
+        for applet in {a for a in applets if a != "bin/busybox"}:
+            (base / applet).parent.mkdir(parents=True, exist_ok=True)
+            (base / applet).symlink_to("/bin/busybox")
+        for path, data in _module_files(modules, version, INNER_MORE)[1].items():
+            (base / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            (base / path.lstrip("/")).write_bytes(data)
+        with open(image, "wb") as f:
+            f.truncate(ROOT_MIB << 20)
+        _run([mke2fs, "-q", "-F", "-t", "ext4", "-L", "inner-root", "-d", base, "-E", "root_owner=0:0", image],
+             "mke2fs failed")
+        with open(image, "rb") as disk, _replaced(out / "inner-root.gz") as f:
+            with gzip.GzipFile("", "wb", 6, f, mtime=0) as packed:
+                shutil.copyfileobj(disk, packed, 1 << 20)
 
 
 @contextlib.contextmanager
@@ -263,15 +296,23 @@ def _with_depends(modules, names):
 
 def _add_modules(tree, modules, version, names):
     """Adds modules and a modules.dep for modprobe; returns {name: path in the guest}."""
-    base, paths, lines = f"/lib/modules/{version}", {}, []
+    paths, files = _module_files(modules, version, names)
+    for path, data in files.items():
+        tree.data(path, data)
+    return paths
+
+
+def _module_files(modules, version, names):
+    """({name: path in the guest}, {path: contents}), the latter with a modules.dep for modprobe."""
+    base, paths, files, lines = f"/lib/modules/{version}", {}, {}, []
     for name in _with_depends(modules, names):
         path, image = modules[name]
-        tree.data(f"{base}/{path}", image)
+        files[f"{base}/{path}"] = image
         paths[name] = f"{base}/{path}"
         needs = [modules[n][0] for n in reversed(_with_depends(modules, [name])) if n != name]
         lines.append(f"{path}: {' '.join(needs)}".rstrip() + "\n")
-    tree.data(f"{base}/modules.dep", "".join(sorted(lines)).encode())
-    return paths
+    files[f"{base}/modules.dep"] = "".join(sorted(lines)).encode()
+    return paths, files
 
 
 def main():
