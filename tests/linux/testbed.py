@@ -309,6 +309,7 @@ def cases(env):
                patient(f"{debian} --append 'console=ttyS0 panic=-1 do=\"echo c >/proc/sysrq-trigger\"'"),
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 210)
     yield from disk_cases(run, debian)
+    yield from session_cases(env, images)
 
 
 # Zeroes with a mark, and what the tests of the drivers may then write to.
@@ -345,6 +346,28 @@ def disk_cases(run, debian):
                + "(" + patient(f"{debian} --virt full --disk $TMPDIR/d --append \"{linux_words}\"")
                + f") && {ATA_CHANGE.format('$TMPDIR/e')} && cmp $TMPDIR/d $TMPDIR/e && echo SAME-ON-THE-HOST",
                ata_disk, 210)
+
+
+SESSION = ROOT / "tests" / "linux" / "session.sh"
+BOTH = ("LOGGED-IN", "DISK-SAME", "REBOOTED", "STILL-SAME", "CLEAN", "POWERED-OFF")
+PARA = ("DHCP-LEASE", "TCP-OUT", "TCP-IN", "BALLOON-GAVE", "BALLOON-BACK")
+
+
+def session_judge(words):
+    def judge(status, text):
+        expect(status, text, 0)
+        lines = text.splitlines()
+        missing = [w for w in words if w not in lines]
+        if missing or "COMPLAINTS" in lines:
+            raise Failed(f"not seen: {' '.join(missing)}" if missing else "the kernel complained")
+    return judge
+
+
+def session_cases(env, images):
+    """Debian's kernel with a system of its own on a disk; see session.sh."""
+    for mode, words in (("para", BOTH + PARA), ("full", BOTH)):
+        files = (SESSION, mode, env.parallax, images / "vmlinuz", images / "inner-initrd.gz", images / "inner-root.gz")
+        yield Case(f"debian-session-{mode}", patient("sh " + shlex.join(map(str, files)), tries=2), session_judge(words), 400)
 
 
 class Verdicts:
@@ -394,7 +417,7 @@ MACHINE_DIED = 126  # run-in-testbed's word, without a line of the command's
 
 def batch(ctx, chosen, again=True):
     """Runs the cases in one boot. Those in whose time the emulator gave up have one more chance."""
-    images = [ctx.env.build / "testbed" / f for f in ("vmlinuz", "inner-initrd.gz")]
+    images = [ctx.env.build / "testbed" / f for f in ("vmlinuz", "inner-initrd.gz", "inner-root.gz")]
     env = {"B": str(ctx.env.build)}
     built = ctx.run([TESTBED / "build.py"], env=env)
     reason = (built.errors.splitlines() or ["?"])[-1]
@@ -402,7 +425,7 @@ def batch(ctx, chosen, again=True):
         for case in chosen:
             yield Result(f"testbed/{case.name}", SKIP if built.status == CANNOT else FAIL, reason)
         return
-    adds = [w for p in (ctx.env.parallax, ctx.env.kernel, *images) for w in ("--add", p)]
+    adds = [w for p in (ctx.env.parallax, ctx.env.kernel, SESSION, *images) for w in ("--add", p)]
     # The crash report's disassembler and the user-mode network are opened at run time.
     adds += [w for lib in (*zydis(), *libraries("libslirp.so")) for w in ("--add", lib)]
     path = ctx.tmp / "batch"
