@@ -193,8 +193,11 @@ bool await_state(pid_t pid, const char *states)
 	for (int i = 0; i < 400; i++) {
 		const char *end;
 
-		if (get_file(path, text, sizeof(text)) > 0 && (end = strrchr(text, ')')) &&
-		    strchr(states, end[2]))
+		if (get_file(path, text, sizeof(text)) < 0) {
+			nap(200); /* without /proc there is only patience */
+			return false;
+		}
+		if ((end = strrchr(text, ')')) && strchr(states, end[2]))
 			return true;
 		nap(10);
 	}
