@@ -44,6 +44,7 @@ PROBES = {
     "dtc": _program("dtc", "device-tree-compiler"),
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
     "clang-format": _program("clang-format"),
+    "unshare": _program("unshare", "util-linux"),
     "man": _program("man", "man-db"),
 }
 
