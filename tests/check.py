@@ -27,6 +27,7 @@ from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
 from linux import testbed
+from user import suite
 
 SUITES = (
     ("tree", tree),
@@ -44,6 +45,7 @@ SUITES = (
     ("clients", hostile_clients),
     ("libvirt", domains),
     ("testbed", testbed),
+    ("user", suite),
     ("fuzz", fuzz),
 )
 
