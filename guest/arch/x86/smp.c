@@ -10,6 +10,7 @@
 #include "guest/arch/x86/desc.h"
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/mmu.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/usermode.h"
