@@ -26,7 +26,7 @@ static const char *area_name(const struct vm_area_struct *vma, const struct path
 		name = d_path(&f->f_path, root, buf, PATH_MAX, NULL);
 		return name ? name : "?";
 	}
-	if (vma->vm_start <= mm->brk && vma->vm_end >= mm->start_brk && mm->brk > mm->start_brk)
+	if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk)
 		return "[heap]";
 	if (vma->vm_start <= mm->start_stack && vma->vm_end >= mm->start_stack)
 		return "[stack]";
