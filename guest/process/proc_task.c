@@ -116,7 +116,7 @@ static void view_family(struct view *v, const struct process *p)
 static void view_process(struct view *v, const struct proc_ref *ref)
 {
 	const struct process *p = ref->proc;
-	const struct uthread *u = proc_ref_uthread(ref);
+	struct uthread *u = proc_ref_uthread(ref);
 	struct rusage_times own = ref->task && u ? thread_times(u) : process_times(p);
 
 	if (u) {

@@ -508,6 +508,7 @@ int task_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period, u64 b
 /* NULL, or the broken rule. No lock is held, nothing runs meanwhile. */
 const char *sched_check(struct sched *s);
 
-/* The text of /proc/schedstat and /proc/PID/sched: guest/sched/show.h. */
+/* Takes a line of text without newline. */
+typedef void (*sched_emit_fn)(void *ctx, const char *line);
 
 #endif
