@@ -23,11 +23,11 @@
 #define MAX_ARG_STRINGS 0x7fffUL
 #define STACK_GAP_MIN	(128ULL << 20)
 /* Two thirds up, where Linux puts programs that may lie anywhere. */
-#define ELF_DYN_BASE	0x555555554000UL
-#define MAX_SCRIPTS	4
+#define ELF_DYN_BASE 0x555555554000UL
+#define MAX_SCRIPTS  4
 
-#define page_down(x)	((x) & ~(PAGE_SIZE - 1))
-#define page_up(x)	(((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
+#define page_down(x) ((x) & ~(PAGE_SIZE - 1))
+#define page_up(x)   (((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
 /* Strings: a user's NULL-terminated array, or the kernel's own. */
 struct strings {
@@ -45,7 +45,7 @@ struct bprm {
 	u64 p;	     /* the lowest string on the new stack */
 	u64 *string; /* their addresses: the arguments', then the environment's */
 	u64 first_arg, argc, envc;
-	u64 env_at; /* the environment's first, counted from SPARE_ARGS */
+	u64 env_at;	     /* the environment's first, counted from SPARE_ARGS */
 	char path[PATH_MAX]; /* of the file as it was named */
 	u64 execfn;	     /* that name on the new stack */
 	u64 entry, interp_base;
@@ -362,8 +362,7 @@ static int load_interpreter(struct bprm *b)
 	/* The program's own headers have been read by now. */
 	pos = 0;
 	n = kernel_read(&b->u->vt, f, b->head, sizeof(b->head), &pos);
-	err = n < 0 ? (int)n
-		    : elf_parse(b->head, (size_t)n, (u64)f->f_inode->i_size, interp, &why);
+	err = n < 0 ? (int)n : elf_parse(b->head, (size_t)n, (u64)f->f_inode->i_size, interp, &why);
 	if (err)
 		goto out_file;
 	at = interp->position_independent ? find_place(b, interp) : interp->start;
@@ -412,9 +411,24 @@ static int load_elf(struct bprm *b)
 /* ---- the new stack ------------------------------------------------------------------------------------------------ */
 
 enum {
-	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8,
-	AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15,
-	AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25, AT_EXECFN = 31,
+	AT_NULL = 0,
+	AT_PHDR = 3,
+	AT_PHENT = 4,
+	AT_PHNUM = 5,
+	AT_PAGESZ = 6,
+	AT_BASE = 7,
+	AT_FLAGS = 8,
+	AT_ENTRY = 9,
+	AT_UID = 11,
+	AT_EUID = 12,
+	AT_GID = 13,
+	AT_EGID = 14,
+	AT_PLATFORM = 15,
+	AT_HWCAP = 16,
+	AT_CLKTCK = 17,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_EXECFN = 31,
 };
 enum { AUXV_WORDS = 2 * 20 };
 
@@ -422,12 +436,24 @@ static size_t fill_auxv(const struct bprm *b, u64 *v, u64 platform, u64 random)
 {
 	const struct cred *c = b->cred;
 	const u64 words[] = {
-		AT_HWCAP, cpuid(1, 0).edx, AT_PAGESZ, PAGE_SIZE, AT_CLKTCK, 100,
-		AT_PHDR, b->img.phdr_vaddr ? b->img.phdr_vaddr + b->load_bias : 0,
-		AT_PHENT, 56, AT_PHNUM, b->img.phnum, AT_BASE, b->interp_base, AT_FLAGS, 0,
-		AT_ENTRY, b->img.entry + b->load_bias, AT_UID, c->uid, AT_EUID, c->euid,
-		AT_GID, c->gid, AT_EGID, c->egid, AT_SECURE, b->secure, AT_RANDOM, random,
-		AT_EXECFN, b->execfn, AT_PLATFORM, platform, AT_NULL, 0,
+		AT_HWCAP,    cpuid(1, 0).edx,
+		AT_PAGESZ,   PAGE_SIZE,
+		AT_CLKTCK,   100,
+		AT_PHDR,     b->img.phdr_vaddr ? b->img.phdr_vaddr + b->load_bias : 0,
+		AT_PHENT,    56,
+		AT_PHNUM,    b->img.phnum,
+		AT_BASE,     b->interp_base,
+		AT_FLAGS,    0,
+		AT_ENTRY,    b->img.entry + b->load_bias,
+		AT_UID,	     c->uid,
+		AT_EUID,     c->euid,
+		AT_GID,	     c->gid,
+		AT_EGID,     c->egid,
+		AT_SECURE,   b->secure,
+		AT_RANDOM,   random,
+		AT_EXECFN,   b->execfn,
+		AT_PLATFORM, platform,
+		AT_NULL,     0,
 	};
 
 	_Static_assert(ARRAY_SIZE(words) <= AUXV_WORDS, "room");

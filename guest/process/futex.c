@@ -11,9 +11,19 @@
 #include "guest/process/internal.h"
 
 enum {
-	FUTEX_WAIT, FUTEX_WAKE, FUTEX_FD, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_LOCK_PI,
-	FUTEX_UNLOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET,
-	FUTEX_PRIVATE_FLAG = 128, FUTEX_CLOCK_REALTIME = 256,
+	FUTEX_WAIT,
+	FUTEX_WAKE,
+	FUTEX_FD,
+	FUTEX_REQUEUE,
+	FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP,
+	FUTEX_LOCK_PI,
+	FUTEX_UNLOCK_PI,
+	FUTEX_TRYLOCK_PI,
+	FUTEX_WAIT_BITSET,
+	FUTEX_WAKE_BITSET,
+	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256,
 };
 
 #define FUTEX_WAITERS	 0x80000000u
@@ -117,8 +127,7 @@ static s64 wake_key(const struct futex_key *key, unsigned nr, u32 bitset)
 	s64 woken = 0;
 
 	spin_lock(&b->lock);
-	list_for_each_entry_safe(w, next, &b->waiters, node)
-	{
+	list_for_each_entry_safe (w, next, &b->waiters, node) {
 		if ((u64)woken >= nr)
 			break;
 		if (!same_key(&w->key, key) || !(w->bitset & bitset))
@@ -254,8 +263,7 @@ static s64 do_requeue(u64 uaddr, u64 uaddr2, bool private, unsigned wake, unsign
 	spin_lock(&(a < b ? a : b)->lock);
 	if (a != b)
 		spin_lock(&(a < b ? b : a)->lock);
-	list_for_each_entry_safe(w, next, &a->waiters, node)
-	{
+	list_for_each_entry_safe (w, next, &a->waiters, node) {
 		if (!same_key(&w->key, &from))
 			continue;
 		if ((u64)woken < wake) {
@@ -296,7 +304,11 @@ static s64 do_wake_op(u64 uaddr, u64 uaddr2, bool private, unsigned nr, unsigned
 	for (;;) {
 		u32 seen = old;
 
-		new_value = op == 0 ? arg : op == 1 ? old + arg : op == 2 ? old | arg : op == 3 ? old & ~arg : old ^ arg;
+		new_value = op == 0   ? arg
+			    : op == 1 ? old + arg
+			    : op == 2 ? old | arg
+			    : op == 3 ? old & ~arg
+				      : old ^ arg;
 		if (cmpxchg_user_u32(uaddr2, &seen, new_value))
 			return -EFAULT;
 		if (seen == old)

@@ -124,7 +124,8 @@ static void fd_put(void *arg)
 }
 
 /* The open file with a reference, or NULL. */
-static struct file *fd_file(const struct proc_ref *owner, struct vfs_task *t, unsigned fd, u32 *flags)
+static struct file *fd_file(const struct proc_ref *owner, struct vfs_task *t, unsigned fd,
+			    u32 *flags)
 {
 	struct files_struct *files = proc_ref_files(owner);
 	struct file *f;
@@ -159,7 +160,8 @@ static void fd_owner(void *arg, u32 *uid, u32 *gid)
 	proc_ref_owner(((struct fd_ref *)arg)->owner, uid, gid);
 }
 
-static struct fd_ref *fd_find(struct vfs_task *t, struct proc_ref *owner, const char *name, size_t len)
+static struct fd_ref *fd_find(struct vfs_task *t, struct proc_ref *owner, const char *name,
+			      size_t len)
 {
 	struct fd_ref *ref;
 	struct file *f;
@@ -239,8 +241,8 @@ static int show_fdinfo(struct seq *s, void *arg)
 	f = fd_file(ref->owner, t, ref->fd, &flags);
 	if (!f)
 		return -ENOENT;
-	seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", READ_ONCE(f->f_pos), flags,
-		   f->f_path.mnt->mnt_id, f->f_inode->i_ino);
+	seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", READ_ONCE(f->f_pos),
+		   flags, f->f_path.mnt->mnt_id, f->f_inode->i_ino);
 	if (f->f_op && f->f_op->show_fdinfo)
 		f->f_op->show_fdinfo(s, f);
 	fput(f);

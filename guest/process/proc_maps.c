@@ -133,12 +133,12 @@ static void show_vm_flags(struct seq *s, u64 flags)
 		u64 flag;
 		const char *name;
 	} names[] = {
-		{ VM_READ, "rd" },     { VM_WRITE, "wr" },	{ VM_EXEC, "ex" },
-		{ VM_SHARED, "sh" },   { VM_MAYREAD, "mr" },	{ VM_MAYWRITE, "mw" },
-		{ VM_MAYEXEC, "me" },  { VM_MAYSHARE, "ms" },	{ VM_GROWSDOWN, "gd" },
-		{ VM_PFNMAP, "pf" },   { VM_LOCKED, "lo" },	{ VM_IO, "io" },
-		{ VM_SEQ_READ, "sr" }, { VM_RAND_READ, "rr" },	{ VM_DONTCOPY, "dc" },
-		{ VM_DONTEXPAND, "de" }, { VM_ACCOUNT, "ac" },	{ VM_NORESERVE, "nr" },
+		{ VM_READ, "rd" },	 { VM_WRITE, "wr" },	 { VM_EXEC, "ex" },
+		{ VM_SHARED, "sh" },	 { VM_MAYREAD, "mr" },	 { VM_MAYWRITE, "mw" },
+		{ VM_MAYEXEC, "me" },	 { VM_MAYSHARE, "ms" },	 { VM_GROWSDOWN, "gd" },
+		{ VM_PFNMAP, "pf" },	 { VM_LOCKED, "lo" },	 { VM_IO, "io" },
+		{ VM_SEQ_READ, "sr" },	 { VM_RAND_READ, "rr" }, { VM_DONTCOPY, "dc" },
+		{ VM_DONTEXPAND, "de" }, { VM_ACCOUNT, "ac" },	 { VM_NORESERVE, "nr" },
 		{ VM_DONTDUMP, "dd" },
 	};
 
@@ -281,7 +281,8 @@ static int show_rollup(struct seq *s, void *arg)
 /* ---- its arguments and environment ------------------------------------------------------------------------ */
 
 /* Bytes [from, to) of its memory as a file; a page at a time. */
-static s64 read_memory(struct kiocb *io, struct iov_iter *out, struct mm_struct *mm, u64 from, u64 to)
+static s64 read_memory(struct kiocb *io, struct iov_iter *out, struct mm_struct *mm, u64 from,
+		       u64 to)
 {
 	struct slab_sys *slab = io->task->vfs->slab;
 	u8 *buf = kmalloc(slab, PAGE_SIZE, GFP_KERNEL);

@@ -10,31 +10,33 @@
 static const struct pseudo_dynamic task_dynamic;
 
 /* In both tables: a process's folder and a thread's. */
-#define COMMON_FILES                                                                      \
-	{ .name = "cmdline", .mode = 0444, .ops = &proc_cmdline_ops },                    \
-	{ .name = "comm", .mode = 0644, .ops = &proc_comm_ops },                          \
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .ops = &proc_cwd_ops },                  \
-	{ .name = "environ", .mode = 0400, .ops = &proc_environ_ops },                    \
-	{ .name = "exe", .mode = S_IFLNK | 0777, .ops = &proc_exe_ops },                  \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .dynamic = &proc_fd_dynamic },            \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dynamic = &proc_fdinfo_dynamic },    \
-	{ .name = "io", .mode = 0400, .ops = &proc_io_ops },                              \
-	{ .name = "limits", .mode = 0444, .ops = &proc_limits_ops },                      \
-	{ .name = "maps", .mode = 0444, .ops = &proc_maps_ops },                          \
-	{ .name = "mountinfo", .mode = 0444, .ops = &proc_mountinfo_ops },                \
-	{ .name = "mounts", .mode = 0444, .ops = &proc_mounts_ops },                      \
-	{ .name = "oom_score", .mode = 0444, .ops = &proc_oom_score_ops },                \
-	{ .name = "oom_score_adj", .mode = 0644, .ops = &proc_oom_score_adj_ops },        \
-	{ .name = "root", .mode = S_IFLNK | 0777, .ops = &proc_root_ops },                \
-	{ .name = "sched", .mode = 0644, .ops = &proc_sched_ops },                        \
-	{ .name = "schedstat", .mode = 0444, .ops = &proc_schedstat_ops },                \
-	{ .name = "smaps", .mode = 0444, .ops = &proc_smaps_ops },                        \
-	{ .name = "smaps_rollup", .mode = 0444, .ops = &proc_smaps_rollup_ops },          \
-	{ .name = "stack", .mode = 0400, .ops = &proc_stack_ops },                        \
-	{ .name = "stat", .mode = 0444, .ops = &proc_stat_ops },                          \
-	{ .name = "statm", .mode = 0444, .ops = &proc_statm_ops },                        \
-	{ .name = "status", .mode = 0444, .ops = &proc_status_ops },                      \
-	{ .name = "wchan", .mode = 0444, .ops = &proc_wchan_ops }
+#define COMMON_FILES                                                                           \
+	{ .name = "cmdline", .mode = 0444, .ops = &proc_cmdline_ops },                         \
+		{ .name = "comm", .mode = 0644, .ops = &proc_comm_ops },                       \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .ops = &proc_cwd_ops },               \
+		{ .name = "environ", .mode = 0400, .ops = &proc_environ_ops },                 \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .ops = &proc_exe_ops },               \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .dynamic = &proc_fd_dynamic },         \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dynamic = &proc_fdinfo_dynamic }, \
+		{ .name = "io", .mode = 0400, .ops = &proc_io_ops },                           \
+		{ .name = "limits", .mode = 0444, .ops = &proc_limits_ops },                   \
+		{ .name = "maps", .mode = 0444, .ops = &proc_maps_ops },                       \
+		{ .name = "mountinfo", .mode = 0444, .ops = &proc_mountinfo_ops },             \
+		{ .name = "mounts", .mode = 0444, .ops = &proc_mounts_ops },                   \
+		{ .name = "oom_score", .mode = 0444, .ops = &proc_oom_score_ops },             \
+		{ .name = "oom_score_adj", .mode = 0644, .ops = &proc_oom_score_adj_ops },     \
+		{ .name = "root", .mode = S_IFLNK | 0777, .ops = &proc_root_ops },             \
+		{ .name = "sched", .mode = 0644, .ops = &proc_sched_ops },                     \
+		{ .name = "schedstat", .mode = 0444, .ops = &proc_schedstat_ops },             \
+		{ .name = "smaps", .mode = 0444, .ops = &proc_smaps_ops },                     \
+		{ .name = "smaps_rollup", .mode = 0444, .ops = &proc_smaps_rollup_ops },       \
+		{ .name = "stack", .mode = 0400, .ops = &proc_stack_ops },                     \
+		{ .name = "stat", .mode = 0444, .ops = &proc_stat_ops },                       \
+		{ .name = "statm", .mode = 0444, .ops = &proc_statm_ops },                     \
+		{ .name = "status", .mode = 0444, .ops = &proc_status_ops },                   \
+	{                                                                                      \
+		.name = "wchan", .mode = 0444, .ops = &proc_wchan_ops                          \
+	}
 
 static const struct pseudo_desc process_files[] = {
 	{ .name = "task", .mode = S_IFDIR | 0555, .dynamic = &task_dynamic },
@@ -97,7 +99,8 @@ static bool pid_next(struct vfs_task *t, void *unused, u64 *key, char name[NAME_
 	return *key < PID_MAX && named(proc_next_pid((int)*key), key, name, type);
 }
 
-static bool tid_next(struct vfs_task *t, void *dir_arg, u64 *key, char name[NAME_MAX + 1], u32 *type)
+static bool tid_next(struct vfs_task *t, void *dir_arg, u64 *key, char name[NAME_MAX + 1],
+		     u32 *type)
 {
 	(void)t;
 	return *key < PID_MAX && named(proc_next_tid(dir_arg, (int)*key), key, name, type);

@@ -65,7 +65,8 @@ static size_t save_stack(struct task_struct *t, u64 *pc, size_t max)
 		return backtrace_save(NULL, __builtin_frame_address(0), pc, max);
 	if (READ_ONCE(t->on_cpu))
 		return 0;
-	return backtrace_save(NULL, &((const struct switch_frame *)READ_ONCE(th->sp))->rbp, pc, max);
+	return backtrace_save(NULL, &((const struct switch_frame *)READ_ONCE(th->sp))->rbp, pc,
+			      max);
 }
 
 static int show_stack(struct seq *s, void *arg)
@@ -90,10 +91,18 @@ static int show_stack(struct seq *s, void *arg)
 static bool is_sleeping(const char *name)
 {
 	static const char *const names[] = {
-		"schedule",	       "__schedule",	   "preempt_schedule",
-		"schedule_until",      "schedule_timeout", "schedule_hrtimeout",
-		"wait_for_completion", "mutex_lock",	   "down_read",
-		"down_write",	       "msleep",	   "usleep_range",
+		"schedule",
+		"__schedule",
+		"preempt_schedule",
+		"schedule_until",
+		"schedule_timeout",
+		"schedule_hrtimeout",
+		"wait_for_completion",
+		"mutex_lock",
+		"down_read",
+		"down_write",
+		"msleep",
+		"usleep_range",
 		"sleep_until_signal",
 	};
 

@@ -49,7 +49,8 @@ static void view_task(struct view *v, const struct task_struct *task)
 	t->nivcsw = task->nivcsw;
 }
 
-static void view_times(struct view *v, const struct rusage_times *own, const struct rusage_times *sum)
+static void view_times(struct view *v, const struct rusage_times *own,
+		       const struct rusage_times *sum)
 {
 	struct proc_task_text *t = &v->t;
 
@@ -68,7 +69,8 @@ static u64 queue_length(const struct sigpending *p)
 	const struct list_head *e;
 	u64 n = 0;
 
-	list_for_each(e, &p->queue) n++;
+	list_for_each (e, &p->queue)
+		n++;
 	return n;
 }
 
@@ -266,7 +268,8 @@ static void fill_cred(struct proc_task_text *t, const struct cred *c)
 	t->groups = c->groups;
 }
 
-static void fill_files(struct proc_task_text *t, const struct proc_ref *ref, struct vfs_task *reader)
+static void fill_files(struct proc_task_text *t, const struct proc_ref *ref,
+		       struct vfs_task *reader)
 {
 	struct files_struct *files = proc_ref_files(ref);
 	struct fs_struct *fs = proc_ref_fs(ref);
@@ -377,8 +380,7 @@ static int show_io(struct seq *s, void *arg)
 			sum = u->io;
 		if (!ref->task) {
 			sum = ref->proc->io;
-			for_each_thread (ref->proc, u)
-				task_io_add(&sum, &u->io);
+			for_each_thread(ref->proc, u) task_io_add(&sum, &u->io);
 		}
 		spin_unlock_irqrestore(&proc_lock, flags);
 	}
