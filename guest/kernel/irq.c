@@ -88,6 +88,11 @@ const struct pt_regs *irq_regs(void)
 	return this_cpu_read(interrupted);
 }
 
+const char *irq_name(unsigned vector)
+{
+	return READ_ONCE(actions[vector].fn) ? actions[vector].name : NULL;
+}
+
 u64 irq_count(unsigned vector, unsigned cpu)
 {
 	return READ_ONCE(per_cpu(irq_counts, cpu).n[vector]);

@@ -126,15 +126,18 @@ static int unshare(struct uthread *u)
 {
 	struct process *p = u->proc;
 	struct sighand *mine, *old;
-	struct files_struct *files;
+	struct files_struct *files, *old_files;
 	u64 flags;
 
 	if (atomic_read(&u->vt.files->count) > 1) {
 		files = files_dup(u->vt.vfs, u->vt.files);
 		if (!files)
 			return -ENOMEM;
-		files_put(&u->vt, u->vt.files);
+		flags = spin_lock_irqsave(&proc_lock); /* /proc looks at them under it */
+		old_files = u->vt.files;
 		u->vt.files = files;
+		spin_unlock_irqrestore(&proc_lock, flags);
+		files_put(&u->vt, old_files);
 	}
 	if (atomic_read(&p->sighand->refs) == 1)
 		return 0;

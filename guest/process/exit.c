@@ -204,6 +204,7 @@ _Noreturn void do_exit(int status)
 	/* One thread may come here while the last one is ahead: whoever leaves the list last, ends it. */
 	flags = spin_lock_irqsave(&proc_lock);
 	rusage_add(&p->own, (struct rusage_times[]){ thread_times(u) });
+	task_io_add(&p->io, &u->io);
 	uthread_detach(u);
 	first_of_many = p->nr_threads != 0;
 	flush_sigpending(&u->pending);

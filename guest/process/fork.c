@@ -66,8 +66,10 @@ static int copy_files(struct uthread *u, const struct uthread *me, u64 flags)
 	u->vt.cred = cred_get(me->vt.cred);
 	u->vt.files = flags & CLONE_FILES ? files_get(me->vt.files) : files_dup(vfs, me->vt.files);
 	u->vt.fs = flags & CLONE_FS ? fs_struct_get(me->vt.fs) : fs_struct_copy(vfs, me->vt.fs);
-	u->vt.rchar = &u->rchar;
-	u->vt.wchar = &u->wchar;
+	u->vt.rchar = &u->io.rchar;
+	u->vt.wchar = &u->io.wchar;
+	u->vt.syscr = &u->io.syscr;
+	u->vt.syscw = &u->io.syscw;
 	return u->vt.files && u->vt.fs ? 0 : -ENOMEM;
 }
 

@@ -165,8 +165,10 @@ int start_init(void)
 		.fs = fs_struct_new(&kernel_vfs),
 		.files = files_new(&kernel_vfs),
 		.rlimit = p->rlimit,
-		.rchar = &u->rchar,
-		.wchar = &u->wchar,
+		.rchar = &u->io.rchar,
+		.wchar = &u->io.wchar,
+		.syscr = &u->io.syscr,
+		.syscw = &u->io.syscw,
 	};
 	if (!p->sighand || !u->vt.fs || !u->vt.files)
 		return -ENOMEM;
