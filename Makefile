@@ -32,7 +32,7 @@ base_SRCS    := $(wildcard base/*.c)
 mm_SRCS      := $(wildcard mm/*.c)
 devices_SRCS := $(wildcard devices/*.c devices/virtio/*.c)
 boot_SRCS    := $(wildcard vmm/boot/*.c)
-vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c))
+vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c vmm/contrast/*.c))
 # Portable guest code: the same files are built for ring 0 (guest/guest.mk) and for the host.
 guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c guest/exec/*.c) guest/env/host.c
 ROOMS := base mm devices boot vmm guest
@@ -53,7 +53,7 @@ all: $(B)/parallax $(B)/guest/parallax.elf $(B)/guest/parallax.elf-gdb.py $(B)/i
 help: ## list these commands
 	@echo 'usage: make [TARGET] [V=1 shows the commands] [B=DIR output folder, default build]'
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  make /'
+	@grep -hE '^[a-z-]+:.*## ' Makefile tests/user/user.mk | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  make /'
 
 deps: ## install what building and testing need (Debian 12 packages; sudo only when not root)
 	$(Q)sh scripts/deps.sh
@@ -142,7 +142,7 @@ SIM_OBJS := $(patsubst %.c,%.o,$(wildcard guest/env/sim*.c guest/env/scenario.c)
 # What every start runs through comes first, side by side: the host maps a program in runs of pages, so
 # that rarely used code in between would count as resident.
 FIRST_SRCS := vmm/main.c vmm/cmd/run.c vmm/cmd/options_machine.c vmm/qmp/qmp_server.c vmm/qmp/registry.c \
-        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
+        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
         $(base_SRCS)
 FIRST_OBJS := $(FIRST_SRCS:%.c=$(B)/host/%.o)
 
@@ -175,6 +175,9 @@ $(B)/images/%.cpio.gz: images/%.manifest images/build.py images/cpio.py $(shell 
 	$(say) CPIO $@
 	$(Q)python3 images/build.py $< $@
 
+# ---- programs for user mode -------------------------------------------------------------------
+include tests/user/user.mk
+
 # ---- unit tests: tests/unit/<room>/test_*.c, one Check program each ----------------------------
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(B)/unit/%)
@@ -199,10 +202,10 @@ $(B)/fuzzers/$(1)/%: $(B)/fuzz/tests/fuzz/$(1)/%.o $(call room_libs,$(1),fuzz)
 endef
 $(foreach room,$(ROOMS),$(eval $(call fuzz_rules,$(room))))
 FUZZ_SECONDS ?= 300
-test-programs: $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san $(B)/parallax-without-gdb
+test-programs: $(USER_BINS) images $(UNIT_BINS) $(FUZZ_BINS) $(B)/parallax-san $(B)/parallax-without-gdb
 
 -include $(shell find $(B) -path '*/testbed' -prune -o -name '*.d' -print 2>/dev/null)
 
 FORCE:
 
-.PHONY: all images help deps run check bench fuzz testbed-shell lint install clean unit test-programs
+.PHONY: all images user help deps run check bench fuzz testbed-shell lint install clean unit test-programs

@@ -17,6 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import disk
+from contrast import contrasts
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
@@ -33,7 +35,9 @@ SUITES = (
     ("boots", boots),
     ("console", console),
     ("drivers", disks),
+    ("disk", disk),
     ("hostile", hostile),
+    ("contrast", contrasts),
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),
@@ -51,6 +55,8 @@ def parse():
     add("--list", action="store_true", help="list the tests, run none")
     add("--jobs", type=int, default=2, metavar="N", help="workers (default 2); the testbed takes one of them")
     add("--fuzz-seconds", type=int, default=10, metavar="N", help="time for each fuzzer (default 10)")
+    add("--kill-rounds", type=int, default=15, metavar="N",
+        help="how often a VMM that writes is killed, for each kind of disk (default 15)")
     add("-v", "--verbose", action="store_true", help="one line for each test (always so on a terminal)")
     return parser.parse_args()
 
@@ -66,7 +72,7 @@ def main():
     # Another user must be able to enter: one test drops its privileges.
     scratch = Path(tempfile.mkdtemp(prefix="parallax-check-"))
     scratch.chmod(0o755)
-    env = Env(Path(args.build).resolve(), args.fuzz_seconds, scratch)
+    env = Env(Path(args.build).resolve(), args.fuzz_seconds, scratch, args.kill_rounds)
     try:
         jobs = select([job for _, suite in SUITES for job in suite.jobs(env)], args.only)
         if args.list:

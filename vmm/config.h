@@ -80,6 +80,7 @@ struct machine_config {
 	bool rng, balloon;
 	u64 balloon_target; /* bytes that the guest is asked to give from the start */
 	unsigned timeout_s; /* 0: none */
+	bool moments; /* count anew where the guest says so (struct machine_result.moment); needs stats */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */

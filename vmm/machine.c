@@ -383,9 +383,11 @@ void machine_destroy(struct machine *m)
 	free(m->cpuid);
 	loop_timer_destroy(m->timeout);
 	loop_timer_destroy(m->pending_timer);
+	loop_timer_destroy(m->balloon_timer);
 	loop_destroy(m->loop);
 	if (m->kvm >= 0)
 		close(m->kvm);
+	machine_moments_free(m);
 	exit_stats_free(&m->result.stats.exits);
 	free(m->result.stats.kvm);
 	free(m);
@@ -409,6 +411,7 @@ static int start(struct machine *m, struct error *e)
 	}
 	if (m->cfg->timeout_s)
 		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
+	machine_moments_start(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		if (m->cfg->paused)
 			vcpu_request_pause(&m->vcpu[i]);

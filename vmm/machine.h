@@ -54,6 +54,7 @@ struct machine_stats {
 	const char *backing;
 	u64 mem_size;
 	unsigned cpus;
+	bool interpreted; /* KVM executes the guest's kernel instruction by instruction (quirks.h) */
 	u64 wall_ns, cpu_user_ns, cpu_sys_ns;
 	struct exit_stats exits; /* all vCPUs; freed by machine_destroy() */
 	u64 serial_bytes, serial_writes;
@@ -64,11 +65,20 @@ struct machine_stats {
 	size_t nr_kvm;
 };
 
+/* What bounds a measured piece of a run (machine_config.moments). */
+enum machine_moment {
+	MOMENT_START, /* before the first guest instruction */
+	MOMENT_BEGIN, /* the guest says so, and ... */
+	MOMENT_END,   /* ... again; by the POST port */
+	MACHINE_MOMENTS,
+};
+
 struct machine_result {
 	enum machine_end end;
 	int status;	   /* what the process should exit with */
 	char report[4096]; /* crash or timeout report; "" when there is none */
 	struct machine_stats stats;
+	struct machine_stats *moment[MACHINE_MOMENTS]; /* NULL: did not come; the machine's */
 };
 
 /*

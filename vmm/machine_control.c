@@ -338,6 +338,7 @@ static void on_signal(void *arg, u32 events)
 
 void machine_signals_take(struct machine_signals *s, struct machine *m)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -347,6 +348,8 @@ void machine_signals_take(struct machine_signals *s, struct machine *m)
 	if (m->vconsole)
 		sigaddset(&set, SIGWINCH);
 	s->m = m;
+	/* RLIMIT_FSIZE is a guest's I/O error, and not the end of its VMM. */
+	sigaction(SIGXFSZ, &ignore, &s->old_xfsz);
 	pthread_sigmask(SIG_BLOCK, &set, &s->old);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->fd >= 0)
@@ -360,4 +363,5 @@ void machine_signals_release(struct machine_signals *s)
 		close(s->fd);
 	}
 	pthread_sigmask(SIG_SETMASK, &s->old, NULL);
+	sigaction(SIGXFSZ, &s->old_xfsz, NULL);
 }

@@ -53,6 +53,7 @@ enum machine_event {
 	MACHINE_RESET_DONE, /* cause says who asked */
 	MACHINE_POWERDOWN,  /* the power button was pressed */
 	MACHINE_PANICKED,
+	MACHINE_BALLOON,  /* the guest has more or less memory now; at most once a second */
 	MACHINE_SHUTDOWN, /* the last one, with its cause; may come again after a reset */
 };
 

@@ -77,6 +77,9 @@ struct machine {
 	machine_disks_fn disks;
 	void *disks_arg;
 	struct machine_balloon balloon_ops; /* no device: all NULL */
+	atomic_int moment;		    /* enum machine_moment: the last one */
+	struct loop_timer *balloon_timer;   /* tells about a change */
+	_Atomic u64 balloon_told;	    /* when it last did, loop_now() */
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
@@ -108,6 +111,7 @@ void machine_go_on(struct machine *m); /* if it is running and nothing is pendin
 struct machine_signals {
 	struct machine *m;
 	sigset_t old;
+	struct sigaction old_xfsz;
 	int fd;
 };
 void machine_signals_take(struct machine_signals *s, struct machine *m);
@@ -139,6 +143,9 @@ int machine_add_ata(struct machine *m, struct error *e);
 int machine_add_virtio(struct machine *m, struct error *e);
 void machine_virtio_stats(struct machine *m, struct machine_stats *ms);
 void machine_terminal_resized(struct machine *m);
+
+/* machine_balloon.c: lets the control plane see and set what the balloon does. 0 or -ENOMEM. */
+int machine_watch_balloon(struct machine *m);
 /* After the vCPUs have stopped: what the driver queued last goes out as well. */
 void machine_finish_consoles(struct machine *m, int timeout_ms);
 
@@ -150,5 +157,13 @@ bool machine_debug(void *arg, struct vcpu *v, enum vcpu_end why); /* struct vcpu
 void machine_stats_start(struct machine *m);
 void machine_stats_collect(struct machine *m);
 void machine_stats_close(struct machine *m);
+void machine_stats_open(struct machine *m); /* KVM's, to be read while vCPUs run; before they do */
+/* What is counted so far; ms is zeroed and gets tables to be freed. Any thread. */
+void machine_stats_take(struct machine *m, struct machine_stats *ms);
+
+/* machine_moments.c */
+struct device *machine_add_post(struct machine *m, bool *skip);
+void machine_moments_start(struct machine *m);
+void machine_moments_free(struct machine *m);
 
 #endif

@@ -134,9 +134,29 @@ void machine_usage(struct machine *m, struct machine_usage *u)
 	}
 }
 
-void machine_stats_collect(struct machine *m)
+void machine_stats_open(struct machine *m)
 {
-	struct machine_stats *ms = &m->result.stats;
+	if (!m->stats_fd)
+		open_stats(m);
+}
+
+static void read_all_counters(struct machine *m, struct machine_stats *ms)
+{
+	if (m->stats_fd) {
+		for (unsigned i = 0; i <= m->nr_vcpus; i++)
+			if (m->stats_fd[i] >= 0)
+				kvm_stats_read(m->stats_fd[i], add_counter, ms);
+	} else {
+		for (unsigned i = 0; i < m->nr_vcpus; i++)
+			read_counters(ms, m->vcpu[i].fd);
+		read_counters(ms, m->vm);
+	}
+	if (ms->nr_kvm)
+		qsort(ms->kvm, ms->nr_kvm, sizeof(*ms->kvm), by_name);
+}
+
+void machine_stats_take(struct machine *m, struct machine_stats *ms)
+{
 	bool detailed = m->cfg->stats != STATS_OFF;
 	struct rusage ru;
 
@@ -145,19 +165,16 @@ void machine_stats_collect(struct machine *m)
 	ms->backing = mem_backing_name(m->cfg->mem.backing);
 	ms->mem_size = guest_mem_size(m->mem);
 	ms->cpus = m->nr_vcpus;
+	ms->interpreted = m->quirks.ring0_interpreted;
 	if (!detailed || exit_stats_init(&ms->exits, true))
 		return;
 	getrusage(RUSAGE_SELF, &ru);
 	ms->wall_ns = loop_now() - m->start_ns;
 	ms->cpu_user_ns = timeval_ns(&ru.ru_utime) - m->start_user_ns;
 	ms->cpu_sys_ns = timeval_ns(&ru.ru_stime) - m->start_sys_ns;
-	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		exit_stats_add(&ms->exits, &m->vcpu[i].stats);
-		read_counters(ms, m->vcpu[i].fd);
-	}
-	read_counters(ms, m->vm);
-	if (ms->nr_kvm)
-		qsort(ms->kvm, ms->nr_kvm, sizeof(*ms->kvm), by_name);
+	read_all_counters(m, ms);
 	for (int i = 0; i < MACHINE_LINES; i++) {
 		u64 bytes = 0, writes = 0;
 
@@ -167,4 +184,9 @@ void machine_stats_collect(struct machine *m)
 		ms->serial_writes += writes;
 	}
 	machine_virtio_stats(m, ms);
+}
+
+void machine_stats_collect(struct machine *m)
+{
+	machine_stats_take(m, &m->result.stats);
 }

@@ -213,25 +213,6 @@ static int add_nets(struct machine *m, struct error *e)
 
 /* --- the others ---------------------------------------------------------------------------------- */
 
-/* struct machine_balloon; how much was given is the driver's word, and not believed beyond reason. */
-static u64 balloon_actual(void *arg)
-{
-	struct machine *m = arg;
-	u64 ram = guest_mem_size(m->mem);
-	struct virtio_balloon_info info;
-
-	virtio_balloon_info(m->balloon, &info);
-	return ram - MIN(info.actual, ram);
-}
-
-static void balloon_target(void *arg, u64 bytes)
-{
-	struct machine *m = arg;
-	u64 ram = guest_mem_size(m->mem);
-
-	virtio_balloon_set_target(m->balloon, ram - MIN(bytes, ram));
-}
-
 static int add_balloon(struct machine *m, struct error *e)
 {
 	bool drops =
@@ -249,8 +230,10 @@ static int add_balloon(struct machine *m, struct error *e)
 	if (!m->balloon)
 		return error_sys(e, -errno, "--balloon");
 	virtio_balloon_set_target(m->balloon, m->cfg->balloon_target);
-	m->balloon_ops = (struct machine_balloon){ m, balloon_actual, balloon_target };
-	return machine_attach_device(m, m->balloon, e);
+	err = machine_attach_device(m, m->balloon, e);
+	if (!err && machine_watch_balloon(m))
+		err = error_sys(e, -ENOMEM, "--balloon");
+	return err;
 }
 
 static int add_rng(struct machine *m, struct error *e)

@@ -26,6 +26,8 @@ struct balloon {
 	bool stats_wanted;
 	struct vq_used stats;
 	struct vq_chain chain;
+	void (*changed)(void *arg); /* NULL: nobody wants to know */
+	void *changed_arg;
 };
 
 static struct balloon *to_balloon(struct virtio_dev *vd)
@@ -195,12 +197,21 @@ static void balloon_queue_stop(struct virtio_dev *vd, unsigned q)
 		b->stats_held = false;
 }
 
+static void set_actual(struct balloon *b, u32 pages)
+{
+	if (b->config.actual == pages)
+		return;
+	b->config.actual = pages;
+	if (b->changed)
+		b->changed(b->changed_arg);
+}
+
 static void balloon_reset(struct virtio_dev *vd)
 {
 	struct balloon *b = to_balloon(vd);
 
 	b->stats_held = false;
-	b->config.actual = 0;
+	set_actual(b, 0);
 }
 
 static void balloon_config_write(struct virtio_dev *vd, u32 offset, const u8 *bytes, unsigned len)
@@ -208,8 +219,12 @@ static void balloon_config_write(struct virtio_dev *vd, u32 offset, const u8 *by
 	struct balloon *b = to_balloon(vd);
 	const u32 at = offsetof(struct virtio_balloon_config, actual);
 
-	if (offset >= at) /* num_pages is ours */
-		memcpy((u8 *)&b->config + offset, bytes, len);
+	u32 actual = b->config.actual;
+
+	if (offset < at) /* num_pages is ours */
+		return;
+	memcpy((u8 *)&actual + (offset - at), bytes, len);
+	set_actual(b, actual);
 }
 
 static const struct virtio_class balloon_virtio = {
@@ -239,6 +254,14 @@ void virtio_balloon_info(struct device *dev, struct virtio_balloon_info *out)
 	out->target = (u64)b->config.num_pages * PAGE;
 	out->actual = (u64)b->config.actual * PAGE;
 	pthread_mutex_unlock(&b->vd.lock);
+}
+
+void virtio_balloon_on_change(struct device *dev, void (*fn)(void *arg), void *arg)
+{
+	struct balloon *b = to_balloon(to_virtio(dev));
+
+	b->changed_arg = arg;
+	b->changed = fn;
 }
 
 static void balloon_destroy(struct device *dev)

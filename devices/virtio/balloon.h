@@ -21,6 +21,12 @@ struct device *virtio_balloon_create(const struct dev_env *env, const struct dev
 /* How much memory the guest should give, in bytes; it is told, and takes its time. Any thread. */
 void virtio_balloon_set_target(struct device *dev, u64 bytes);
 
+/*
+ * fn is called whenever the driver's own account of what it gave may have changed: on a vCPU thread,
+ * with the device's lock held, so that it may do no more than wake somebody. Before the machine runs.
+ */
+void virtio_balloon_on_change(struct device *dev, void (*fn)(void *arg), void *arg);
+
 struct virtio_balloon_info {
 	u64 target, actual; /* bytes: wanted, and given by the driver's own account */
 	u64 inflated;	    /* bytes: dropped because the driver inflated, since the start */

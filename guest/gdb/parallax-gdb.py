@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""parallax-gdb.py - gdb commands for the tiny kernel: px-ps, px-runqueues, px-dmesg, px-irqs, px-percpu,
-px-pagewalk. `help px-NAME` tells more; `help user-defined` does not list them, `apropos px-` does.
+"""parallax-gdb.py - gdb commands for the tiny kernel: px-ps, px-runqueues, px-locks, px-dmesg, px-irqs,
+px-percpu, px-buddyinfo, px-slabinfo, px-vmallocinfo, px-page, px-pagewalk. `help px-NAME` tells more;
+`help user-defined` does not list them, `apropos px-` does.
 
 gdb loads this file by itself when it lies beside the kernel as parallax.elf-gdb.py and that folder is
 in auto-load's safe path, as `parallax debug` arranges. Everything is read from the guest's memory by
 the types in its debug information: nothing runs in the guest.
 """
+
+import re
+import struct
 
 import gdb
 
@@ -56,12 +60,8 @@ def per_cpu(variable, cpu):
 
 
 def container(pointer, type_name, member):
-    kind = gdb.lookup_type(type_name)
-    offset, inside = 0, kind
-    for name in member.split("."):
-        field = next(f for f in inside.fields() if f.name == name)
-        offset, inside = offset + field.bitpos // 8, field.type
-    return gdb.Value(unsigned(pointer) - offset).cast(kind.pointer()).dereference()
+    offset = int(value(f"(unsigned long)&(({type_name} *)0)->{member}"))
+    return gdb.Value(unsigned(pointer) - offset).cast(gdb.lookup_type(type_name).pointer()).dereference()
 
 
 def list_entries(head, type_name, member, limit=100000):
@@ -73,9 +73,9 @@ def list_entries(head, type_name, member, limit=100000):
         limit -= 1
 
 
-def tree_nodes(cached, limit=100000):
-    """The nodes of a struct rb_root_cached, in order."""
-    path, node = [], cached["root"]["node"]
+def tree_nodes(root, limit=100000):
+    """The nodes of a struct rb_root, in order."""
+    path, node = [], root["node"]
     while (path or unsigned(node)) and limit:
         while unsigned(node):
             path.append(node)
@@ -100,8 +100,20 @@ def has_field(kind, name):
 STATES = {0: "R", 1: "S", 2: "D", 0x80: "X", 0x102: "D", 0x200: "W", 0x800: "N"}
 
 
+def run_queue(cpu):
+    """A CPU's struct rq, or None before it is set up."""
+    pointer = per_cpu(value("runqueues"), cpu)
+    return pointer.dereference() if unsigned(pointer) else None
+
+
 def tasks():
+    """All tasks; each CPU's idle and stop task, which no list of the kernel has, first."""
     yield value("init_thread")["t"]
+    for cpu in range(nr_cpus()):
+        rq = run_queue(cpu)
+        for name in ("idle", "stop") if rq is not None else ():
+            if unsigned(rq[name]) and unsigned(rq[name]) != address_of(value("init_thread")["t"]):
+                yield rq[name].dereference()
     yield from list_entries(value("kernel_sched").dereference()["tasks"], "struct task_struct", "sched_node")
 
 
@@ -116,29 +128,50 @@ def address_of(v):
 
 
 class Ps(gdb.Command):
-    """px-ps: every task: pid, state, CPU, run time, switches and name.
+    """px-ps: every task: pid, state, priority, CPU, run time, switches, name, and where it sleeps.
 
-A star marks the task that a CPU is running. Idle tasks other than CPU 0's and the stop tasks are not
-on the list of all tasks; px-runqueues shows them when they run."""
+A star marks the task that a CPU is running. PRIO is as in /proc/PID/sched: below 0 deadline, to 99 real time
+(99 is the lowest), 100 to 139 nice -20 to 19. SLEEPS IN is the function that called the scheduler, or what
+called the lock that is waited for."""
 
     def __init__(self):
         super().__init__("px-ps", gdb.COMMAND_STATUS)
 
+    # On the way from a function that wants to sleep to the context switch.
+    WAITING = re.compile(r"guest/(sched|locking|time|defer)/|guest/arch/x86/entry.S|guest/env/|guest/kernel/(sched|timers?)\\.c")
+
+    @classmethod
+    def sleeps_in(cls, task):
+        """By the chain of frame pointers that __switch_to_asm left on the stack (six registers, RBP last)."""
+        stack = int(container(task.address, "struct thread", "t")["sp"])
+        try:
+            rbp, pc = struct.unpack("<2Q", read(stack + 40, 16))
+            for _ in range(32):
+                found = gdb.find_pc_line(pc - 1)
+                if not found.symtab or not cls.WAITING.search(found.symtab.filename):
+                    return symbol_at(pc).split("+")[0]
+                rbp, pc = struct.unpack("<2Q", read(rbp, 16))
+        except (gdb.MemoryError, gdb.error):
+            pass
+        return ""
+
     def invoke(self, _argument, _from_tty):
-        print(f"{'TASK':<18} {'PID':>5} ST {'CPU':>3} {'RUN MS':>12} {'SWITCHES':>9}  NAME")
+        print(f"{'TASK':<18} {'PID':>5} ST {'PRIO':>4} {'CPU':>3} {'RUN MS':>12} {'SWITCHES':>9}  {'NAME':<15}  SLEEPS IN")
         for t in tasks():
             mark = "*" if int(t["on_cpu"]) else " "
             ms = int(t["se"]["sum_exec_runtime"]) / 1e6
             switches = int(t["nvcsw"]) + int(t["nivcsw"])
-            print(f"{address_of(t):#018x} {int(t['pid']):>5} {state_of(t)}{mark} {int(t['cpu']):>3} "
-                  f"{ms:>12.3f} {switches:>9}  {text_of(t['comm'])}")
+            where = "" if int(t["on_cpu"]) or not switches else self.sleeps_in(t)
+            print(f"{address_of(t):#018x} {int(t['pid']):>5} {state_of(t)}{mark} {int(t['prio']):>4} {int(t['cpu']):>3} "
+                  f"{ms:>12.3f} {switches:>9}  {text_of(t['comm']):<15}  {where}".rstrip())
 
 
 class Runqueues(gdb.Command):
     """px-runqueues: for each CPU the running task and those that wait, each class in the order of its queue.
 
-Deadline tasks by deadline, real time by priority, fair tasks as they stand in the tree (by virtual deadline
-under eevdf, by virtual run time under cfs), groups with what is in them below."""
+Deadline tasks by deadline, real time by priority, fair tasks as their policy has them: eevdf and cfs as they
+stand in the tree, groups with what is in them below; o1 by priority, first those with time left; bfs by
+deadline."""
 
     def __init__(self):
         super().__init__("px-runqueues", gdb.COMMAND_STATUS)
@@ -152,29 +185,46 @@ under eevdf, by virtual run time under cfs), groups with what is in them below."
 
     def invoke(self, _argument, _from_tty):
         for cpu in range(nr_cpus()):
-            pointer = per_cpu(value("runqueues"), cpu)
-            if not unsigned(pointer):
+            rq = run_queue(cpu)
+            if rq is None:
                 print(f"CPU {cpu}: not set up yet")
                 continue
-            rq = pointer.dereference()
             print(f"CPU {cpu}: {int(rq['nr_running'])} runnable, {int(rq['nr_switches'])} switches, "
                   f"running {self.name(rq['curr'])}")
             self.curr = unsigned(rq["curr"])
-            for node in tree_nodes(rq["dl"]["root"]):
+            for node in tree_nodes(rq["dl"]["root"]["root"]):
                 t = container(node, "struct task_struct", "dl.node")
                 self.waits(t, f"deadline {int(t['dl']['deadline'])} ns")
             for prio in range(100):
                 for t in list_entries(rq["rt"]["queue"][prio], "struct task_struct", "rt.run_list"):
                     self.waits(t, f"real-time priority {99 - prio}")
-            shown = self.fair(rq["cfs"], "  ")
+            shown = self.fair(rq["cfs"], "  ") | self.older(rq)
             for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node"):
                 if address_of(t) not in shown:
                     self.waits(t, f"nice {int(t['static_prio']) - 120}")
 
+    def older(self, rq):
+        """The tasks of a policy without a tree; o1 and bfs share memory in the task."""
+        policy = rq["sched"]["chain"][int(value("SLOT_FAIR"))]["name"].string()
+        found = []
+        if policy == "o1":
+            for half in ("active", "expired"):
+                queues = rq["o1"][half]["queue"]
+                for i in range(queues.type.range()[1] + 1):
+                    found += [(t, f"priority {100 + i}, {half}")
+                              for t in list_entries(queues[i], "struct task_struct", "o1.run_list")]
+        elif policy == "bfs":
+            found = [(t, f"deadline {int(t['bfs']['deadline'])}")
+                     for t in list_entries(rq["fair_tasks"], "struct task_struct", "group_node")]
+            found.sort(key=lambda entry: int(entry[0]["bfs"]["deadline"]))
+        for t, where in found:
+            self.waits(t, f"nice {int(t['static_prio']) - 120}, {where}")
+        return {address_of(t) for t, _ in found}
+
     def fair(self, cfs, indent):
         """The tree, groups inside it; the addresses of the tasks that were seen, also of those that run."""
         seen = set()
-        for node in tree_nodes(cfs["timeline"]):
+        for node in tree_nodes(cfs["timeline"]["root"]):
             se = container(node, "struct sched_entity", "run_node")
             where = f"vruntime {int(se['vruntime'])}, deadline {int(se['deadline'])}"
             if unsigned(se["my_q"]):
@@ -270,6 +320,231 @@ class PerCpu(gdb.Command):
             print(f"CPU {cpu}: {copy}")
 
 
+# ---- memory -------------------------------------------------------------------------------------
+
+def kernel_mm():
+    mm = value("kernel_mm")
+    if not int(mm["pages_up"]):
+        raise gdb.GdbError("the page allocator is not up yet")
+    return mm
+
+
+def zones(pg):
+    for node in range(int(pg["nr_nodes"])):
+        if not unsigned(pg["node"][node]):
+            continue
+        zone = pg["node"][node].dereference()["zone"]
+        for kind in range(zone.type.range()[1] + 1):
+            if int(zone[kind]["present"]):
+                yield zone[kind]
+
+
+class BuddyInfo(gdb.Command):
+    """px-buddyinfo: free blocks of each order in each zone, as /proc/buddyinfo."""
+
+    def __init__(self):
+        super().__init__("px-buddyinfo", gdb.COMMAND_STATUS)
+
+    def invoke(self, _argument, _from_tty):
+        for z in zones(kernel_mm()["pg"]):
+            area = z["buddy"]["area"]
+            orders, types = area.type.range()[1] + 1, area[0]["nr_free"].type.range()[1] + 1
+            counts = [sum(int(area[o]["nr_free"][t]) for t in range(types)) for o in range(orders)]
+            print(f"Node {int(z['nid'])}, zone {z['name'].string():>8} " + "".join(f"{n:>6} " for n in counts))
+
+
+class SlabInfo(gdb.Command):
+    """px-slabinfo: every cache of objects, as /proc/slabinfo. Objects in the CPUs' own stocks count as free."""
+
+    def __init__(self):
+        super().__init__("px-slabinfo", gdb.COMMAND_STATUS)
+
+    @staticmethod
+    def counts(sys, cache):
+        """Objects in use and in all, slabs in use and in all."""
+        nodes = [cache["node"][n] for n in range(int(sys["pg"]["nr_nodes"]))]
+        slabs, empty = sum(int(n["nr_slabs"]) for n in nodes), sum(int(n["nr_free_slabs"]) for n in nodes)
+        kind, size = sys["ops"]["name"].string(), int(cache["objects"])
+        if kind == "slob":  # no slabs of its own: the first node counts objects
+            slabs = int(nodes[0]["nr_slabs"])
+            return slabs, slabs, 0, 0
+        free = empty * size if kind == "slab" else 0  # slub keeps the empty ones on the partial list
+        for n in nodes:
+            free += sum(size - int(page["inuse"]) for page in list_entries(n["partial"], "struct page", "lru"))
+        return slabs * size - free, slabs * size, slabs - empty, slabs
+
+    def invoke(self, _argument, _from_tty):
+        mm = kernel_mm()
+        if not int(mm["slab_up"]):
+            raise gdb.GdbError("the slab allocator is not up yet")
+        print("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+              " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>")
+        cpus = range(int(mm["pg"]["nr_cpus"]))
+        for c in list_entries(mm["slab"]["caches"], "struct kmem_cache", "list"):
+            active, total, active_slabs, slabs = self.counts(mm["slab"], c)
+            active -= min(active, sum(int(c["cpu"][i]["nr"]) for i in cpus))
+            cap = int(c["array_cap"])
+            print(f"{c['name'].string():<17} {active:>6} {total:>6} {int(c['size']):>6} {int(c['objects']):>4} "
+                  f"{1 << int(c['order']):>4} : tunables {cap:>4} {cap // 2:>4} {0:>4} : "
+                  f"slabdata {active_slabs:>6} {slabs:>6} {0:>6}")
+
+
+class VmallocInfo(gdb.Command):
+    """px-vmallocinfo: areas that vmalloc(), vmap() and ioremap() mapped, and for whom, as /proc/vmallocinfo."""
+
+    FLAGS = ((0x01, " ioremap"), (0x02, " vmalloc"), (0x04, " vmap"))
+
+    def __init__(self):
+        super().__init__("px-vmallocinfo", gdb.COMMAND_STATUS)
+
+    @staticmethod
+    def pages_by_node(vm):
+        count, chunk = {}, vm["chunks"]
+        while unsigned(chunk):
+            for i in range(int(chunk["nr"])):
+                node = node_of(int(chunk["page"][i]["flags"]))
+                count[node] = count.get(node, 0) + 1
+            chunk = chunk["next"]
+        return "".join(f" N{node}={n}" for node, n in sorted(count.items()))
+
+    def invoke(self, _argument, _from_tty):
+        space = kernel_mm()["vmalloc"]
+        for node in tree_nodes(space["busy_root"]):
+            pointer = container(node, "struct vmap_area", "rb")["vm"]
+            if not unsigned(pointer):
+                continue
+            vm = pointer.dereference()
+            start, size = unsigned(vm["addr"]), int(vm["size"])
+            line = f"{start:#018x}-{start + size:#018x} {size:>7}"
+            if int(vm["caller"]):
+                line += f" {symbol_at(int(vm['caller']))}"
+            if int(vm["nr_pages"]):
+                line += f" pages={int(vm['nr_pages'])}"
+            if int(vm["phys"]):
+                line += f" phys={int(vm['phys']):#018x}"
+            line += "".join(word for bit, word in self.FLAGS if int(vm["flags"]) & bit)
+            print(line + self.pages_by_node(vm))
+
+
+def symbol_at(address):
+    """name+0xoffset, as the kernel prints code addresses but for the function's size."""
+    found = re.match(r"(\S+)(?: \+ (\d+))? in section", gdb.execute(f"info symbol {address:#x}", to_string=True))
+    return f"{found[1]}+{int(found[2] or 0):#x}" if found else hex(address)
+
+
+# ---- page frames --------------------------------------------------------------------------------
+
+# Above the flags of a struct page: | section 19 | node 6 | zone 3 |, guest/mm/page.h.
+ZONE_SHIFT, NODE_SHIFT, SECTION_SHIFT = 36, 39, 45
+PAGEBLOCK_NONE = 0xff
+MIGRATE_TYPES = ("unmovable", "movable", "reclaimable", "highatomic", "CMA", "isolated")
+
+
+def node_of(flags):
+    return flags >> NODE_SHIFT & 15
+
+
+def page_of(pg, pfn):
+    """The struct page of a frame under any memory model, or None."""
+    model, kind = pg["model"], gdb.lookup_type("struct page").pointer()
+    if not int(model["start"]) <= pfn < int(model["end"]):
+        return None
+    section = pfn >> 15
+    if unsigned(model["section"]) and not int(model["section"][section]["map"]):
+        return None
+    if int(model["linear"]):
+        return gdb.Value(int(model["linear"]) + pfn * kind.target().sizeof).cast(kind)
+    if unsigned(model["section"]):
+        return gdb.Value((int(model["section"][section]["map"]) + pfn * kind.target().sizeof) % 2**64).cast(kind)
+    node = model["node"][int(model["node_of"][pfn >> int(model["node_shift"])])]
+    if not int(node["start"]) <= pfn < int(node["end"]):
+        return None
+    return node["map"] + (pfn - int(node["start"]))
+
+
+def frame_of(pg, page):
+    """The frame of a struct page *."""
+    model, flags, at = pg["model"], int(page["flags"]), unsigned(page)
+    size = page.type.target().sizeof
+    if int(model["linear"]):
+        return (at - int(model["linear"])) // size
+    if unsigned(model["section"]):
+        return (at - int(model["section"][flags >> SECTION_SHIFT]["map"])) % 2**64 // size
+    node = model["node"][node_of(flags)]
+    return int(node["start"]) + (at - unsigned(node["map"])) // size
+
+
+class Page(gdb.Command):
+    """px-page WHAT: what the kernel knows about one page frame.
+
+WHAT is a struct page *, a kernel address (its page tables say which frame), or a physical address."""
+
+    def __init__(self):
+        super().__init__("px-page", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+
+    @staticmethod
+    def frame(pg, what):
+        if str(what.type.strip_typedefs().unqualified()) in ("struct page *", "const struct page *"):
+            return frame_of(pg, what)
+        address = unsigned(what)
+        if address < 1 << 46:
+            return address >> 12
+        physical = walk(address)[1]
+        if physical is None:
+            raise gdb.GdbError(f"{address:#x}: not mapped")
+        return physical >> 12
+
+    @staticmethod
+    def flags(page):
+        bits = gdb.lookup_type("enum pageflags").fields()
+        flags = int(page["flags"])
+        return {f.name.removeprefix("PG_") for f in bits[:-1] if flags >> f.enumval & 1}
+
+    @staticmethod
+    def owner(page, flags):
+        """Who has it, and in what state."""
+        if "buddy" in flags:
+            order = int(page["private"]) & 0xff
+            return f"free, first of a block of order {order} ({MIGRATE_TYPES[int(page['private']) >> 8 & 0xff]})"
+        if "slab" in flags and unsigned(page["slab_cache"]):
+            return f"slab {page['slab_cache']['name'].string()}, {int(page['inuse'])} of {int(page['objects'])} objects in use"
+        if "table" in flags:
+            return "page table"
+        if "reserved" in flags:
+            return "reserved: firmware, kernel image, or set up before the page allocator"
+        return ""
+
+    def invoke(self, argument, _from_tty):
+        pg = kernel_mm()["pg"]
+        if not argument:
+            raise gdb.GdbError("usage: px-page STRUCT-PAGE-POINTER | ADDRESS")
+        try:
+            pfn = self.frame(pg, value(argument))
+            page = page_of(pg, pfn)
+        except gdb.MemoryError:
+            raise gdb.GdbError(f"{argument}: no struct page") from None
+        if page is None:
+            raise gdb.GdbError(f"frame {pfn:#x}: not memory, it has no struct page")
+        print(f"frame {pfn:#x}, physical {pfn << 12:#x}, struct page {unsigned(page):#x}")
+        if int(pg["pageblock"][pfn >> 9]) == PAGEBLOCK_NONE:
+            print("its struct page is not written yet: free, or taken before there was a page allocator")
+            return
+        word = int(page["flags"])
+        flags, zone = self.flags(page), pg["zone_table"][word >> ZONE_SHIFT & 0x7f]
+        names = " " + " ".join(sorted(flags)) if flags else ""
+        print(f"node {node_of(word)}, zone {zone['name'].string() if unsigned(zone) else '?'}, flags "
+              f"{word & (1 << len(gdb.lookup_type('enum pageflags').fields()) - 1) - 1:#x}{names}")
+        mapped = "" if "slab" in flags else f", mapcount {int(page['_mapcount']['counter'])}"
+        print(f"refcount {int(page['_refcount']['counter'])}{mapped}, mapping {unsigned(page['mapping']):#x}, "
+              f"index {int(page['index']):#x}, private {int(page['private']):#x}")
+        head = int(page["compound_head"])
+        if head & 1:
+            print(f"tail page of frame {frame_of(pg, gdb.Value(head - 1).cast(page.type)):#x}")
+        owner = self.owner(page, flags)
+        if owner:
+            print(owner)
+
+
 # ---- page tables --------------------------------------------------------------------------------
 
 LEVELS = {4: ("pte", "pmd", "pud", "pgd"), 5: ("pte", "pmd", "pud", "p4d", "pgd")}
@@ -280,10 +555,32 @@ def virtual(physical):
     return physical + PAGE_OFFSET
 
 
+def walk(address):
+    """The entries for an address, from CR3 on, as (name, index, entry); its physical address and the size
+    of its page as a shift, or None twice."""
+    levels = 5 if int(value("(unsigned long)$cr4")) >> 12 & 1 else 4
+    table = int(value("(unsigned long)$cr3")) & PTE_ADDRESS
+    entries = []
+    for level in range(levels, 0, -1):
+        shift = 12 + 9 * (level - 1)
+        index = address >> shift & 511
+        entry = int.from_bytes(read(virtual(table + 8 * index), 8), "little")
+        entries.append((LEVELS[levels][level - 1], index, entry))
+        if not entry & 1:
+            break
+        if level == 1 or (entry >> 7 & 1 and level <= 3):
+            size = 1 << shift
+            return entries, (entry & PTE_ADDRESS & ~(size - 1)) | (address & (size - 1)), shift
+        table = entry & PTE_ADDRESS
+    return entries, None, None
+
+
 class PageWalk(gdb.Command):
     """px-pagewalk ADDRESS: the entries that the CPU's own page tables have for an address.
 
 Reads the tables through the kernel's linear map, from CR3 on; `monitor walk` does the same from outside."""
+
+    FLAGS = ((0, "P"), (1, "W"), (2, "U"), (3, "PWT"), (4, "PCD"), (5, "A"), (6, "D"), (7, "PS"), (8, "G"), (63, "NX"))
 
     def __init__(self):
         super().__init__("px-pagewalk", gdb.COMMAND_DATA)
@@ -292,26 +589,15 @@ Reads the tables through the kernel's linear map, from CR3 on; `monitor walk` do
         address = unsigned(value(argument))
         if not int(value("(unsigned long)$cr0")) >> 31 & 1:
             raise gdb.GdbError("paging is off: every address is physical")
-        levels = 5 if int(value("(unsigned long)$cr4")) >> 12 & 1 else 4
-        table = int(value("(unsigned long)$cr3")) & PTE_ADDRESS
-        for level in range(levels, 0, -1):
-            shift = 12 + 9 * (level - 1)
-            index = address >> shift & 511
-            entry = int.from_bytes(read(virtual(table + 8 * index), 8), "little")
-            flags = [n for bit, n in ((0, "P"), (1, "W"), (2, "U"), (3, "PWT"), (4, "PCD"), (5, "A"), (6, "D"),
-                                      (7, "PS"), (8, "G"), (63, "NX")) if entry >> bit & 1]
-            print(f"{LEVELS[levels][level - 1]}[{index:3}] {entry:016x}  {' '.join(flags)}")
-            if not entry & 1:
-                print(f"{address:#x}: not mapped")
-                return
-            if level == 1 or (entry >> 7 & 1 and level <= 3):
-                size = 1 << shift
-                physical = (entry & PTE_ADDRESS & ~(size - 1)) | (address & (size - 1))
-                print(f"{address:#x} -> physical {physical:#x}, "
-                      f"{ {12: '4K', 21: '2M', 30: '1G'}[shift] } page")
-                return
-            table = entry & PTE_ADDRESS
+        entries, physical, shift = walk(address)
+        for name, index, entry in entries:
+            flags = [n for bit, n in self.FLAGS if entry >> bit & 1]
+            print(f"{name}[{index:3}] {entry:016x}  {' '.join(flags)}")
+        if physical is None:
+            print(f"{address:#x}: not mapped")
+        else:
+            print(f"{address:#x} -> physical {physical:#x}, { {12: '4K', 21: '2M', 30: '1G'}[shift] } page")
 
 
-for command in (Ps, Runqueues, Dmesg, Irqs, PerCpu, PageWalk):
+for command in (Ps, Runqueues, Dmesg, Irqs, PerCpu, BuddyInfo, SlabInfo, VmallocInfo, Page, PageWalk):
     command()

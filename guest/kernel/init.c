@@ -5,7 +5,8 @@
  *   loop             spin for ever                    exit=N                 end with status N
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   fault=NAME       something that a watchdog must report
- *   demo=NAME        switch (the default), sched, time, mm, io
+ *   workload=NAME,n=N  one kind of work, to be measured from outside (workload.h)
+ *   demo=NAME        switch (the default), sched, time, mm, io, sequence
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -15,6 +16,7 @@
 #include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/workload.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/lib/string.h"
@@ -25,7 +27,7 @@ static const struct {
 	void (*run)(void);
 } demos[] = {
 	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
-	{ "mm", demo_mm },	   { "io", demo_io },
+	{ "mm", demo_mm },	   { "io", demo_io },	    { "sequence", demo_sequence },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
@@ -79,6 +81,8 @@ int init_main(void *unused)
 	v = option_value("fault", buf, sizeof(buf));
 	if (v)
 		machine_exit(fault_run(v));
+	if (boot_option("workload"))
+		machine_exit(workload_run());
 	v = option_value("demo", buf, sizeof(buf));
 	if (!v && (boot_info.initrd || boot_option("init"))) {
 		if (start_init())
@@ -91,6 +95,6 @@ int init_main(void *unused)
 			machine_exit(0);
 		}
 	}
-	pr_err("demo=%s: there are switch, sched, time, mm and io", v);
+	pr_err("demo=%s: there are switch, sched, time, mm, io and sequence", v);
 	machine_exit(1);
 }

@@ -30,6 +30,10 @@ void demo_time(void);
  * say; what they cost is counted outside. Thread context. */
 void demo_io(void);
 
+/* demo=sequence: numbered blocks to the first disk, a flush and a word after each batch; what was
+ * promised can be checked from outside. Thread context. */
+void demo_sequence(void);
+
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
 

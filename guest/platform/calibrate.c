@@ -9,6 +9,7 @@
 #include "devices/abi/pc.h"
 
 #define PIT_TICKS      4772	/* 4 ms */
+#define MOST_TICKS     47727	/* 40 ms: near a lap of its 16 bits, what it says is doubtful */
 #define PM_TIMER_TICKS 7159	/* 2 ms */
 #define PM_TIMER_MASK  0xffffff /* 24 bits count everywhere, 32 only where the FADT says so */
 #define SPIN_NS	       (100 * NSEC_PER_USEC)
@@ -65,14 +66,18 @@ bool calibrate_by_pit(struct calibration *out)
 		return false;
 	if (lapic_present())
 		lapic_timer_measure_start();
-	i8254_one_shot(PIT_TICKS);
-	a = take_sample(read_pit);
+	/*
+	 * Armed anew in each round: on a busy host the only interrupt may come before the first sample
+	 * was taken, and then there is none left to wait for.
+	 */
 	do {
+		i8254_one_shot(PIT_TICKS);
+		a = take_sample(read_pit);
 		safe_halt();
 		local_irq_disable();
 		b = take_sample(read_pit);
 		elapsed = (u16)(a.reference - b.reference); /* it counts down */
-	} while (elapsed < PIT_TICKS / 2);		    /* woken by something else */
+	} while (elapsed < PIT_TICKS / 2 || elapsed > MOST_TICKS);
 	conclude(out, &a, &b, PC_PIT_HZ, elapsed);
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/time.h"
+#include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/lib/math.h"
 #include "guest/lib/string.h"
@@ -68,6 +69,34 @@ static bool has(unsigned feature)
 	return features >> feature & 1;
 }
 
+/* pv=-eoi,-steal,-clock: to do without, so that what each is worth can be measured. */
+static void obey_wishes(void)
+{
+	static const struct {
+		const char *name;
+		u32 bits;
+	} names[] = {
+		{ "-clock", 1u << KVM_FEATURE_CLOCKSOURCE2 },
+		{ "-steal", 1u << KVM_FEATURE_STEAL_TIME },
+		{ "-eoi", 1u << KVM_FEATURE_PV_EOI },
+	};
+	struct cmdline_arg arg;
+	const char *item;
+	size_t pos = 0, len, i;
+
+	if (!cmdline_find(boot_info.cmdline, "pv", &arg) || !arg.value)
+		return;
+	while (cmdline_list_next(&arg, &pos, &item, &len)) {
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			if (strlen(names[i].name) == len && !memcmp(item, names[i].name, len))
+				break;
+		if (i < ARRAY_SIZE(names))
+			features &= ~names[i].bits;
+		else
+			pr_err("pv=%.*s: there are -clock, -steal and -eoi", (int)len, item);
+	}
+}
+
 static bool kvm_detect(void)
 {
 	if (!cpu_features.hypervisor)
@@ -80,6 +109,7 @@ static bool kvm_detect(void)
 			continue;
 		leaf_base = base;
 		features = cpuid(base + KVM_LEAF_FEATURES, 0).eax;
+		obey_wishes();
 		return true;
 	}
 	return false;

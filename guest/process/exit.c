@@ -93,8 +93,7 @@ static void reparent_children(struct process *p, struct list_head *dead)
 {
 	struct process *to = new_parent_for_children_of(p), *c, *next;
 
-	list_for_each_entry_safe(c, next, &p->children, sibling)
-	{
+	list_for_each_entry_safe (c, next, &p->children, sibling) {
 		put_process(c->real_parent);
 		c->real_parent = get_process(to);
 		if (c->parent == p)
@@ -115,8 +114,7 @@ static void bury_all(struct list_head *dead)
 {
 	struct process *c, *next;
 
-	list_for_each_entry_safe(c, next, dead, sibling)
-	{
+	list_for_each_entry_safe (c, next, dead, sibling) {
 		list_del_init(&c->sibling);
 		bury(c);
 	}
@@ -142,9 +140,7 @@ bool notify_parent(struct process *p, int why, int status)
 		info.signo = SIGCHLD;
 	info.chld.pid = p->tgid;
 	info.chld.uid = p->uid;
-	info.chld.status = !ended	       ? status
-			   : why == CLD_EXITED ? status >> 8 & 0xff
-					       : status & 0x7f;
+	info.chld.status = !ended ? status : why == CLD_EXITED ? status >> 8 & 0xff : status & 0x7f;
 	info.chld.utime = (s64)(t.utime / (NSEC_PER_SEC / 100));
 	info.chld.stime = (s64)(t.stime / (NSEC_PER_SEC / 100));
 	if (ended && p->exit_signal == SIGCHLD &&
@@ -228,9 +224,7 @@ _Noreturn void do_group_exit(int status)
 	if (!p->group_exit) {
 		p->group_exit = true;
 		p->exit_status = status;
-		for_each_thread (p, u)
-			if (u != me)
-				kill_thread_locked(u);
+		for_each_thread(p, u) if (u != me) kill_thread_locked(u);
 	}
 	status = p->exit_status;
 	spin_unlock_irqrestore(&proc_lock, flags);
@@ -310,8 +304,7 @@ static bool look(struct wait_request *w)
 	bool bury_it = false;
 
 	w->ret = -ECHILD;
-	list_for_each_entry(c, &me->children, sibling)
-	{
+	list_for_each_entry (c, &me->children, sibling) {
 		if (!eligible(c, w->type, w->id, w->options))
 			continue;
 		w->ret = 0;

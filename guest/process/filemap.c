@@ -132,8 +132,7 @@ void filemap_unmap(struct address_space *as, u64 first, u64 last)
 
 	/* Areas keep their ends while this is held: see mm_system.lock_mapping. */
 	down_read(&as->i_mmap_sem);
-	list_for_each_entry(vma, &as->i_mmap, mapping_node)
-	{
+	list_for_each_entry (vma, &as->i_mmap, mapping_node) {
 		u64 end = vma->vm_pgoff + vma_pages(vma);
 		u64 from = MAX(first, vma->vm_pgoff);
 		u64 to = last >= end ? end : last + 1;

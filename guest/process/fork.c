@@ -40,9 +40,7 @@ static u64 user_threads(u32 uid)
 	const struct process *p;
 	u64 n = 0;
 
-	for_each_process (p)
-		if (p->leader && p->leader->vt.cred->uid == uid)
-			n += p->nr_threads;
+	for_each_process(p) if (p->leader && p->leader->vt.cred->uid == uid) n += p->nr_threads;
 	return n;
 }
 
@@ -212,8 +210,8 @@ static int publish(struct uthread *u, struct uthread *me, struct process *p,
 		p->pgid = me->proc->pgid;
 		p->sid = me->proc->sid;
 		p->real_parent = p->parent = get_process(parent);
-		p->exit_signal = a->flags & CLONE_PARENT ? me->proc->exit_signal
-							 : (int)a->exit_signal;
+		p->exit_signal =
+			a->flags & CLONE_PARENT ? me->proc->exit_signal : (int)a->exit_signal;
 		list_add_tail(&p->sibling, &parent->children);
 		list_add_tail(&p->all_node, &all_processes);
 	}

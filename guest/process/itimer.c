@@ -31,7 +31,8 @@ static void check_timer(struct process *p, int which, u64 now, int sig)
 	if (!t->expires || now < t->expires)
 		return;
 	/* Periods that were missed are not made up for. */
-	t->expires = t->interval ? t->expires + ((now - t->expires) / t->interval + 1) * t->interval : 0;
+	t->expires =
+		t->interval ? t->expires + ((now - t->expires) / t->interval + 1) * t->interval : 0;
 	send_signal_locked(p, NULL, sig, NULL);
 }
 
@@ -200,7 +201,7 @@ SYS(setitimer)
 	old = set_timer(
 		current_process(), (int)a,
 		(u64)MIN(v.value_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.value_usec * 1000,
-		  (u64)MIN(v.interval_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.interval_usec * 1000);
+		(u64)MIN(v.interval_sec, 9000000000l) * NSEC_PER_SEC + (u64)v.interval_usec * 1000);
 	return c && copy_to_user(c, &old, sizeof(old)) ? -EFAULT : 0;
 }
 

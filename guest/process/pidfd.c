@@ -48,7 +48,7 @@ void pidfds_notify(struct process *p)
 {
 	struct pidfd *fd;
 
-	list_for_each_entry(fd, &p->pidfds, node)
+	list_for_each_entry (fd, &p->pidfds, node)
 		wake_up_all(&fd->wait);
 }
 
@@ -79,9 +79,7 @@ int pidfd_prepare(struct process *p, u32 flags, struct file **out)
 int pidfd_process(int n, struct process **p, bool *nonblock)
 {
 	struct fd file = fdget(vt(), n);
-	int err = !file.file			      ? -EBADF
-		  : file.file->f_op != &pidfd_fops ? -EBADF
-						      : 0;
+	int err = !file.file ? -EBADF : file.file->f_op != &pidfd_fops ? -EBADF : 0;
 
 	if (!err) {
 		*p = get_process(((struct pidfd *)file.file->private_data)->p);

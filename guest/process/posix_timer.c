@@ -111,7 +111,7 @@ void posix_timers_cpu_tick(struct process *p)
 
 	if (!p->nr_cpu_timers)
 		return;
-	list_for_each_entry(t, &p->posix_timers, node)
+	list_for_each_entry (t, &p->posix_timers, node)
 		if (t->clock.kind == CLOCK_KIND_CPU && t->expires && !t->rearm &&
 		    t->notify != SIGEV_NONE && clock_read_locked(&t->clock) >= t->expires)
 			ring(t);
@@ -141,10 +141,9 @@ void posix_timers_clock_set(void)
 	struct posix_timer *t;
 	struct process *p;
 
-	for_each_process (p)
-		list_for_each_entry(t, &p->posix_timers, node)
-			if (t->clock.kind == CLOCK_KIND_WALL && t->absolute && !t->rearm)
-				arm(t);
+	for_each_process(p) list_for_each_entry (t, &p->posix_timers,
+						 node) if (t->clock.kind == CLOCK_KIND_WALL &&
+							   t->absolute && !t->rearm) arm(t);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
@@ -154,7 +153,7 @@ static struct posix_timer *find_timer(u64 id)
 {
 	struct posix_timer *t;
 
-	list_for_each_entry(t, &current_process()->posix_timers, node)
+	list_for_each_entry (t, &current_process()->posix_timers, node)
 		if (t->id == (int)id)
 			return t;
 	return NULL;

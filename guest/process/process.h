@@ -20,7 +20,7 @@
 #include "guest/process/signal.h"
 #include "guest/time/hrtimer.h"
 
-#define PID_MAX	     32768
+#define PID_MAX 32768
 
 /* Signal actions, shared with CLONE_SIGHAND. proc_lock. */
 struct sighand {
@@ -44,15 +44,15 @@ struct process {
 	int tgid;
 	atomic_t refs;
 	enum process_state state;
-	struct process *real_parent; /* who made it, or who adopted it */
-	struct process *parent;	     /* the debugger, while there is one; else real_parent */
-	struct list_head children, sibling;	/* by real_parent */
+	struct process *real_parent;	    /* who made it, or who adopted it */
+	struct process *parent;		    /* the debugger, while there is one; else real_parent */
+	struct list_head children, sibling; /* by real_parent */
 	struct list_head traced, traced_sibling; /* by parent, where that is a debugger */
-	struct list_head threads;		/* uthread.group_node */
+	struct list_head threads;		 /* uthread.group_node */
 	unsigned nr_threads, nr_live;
 	struct list_head all_node; /* every process, by age */
 	int pgid, sid;
-	u32 uid; /* real, of the leader; for those who look at a dead one */
+	u32 uid;		/* real, of the leader; for those who look at a dead one */
 	struct uthread *leader; /* the thread with tid == tgid; NULL once it is gone */
 
 	struct sighand *sighand;
@@ -83,8 +83,8 @@ struct process {
 	unsigned nr_posix_timers, nr_cpu_timers;
 	int next_timer_id;
 	struct list_head pidfds;
-	unsigned membarriers; /* those it has registered for */
-	unsigned nr_sigqueue; /* signals queued here, against RLIMIT_SIGPENDING */
+	unsigned membarriers;	       /* those it has registered for */
+	unsigned nr_sigqueue;	       /* signals queued here, against RLIMIT_SIGPENDING */
 	struct completion *vfork_done; /* somebody waits for exec or exit */
 	struct uthread *execing;       /* the thread that ends all others to exec */
 	char exe[64];		       /* base name, for reports */
@@ -97,7 +97,7 @@ struct uthread {
 	struct list_head group_node;
 	struct hlist_node tid_hash;
 	struct mm_struct *mm;
-	struct vfs_task vt; /* cred, fs, files, limits */
+	struct vfs_task vt;	/* cred, fs, files, limits */
 	struct user_state regs; /* segment bases, FPU */
 	struct pt_regs *frame;	/* what user mode was doing; valid in the kernel */
 
@@ -148,9 +148,9 @@ struct uthread *find_uthread(int tid);
 struct process *find_process(int tgid); /* zombies too */
 struct process *get_process(struct process *p);
 void put_process(struct process *p);
-#define for_each_process(p) list_for_each_entry(p, &all_processes, all_node)
+#define for_each_process(p) list_for_each_entry (p, &all_processes, all_node)
 extern struct list_head all_processes;
-#define for_each_thread(p, u) list_for_each_entry(u, &(p)->threads, group_node)
+#define for_each_thread(p, u) list_for_each_entry (u, &(p)->threads, group_node)
 
 /* ---- life -------------------------------------------------------------------------------------------- */
 

@@ -68,7 +68,8 @@ static u64 copy_piece(struct mm_struct *mm, struct stream *local, struct stream 
 	return n;
 }
 
-static s64 copy_streams(struct mm_struct *mm, struct stream *local, struct stream *remote, bool write)
+static s64 copy_streams(struct mm_struct *mm, struct stream *local, struct stream *remote,
+			bool write)
 {
 	void *page = kmalloc(&kernel_mm.slab, PAGE_SIZE, GFP_KERNEL);
 	s64 done = 0;

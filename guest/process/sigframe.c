@@ -55,13 +55,16 @@ static void save_context(struct ucontext *uc, const struct uthread *u, const str
 		.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
 		.ss_sp = u->altstack.sp,
 		.ss_size = u->altstack.size,
-		.ss_flags = !u->altstack.size	      ? SS_DISABLE
+		.ss_flags = !u->altstack.size	     ? SS_DISABLE
 			    : on_altstack(u, r->rsp) ? SS_ONSTACK
 						     : 0,
-		.mc = { r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rdi,
-			r->rsi, r->rbp, r->rbx, r->rdx, r->rax, r->rcx, r->rsp, r->rip, r->eflags,
-			USER_CS, 0, 0, USER_DS, r->error_code,
-			r->vector < 32 ? r->vector : 0, mask, 0, fpstate, { 0 } },
+		.mc = { r->r8,	r->r9,	   r->r10,	  r->r11,
+			r->r12, r->r13,	   r->r14,	  r->r15,
+			r->rdi, r->rsi,	   r->rbp,	  r->rbx,
+			r->rdx, r->rax,	   r->rcx,	  r->rsp,
+			r->rip, r->eflags, USER_CS,	  0,
+			0,	USER_DS,   r->error_code, r->vector < 32 ? r->vector : 0,
+			mask,	0,	   fpstate,	  { 0 } },
 		.sigmask = mask,
 	};
 }
@@ -125,13 +128,27 @@ s64 do_sigreturn(struct pt_regs *r)
 		return 0;
 	}
 	*r = (struct pt_regs){
-		.r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11, .r12 = c->r12,
-		.r13 = c->r13, .r14 = c->r14, .r15 = c->r15, .rdi = c->rdi, .rsi = c->rsi,
-		.rbp = c->rbp, .rbx = c->rbx, .rdx = c->rdx, .rax = c->rax, .rcx = c->rcx,
-		.rsp = c->rsp, .vector = 0,
+		.r8 = c->r8,
+		.r9 = c->r9,
+		.r10 = c->r10,
+		.r11 = c->r11,
+		.r12 = c->r12,
+		.r13 = c->r13,
+		.r14 = c->r14,
+		.r15 = c->r15,
+		.rdi = c->rdi,
+		.rsi = c->rsi,
+		.rbp = c->rbp,
+		.rbx = c->rbx,
+		.rdx = c->rdx,
+		.rax = c->rax,
+		.rcx = c->rcx,
+		.rsp = c->rsp,
+		.vector = 0,
 		.rip = is_canonical_user(c->rip) ? c->rip : USER_TASK_SIZE,
 		.eflags = (c->eflags & USER_EFLAGS_MASK) | X86_EFLAGS_IF | 2,
-		.cs = USER_CS, .ss = USER_DS,
+		.cs = USER_CS,
+		.ss = USER_DS,
 	};
 	if (c->fpstate) {
 		/* MXCSR has bits that must not be set; the others are the user's own business. */
@@ -189,7 +206,8 @@ static void start_group_stop(struct process *p, int sig)
 	struct uthread *u;
 
 	p->stop_signal = sig;
-	for_each_thread (p, u) {
+	for_each_thread(p, u)
+	{
 		if (u->exiting)
 			continue;
 		u->must_stop = true;
@@ -202,8 +220,7 @@ static void start_group_stop(struct process *p, int sig)
 /* What SIG_DFL means. proc_lock held; true: the process dies of it. */
 static bool default_action(struct process *p, int sig)
 {
-	const u64 stops =
-		sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU);
+	const u64 stops = sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU);
 
 	if (sig_ignored(p, sig) || (p == init_process && sig != SIGSEGV && sig != SIGBUS &&
 				    sig != SIGILL && sig != SIGFPE && sig != SIGTRAP))

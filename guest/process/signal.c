@@ -5,9 +5,8 @@
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
 
-#define SIG_KERNEL_STOP (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
-#define SIG_DEFAULT_IGNORE \
-	(sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
+#define SIG_KERNEL_STOP	   (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
+#define SIG_DEFAULT_IGNORE (sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
 
 void sigpending_init(struct sigpending *p)
 {
@@ -31,7 +30,7 @@ void flush_sigpending(struct sigpending *p)
 {
 	struct sigqueue *q, *next;
 
-	list_for_each_entry_safe(q, next, &p->queue, node)
+	list_for_each_entry_safe (q, next, &p->queue, node)
 		release_sigqueue(q);
 	p->set = 0;
 }
@@ -44,8 +43,7 @@ static void remove_pending(struct sigpending *p, u64 mask)
 	if (!(p->set & mask))
 		return;
 	p->set &= ~mask;
-	list_for_each_entry_safe(q, next, &p->queue, node)
-	{
+	list_for_each_entry_safe (q, next, &p->queue, node) {
 		if (sigbit(q->info.signo) & mask)
 			release_sigqueue(q);
 	}
@@ -121,9 +119,7 @@ static struct uthread *pick_thread(struct process *p, int sig)
 
 	if (p->leader && wants(p->leader, sig))
 		return p->leader;
-	for_each_thread (p, u)
-		if (wants(u, sig))
-			return u;
+	for_each_thread(p, u) if (wants(u, sig)) return u;
 	return NULL;
 }
 
@@ -142,7 +138,8 @@ static void continue_process(struct process *p)
 	struct uthread *u;
 
 	remove_pending(&p->shared_pending, SIG_KERNEL_STOP);
-	for_each_thread (p, u) {
+	for_each_thread(p, u)
+	{
 		remove_pending(&u->pending, SIG_KERNEL_STOP);
 		u->must_stop = false;
 		if (u->stopped)
@@ -164,8 +161,7 @@ static void prepare_signal(struct process *p, int sig)
 		continue_process(p);
 	} else if (sigbit(sig) & SIG_KERNEL_STOP) {
 		remove_pending(&p->shared_pending, sigbit(SIGCONT));
-		for_each_thread (p, u)
-			remove_pending(&u->pending, sigbit(SIGCONT));
+		for_each_thread(p, u) remove_pending(&u->pending, sigbit(SIGCONT));
 	}
 }
 
@@ -233,8 +229,7 @@ static void tell(struct process *p, struct uthread *target, int sig)
 		/* Nobody needs to look at it first: all threads die of it. */
 		p->group_exit = true;
 		p->exit_status = sig;
-		for_each_thread (p, each)
-			kill_thread_locked(each);
+		for_each_thread(p, each) kill_thread_locked(each);
 		return;
 	}
 	if (target)
@@ -277,7 +272,7 @@ void unqueue_sigqueue(struct process *p, struct uthread *u, struct sigqueue *q)
 	if (list_empty(&q->node))
 		return;
 	list_del_init(&q->node);
-	list_for_each_entry(other, &from->queue, node)
+	list_for_each_entry (other, &from->queue, node)
 		if (other->info.signo == sig)
 			return;
 	from->set &= ~sigbit(sig);
@@ -321,7 +316,8 @@ static bool may_kill(const struct process *p, int sig)
 		return true;
 	if (sig == SIGCONT && p->sid == me->proc->sid)
 		return true;
-	return t && (c->euid == t->suid || c->euid == t->uid || c->uid == t->suid || c->uid == t->uid);
+	return t &&
+	       (c->euid == t->suid || c->euid == t->uid || c->uid == t->suid || c->uid == t->uid);
 }
 
 /* One of the many of kill(-1) and kill(-pgid). 0, -EPERM, or -ESRCH: not meant. */
@@ -365,7 +361,8 @@ s64 do_kill(int pid, int sig, const struct siginfo *info)
 		}
 		err = p ? kill_one(p, sig, info) : -ESRCH;
 	} else {
-		for_each_process (p) {
+		for_each_process(p)
+		{
 			if (pid == -1 ? (p == init_process || p == me) : p->pgid != pgid)
 				continue;
 			err = kill_one(p, sig, info);
@@ -403,7 +400,8 @@ int kill_pgrp(int pgid, int sig)
 	struct process *p;
 	int err = -ESRCH;
 
-	for_each_process (p) {
+	for_each_process(p)
+	{
 		if (p->pgid != pgid)
 			continue;
 		send_signal_locked(p, NULL, sig, NULL);
@@ -424,9 +422,9 @@ void set_blocked(struct uthread *u, u64 mask)
 	/* What this thread would have taken is somebody else's now. */
 	newly &= u->proc->shared_pending.set;
 	if (newly)
-		for_each_thread (u->proc, other)
-			if (other != u && !other->exiting && (newly & ~other->blocked))
-				wake_for_signal(other, false);
+		for_each_thread(u->proc, other) if (other != u && !other->exiting &&
+						    (newly & ~other->blocked))
+			wake_for_signal(other, false);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
@@ -447,8 +445,8 @@ void flush_signal_handlers(struct process *p)
 /* First those of the thread's own doing (synchronous ones), then by number. */
 static int next_signal(const struct sigpending *p, u64 blocked)
 {
-	const u64 synchronous = sigbit(SIGSEGV) | sigbit(SIGBUS) | sigbit(SIGILL) | sigbit(SIGTRAP) |
-				sigbit(SIGFPE) | sigbit(SIGSYS);
+	const u64 synchronous = sigbit(SIGSEGV) | sigbit(SIGBUS) | sigbit(SIGILL) |
+				sigbit(SIGTRAP) | sigbit(SIGFPE) | sigbit(SIGSYS);
 	u64 ready = p->set & ~blocked;
 
 	if (!ready)
@@ -463,8 +461,7 @@ static void take(struct sigpending *p, int sig, struct siginfo *info)
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each_entry(q, &p->queue, node)
-	{
+	list_for_each_entry (q, &p->queue, node) {
 		if (q->info.signo != sig)
 			continue;
 		if (first) {

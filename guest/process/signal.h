@@ -17,27 +17,27 @@ struct uthread;
 #define NSIG 64
 
 /* Those that files do not send; the rest is in abi.h. */
-#define SIGILL	4
-#define SIGTRAP	5
-#define SIGABRT	6
-#define SIGBUS	7
-#define SIGFPE	8
-#define SIGKILL	9
-#define SIGUSR1	10
-#define SIGSEGV	11
-#define SIGUSR2	12
-#define SIGALRM	14
-#define SIGTERM	15
+#define SIGILL		4
+#define SIGTRAP		5
+#define SIGABRT		6
+#define SIGBUS		7
+#define SIGFPE		8
+#define SIGKILL		9
+#define SIGUSR1		10
+#define SIGSEGV		11
+#define SIGUSR2		12
+#define SIGALRM		14
+#define SIGTERM		15
 #define SIGSTKFLT	16
-#define SIGCHLD	17
-#define SIGSTOP	19
-#define SIGURG	23
-#define SIGXCPU	24
+#define SIGCHLD		17
+#define SIGSTOP		19
+#define SIGURG		23
+#define SIGXCPU		24
 #define SIGVTALRM	26
-#define SIGPROF	27
-#define SIGIO	29
-#define SIGPWR	30
-#define SIGSYS	31
+#define SIGPROF		27
+#define SIGIO		29
+#define SIGPWR		30
+#define SIGSYS		31
 #define SIGRTMIN	32
 
 #define SIG_DFL		0UL
@@ -89,8 +89,15 @@ _Static_assert(sizeof(struct siginfo) == 128, "the ABI");
 
 enum { SI_USER = 0, SI_KERNEL = 0x80, SI_QUEUE = -1, SI_TIMER = -2, SI_TKILL = -6 };
 enum { CLD_EXITED = 1, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED };
-enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2, FPE_INTDIV = 1, ILL_ILLOPN = 2,
-       TRAP_BRKPT = 1, TRAP_TRACE = 2 };
+enum {
+	SEGV_MAPERR = 1,
+	SEGV_ACCERR = 2,
+	BUS_ADRERR = 2,
+	FPE_INTDIV = 1,
+	ILL_ILLOPN = 2,
+	TRAP_BRKPT = 1,
+	TRAP_TRACE = 2
+};
 
 /* Pending: one bit each; what came along is queued, several of one kind for real-time signals. */
 struct sigpending {

@@ -34,7 +34,7 @@ void signalfds_notify(int sig)
 {
 	struct signalfd *s;
 
-	list_for_each_entry(s, &all_signalfds, node)
+	list_for_each_entry (s, &all_signalfds, node)
 		if (s->mask & sigbit(sig))
 			wake_up_all(&s->wait);
 }
@@ -174,8 +174,8 @@ static s64 new_signalfd(u64 mask, u32 how)
 	init_waitqueue_head(&s->wait);
 	n = get_unused_fd(vt(), 0, how & SFD_CLOEXEC);
 	err = n < 0 ? n
-		    : anon_file(vt(), "[signalfd]", &signalfd_fops, s, O_RDWR | (how & SFD_NONBLOCK),
-				&file);
+		    : anon_file(vt(), "[signalfd]", &signalfd_fops, s,
+				O_RDWR | (how & SFD_NONBLOCK), &file);
 	if (err) {
 		if (n >= 0)
 			put_unused_fd(vt(), n);

@@ -150,8 +150,9 @@ SYS(setuid)
 		return -EINVAL;
 	if (cred_capable(cred(), CAP_SETUID))
 		return set_uids(id, id, id);
-	return one_of(id, cred()->uid, cred()->suid, cred()->suid) ? set_uids(UNCHANGED, id, UNCHANGED)
-								    : -EPERM;
+	return one_of(id, cred()->uid, cred()->suid, cred()->suid)
+		       ? set_uids(UNCHANGED, id, UNCHANGED)
+		       : -EPERM;
 }
 
 SYS(setgid)
@@ -162,8 +163,9 @@ SYS(setgid)
 		return -EINVAL;
 	if (cred_capable(cred(), CAP_SETGID))
 		return set_gids(id, id, id);
-	return one_of(id, cred()->gid, cred()->sgid, cred()->sgid) ? set_gids(UNCHANGED, id, UNCHANGED)
-								    : -EPERM;
+	return one_of(id, cred()->gid, cred()->sgid, cred()->sgid)
+		       ? set_gids(UNCHANGED, id, UNCHANGED)
+		       : -EPERM;
 }
 
 /* The saved one follows the effective when the real one is set, setreuid(2). */

@@ -24,26 +24,26 @@ void putname(char *name)
 }
 
 /* Evaluates `call` with the string at user address `addr` as `name`. */
-#define WITH_NAME(addr, empty_ok, call)                            \
-	({                                                         \
-		char *name;                                        \
-		s64 ret_ = getname((addr), (empty_ok), &name);     \
-		if (!ret_) {                                       \
-			ret_ = (call);                             \
-			putname(name);                             \
-		}                                                  \
-		ret_;                                              \
+#define WITH_NAME(addr, empty_ok, call)                        \
+	({                                                     \
+		char *name;                                    \
+		s64 ret_ = getname((addr), (empty_ok), &name); \
+		if (!ret_) {                                   \
+			ret_ = (call);                         \
+			putname(name);                         \
+		}                                              \
+		ret_;                                          \
 	})
 
-#define WITH_TWO_NAMES(addr, addr2, call)                                   \
-	({                                                                  \
-		char *name2;                                                \
-		s64 ret2_ = getname((addr2), false, &name2);                \
-		if (!ret2_) {                                               \
-			ret2_ = WITH_NAME(addr, false, call);               \
-			putname(name2);                                     \
-		}                                                           \
-		ret2_;                                                      \
+#define WITH_TWO_NAMES(addr, addr2, call)                     \
+	({                                                    \
+		char *name2;                                  \
+		s64 ret2_ = getname((addr2), false, &name2);  \
+		if (!ret2_) {                                 \
+			ret2_ = WITH_NAME(addr, false, call); \
+			putname(name2);                       \
+		}                                             \
+		ret2_;                                        \
 	})
 
 SYS(open)
@@ -230,8 +230,7 @@ SYS(linkat)
 
 	if (err)
 		return err;
-	err = WITH_NAME(b, e & AT_EMPTY_PATH,
-			fs_linkat(vt(), (int)a, name, (int)c, name2, (int)e));
+	err = WITH_NAME(b, e & AT_EMPTY_PATH, fs_linkat(vt(), (int)a, name, (int)c, name2, (int)e));
 	putname(name2);
 	return err;
 }

@@ -10,7 +10,8 @@
 #include "guest/process/sys_util.h"
 #include "guest/process/uts.h"
 
-struct uts kernel_uts = { "Linux", "parallax", "6.6.0-parallax", "#1 SMP PREEMPT", "x86_64", "(none)" };
+struct uts kernel_uts = { "Linux",	    "parallax", "6.6.0-parallax",
+			  "#1 SMP PREEMPT", "x86_64",	"(none)" };
 
 SYS(uname)
 {
@@ -48,8 +49,7 @@ SYS(sysinfo)
 	out.freeram = nr_free_pages(&kernel_mm.pg) << PAGE_SHIFT;
 	out.sharedram = (u64)atomic64_read(&kernel_vfs.nr_shmem) << PAGE_SHIFT;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process (p)
-		out.procs = (u16)(out.procs + p->nr_threads);
+	for_each_process(p) out.procs = (u16)(out.procs + p->nr_threads);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return copy_to_user(a, &out, sizeof(out)) ? -EFAULT : 0;
 }
@@ -74,7 +74,13 @@ SYS(getrandom)
 }
 
 enum { REBOOT_MAGIC1 = (int)0xfee1dead };
-enum { RB_RESTART = 0x01234567, RB_HALT = (int)0xcdef0123, RB_POWER_OFF = 0x4321fedc, RB_CAD_ON = (int)0x89abcdef, RB_CAD_OFF = 0 };
+enum {
+	RB_RESTART = 0x01234567,
+	RB_HALT = (int)0xcdef0123,
+	RB_POWER_OFF = 0x4321fedc,
+	RB_CAD_ON = (int)0x89abcdef,
+	RB_CAD_OFF = 0
+};
 
 SYS(reboot)
 {
@@ -106,10 +112,15 @@ SYS(reboot)
 /* ---- membarrier(2) --------------------------------------------------------------------------------------- */
 
 enum {
-	MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1, MEMBARRIER_GLOBAL_EXPEDITED = 2,
-	MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 4, MEMBARRIER_PRIVATE_EXPEDITED = 8,
-	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16, MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE = 32,
-	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 64, MEMBARRIER_ALL = 127,
+	MEMBARRIER_QUERY = 0,
+	MEMBARRIER_GLOBAL = 1,
+	MEMBARRIER_GLOBAL_EXPEDITED = 2,
+	MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 4,
+	MEMBARRIER_PRIVATE_EXPEDITED = 8,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16,
+	MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE = 32,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 64,
+	MEMBARRIER_ALL = 127,
 };
 
 /* The interrupt itself is the barrier, and its end serializes. */

@@ -3,7 +3,13 @@
 #include "guest/process/filemap.h"
 #include "guest/process/sys_util.h"
 
-enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000 };
+enum {
+	PROT_READ = 1,
+	PROT_WRITE = 2,
+	PROT_EXEC = 4,
+	PROT_GROWSDOWN = 0x01000000,
+	PROT_GROWSUP = 0x02000000
+};
 enum { MAP_TYPE = 0xf, MAP_SHARED_VALIDATE = 3, MAP_STACK = 0x20000, MAP_DENYWRITE = 0x800 };
 
 static struct mm_struct *mm(void)

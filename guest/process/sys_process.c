@@ -21,8 +21,8 @@ SYS(fork)
 
 SYS(vfork)
 {
-	return do_clone(&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM,
-					      .exit_signal = SIGCHLD });
+	return do_clone(
+		&(struct clone_args){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
 SYS(clone)
@@ -164,8 +164,8 @@ SYS(waitid)
 	s64 ret;
 
 	if ((d & ~(0xe0000000UL | WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT)) ||
-	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PIDFD || (a == P_PID && (s32)b <= 0) ||
-	    (a == P_PGID && (s32)b < 0))
+	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PIDFD ||
+	    (a == P_PID && (s32)b <= 0) || (a == P_PGID && (s32)b < 0))
 		return -EINVAL;
 	if (a == P_PGID && !b)
 		b = (u64)current_process()->pgid;
@@ -176,8 +176,8 @@ SYS(waitid)
 		b = (u64)p->tgid;
 		put_process(p);
 	}
-	ret = do_wait(a == P_PIDFD ? P_PID : (int)a, (int)b,
-		      (unsigned)d | (nonblock ? WNOHANG : 0), &res);
+	ret = do_wait(a == P_PIDFD ? P_PID : (int)a, (int)b, (unsigned)d | (nonblock ? WNOHANG : 0),
+		      &res);
 	/* A pidfd that does not block says so in its own way. */
 	if (!ret && nonblock && !(d & WNOHANG))
 		return -EAGAIN;
@@ -202,7 +202,7 @@ SYS(getrusage)
 {
 	struct process *p = current_process();
 	u64 flags = spin_lock_irqsave(&proc_lock);
-	struct rusage_times t = (s32)a == 0	? process_times(p)
+	struct rusage_times t = (s32)a == 0    ? process_times(p)
 				: (s32)a == -1 ? p->children_times
 					       : thread_times(current_uthread());
 

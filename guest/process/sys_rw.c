@@ -140,12 +140,13 @@ SYS(copy_file_range)
 {
 	s64 in, out, n;
 
-	if ((b && copy_from_user(&in, b, sizeof(in))) || (d && copy_from_user(&out, d, sizeof(out))))
+	if ((b && copy_from_user(&in, b, sizeof(in))) ||
+	    (d && copy_from_user(&out, d, sizeof(out))))
 		return -EFAULT;
 	n = fs_copy_file_range(vt(), (int)a, b ? &in : NULL, (int)c, d ? &out : NULL, e,
 			       (unsigned)f);
-	if (n > 0 && ((b && copy_to_user(b, &in, sizeof(in))) ||
-		      (d && copy_to_user(d, &out, sizeof(out)))))
+	if (n > 0 &&
+	    ((b && copy_to_user(b, &in, sizeof(in))) || (d && copy_to_user(d, &out, sizeof(out)))))
 		return -EFAULT;
 	return n;
 }
@@ -301,8 +302,9 @@ static s64 poll_until(u64 user, u64 nr, u64 deadline)
 	fds = kmalloc(&kernel_mm.slab, MAX(nr, 1ul) * sizeof(*fds), GFP_KERNEL);
 	if (!fds)
 		return -ENOMEM;
-	n = copy_from_user(fds, user, nr * sizeof(*fds)) ? -EFAULT
-							 : fs_poll(vt(), fds, (unsigned)nr, deadline);
+	n = copy_from_user(fds, user, nr * sizeof(*fds))
+		    ? -EFAULT
+		    : fs_poll(vt(), fds, (unsigned)nr, deadline);
 	if (n >= 0)
 		for (u64 i = 0; i < nr; i++)
 			if (copy_to_user(user + i * sizeof(*fds) + 6, &fds[i].revents, 2))
@@ -395,9 +397,9 @@ SYS(select)
 			return -EFAULT;
 		if (tv[0] < 0 || tv[1] < 0)
 			return -EINVAL;
-		deadline = tv[0] > 1000000000 ? UINT64_MAX
-					      : deadline_in((u64)tv[0] * NSEC_PER_SEC +
-							    (u64)tv[1] * 1000);
+		deadline = tv[0] > 1000000000
+				   ? UINT64_MAX
+				   : deadline_in((u64)tv[0] * NSEC_PER_SEC + (u64)tv[1] * 1000);
 	}
 	n = select_until((int)a, sets, deadline);
 	if (e && deadline != UINT64_MAX) {

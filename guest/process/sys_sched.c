@@ -5,7 +5,6 @@
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
 
-
 /* The task of a thread number (0: the caller) with a reference; kernel threads have none here. */
 static struct task_struct *task_of(int tid)
 {
@@ -68,7 +67,8 @@ SYS(sched_setscheduler)
 
 	if ((s32)b < 0 || !c)
 		return -EINVAL;
-	return get_user_u32(&priority, c) ? -EFAULT : set_policy((int)a, (unsigned)b, (int)priority);
+	return get_user_u32(&priority, c) ? -EFAULT
+					  : set_policy((int)a, (unsigned)b, (int)priority);
 }
 
 SYS(sched_setparam)
@@ -77,8 +77,7 @@ SYS(sched_setparam)
 
 	if (!b)
 		return -EINVAL;
-	return get_user_u32(&priority, b) ? -EFAULT
-					  : set_policy((int)a, UINT32_MAX, (int)priority);
+	return get_user_u32(&priority, b) ? -EFAULT : set_policy((int)a, UINT32_MAX, (int)priority);
 }
 
 SYS(sched_getscheduler)
@@ -176,9 +175,11 @@ SYS(sched_setattr)
 	if ((s32)in.policy < 0 || (in.flags & ~(u64)SCHED_FLAG_RESET_ON_FORK))
 		return -EINVAL;
 	attr = (struct sched_attr){
-		.policy = in.policy |
-			  (in.flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),
-		.nice = in.nice < MIN_NICE ? MIN_NICE : in.nice > MAX_NICE ? MAX_NICE : in.nice,
+		.policy =
+			in.policy | (in.flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),
+		.nice = in.nice < MIN_NICE   ? MIN_NICE
+			: in.nice > MAX_NICE ? MAX_NICE
+					     : in.nice,
 		.priority = in.priority,
 		.runtime = in.runtime,
 		.deadline = in.deadline,
@@ -278,11 +279,11 @@ SYS(getpriority)
 	if (a > PRIO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process (p) {
+	for_each_process(p)
+	{
 		if (!chosen(p, (int)a, (int)b))
 			continue;
-		for_each_thread (p, u)
-			best = MAX(best, (s64)20 - task_nice(&u->th->t));
+		for_each_thread(p, u) best = MAX(best, (s64)20 - task_nice(&u->th->t));
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return best;
@@ -313,10 +314,12 @@ SYS(setpriority)
 	if (a > PRIO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process (p) {
+	for_each_process(p)
+	{
 		if (!chosen(p, (int)a, (int)b))
 			continue;
-		for_each_thread (p, u) {
+		for_each_thread(p, u)
+		{
 			s64 err = renice(u, nice);
 
 			ret = ret == -ESRCH || err ? err : ret;
@@ -350,7 +353,9 @@ static bool valid_ioprio(u64 prio)
 static u16 effective_ioprio(const struct uthread *u)
 {
 	const struct task_struct *t = &u->th->t;
-	u16 class = t->policy == SCHED_IDLE ? IOPRIO_IDLE : rt_policy(t->policy) ? IOPRIO_RT : IOPRIO_BE;
+	u16 class = t->policy == SCHED_IDLE ? IOPRIO_IDLE
+		    : rt_policy(t->policy)  ? IOPRIO_RT
+					    : IOPRIO_BE;
 
 	return u->ioprio >> IOPRIO_CLASS_SHIFT
 		       ? u->ioprio
@@ -382,10 +387,8 @@ SYS(ioprio_set)
 	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process (p)
-		for_each_thread (p, u)
-			if (io_chosen(u, a, (int)b) && ret != -EPERM)
-				ret = set_ioprio(u, (u16)c);
+	for_each_process(p) for_each_thread(p, u) if (io_chosen(u, a, (int)b) && ret != -EPERM)
+		ret = set_ioprio(u, (u16)c);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return ret;
 }
@@ -400,15 +403,13 @@ SYS(ioprio_get)
 	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process (p)
-		for_each_thread (p, u)
-			if (io_chosen(u, a, (int)b)) {
-				/* One task's is told as it was set. */
-				s64 prio = a == IOPRIO_WHO_PROCESS ? u->ioprio
-								   : effective_ioprio(u);
+	for_each_process(p) for_each_thread(p, u) if (io_chosen(u, a, (int)b))
+	{
+		/* One task's is told as it was set. */
+		s64 prio = a == IOPRIO_WHO_PROCESS ? u->ioprio : effective_ioprio(u);
 
-				best = best < 0 ? prio : MIN(best, prio);
-			}
+		best = best < 0 ? prio : MIN(best, prio);
+	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return best;
 }

@@ -26,8 +26,7 @@ SYS(rt_sigaction)
 		/* POSIX 3.3.1.3: what is pending and now ignored is dropped. */
 		if (sig_ignored(p, sig)) {
 			drop_pending(&p->shared_pending, sig);
-			for_each_thread (p, u)
-				drop_pending(&u->pending, sig);
+			for_each_thread(p, u) drop_pending(&u->pending, sig);
 		}
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
@@ -48,9 +47,7 @@ SYS(rt_sigprocmask)
 			return -EFAULT;
 		if (a > SIG_SETMASK)
 			return -EINVAL;
-		set_blocked(u, a == SIG_BLOCK	  ? old | set
-			       : a == SIG_UNBLOCK ? old & ~set
-						  : set);
+		set_blocked(u, a == SIG_BLOCK ? old | set : a == SIG_UNBLOCK ? old & ~set : set);
 	}
 	return c ? put_user_u64(c, old) : 0;
 }

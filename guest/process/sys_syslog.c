@@ -5,9 +5,19 @@
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
 
-enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR,
-       SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD,
-       SYSLOG_SIZE_BUFFER };
+enum {
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ,
+	SYSLOG_READ_ALL,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_SIZE_UNREAD,
+	SYSLOG_SIZE_BUFFER
+};
 
 static struct ringbuf_cursor cleared; /* what `dmesg -c` has seen; proc_lock */
 
@@ -15,7 +25,8 @@ static struct ringbuf_cursor cleared; /* what `dmesg -c` has seen; proc_lock */
 static size_t format(const struct ringbuf_rec *rec, const char *text, char *buf, size_t size)
 {
 	return (size_t)kscnprintf(buf, size, "<%u>[%5lu.%06lu] %s\n", rec->level,
-				  rec->time_ns / 1000000000, rec->time_ns % 1000000000 / 1000, text);
+				  rec->time_ns / 1000000000, rec->time_ns % 1000000000 / 1000,
+				  text);
 }
 
 /* The newest records that fit into size bytes, from `from` on; user 0: only counts. */
@@ -55,8 +66,8 @@ SYS(syslog)
 
 	if (a > SYSLOG_SIZE_BUFFER)
 		return -EINVAL;
-	if (a != SYSLOG_READ_ALL && a != SYSLOG_SIZE_BUFFER && !cred_capable(vt()->cred, CAP_SYSLOG) &&
-	    !cred_capable(vt()->cred, CAP_SYS_ADMIN))
+	if (a != SYSLOG_READ_ALL && a != SYSLOG_SIZE_BUFFER &&
+	    !cred_capable(vt()->cred, CAP_SYSLOG) && !cred_capable(vt()->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	flags = spin_lock_irqsave(&proc_lock);
 	from = end = cleared;

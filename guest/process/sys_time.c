@@ -5,8 +5,14 @@
 #include "guest/process/sys_util.h"
 
 enum {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-	CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+	CLOCK_REALTIME,
+	CLOCK_MONOTONIC,
+	CLOCK_PROCESS_CPUTIME_ID,
+	CLOCK_THREAD_CPUTIME_ID,
+	CLOCK_MONOTONIC_RAW,
+	CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE,
+	CLOCK_BOOTTIME,
 	CLOCK_TAI = 11,
 };
 enum { CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED, CPUCLOCK_PERTHREAD = 4 };
@@ -293,7 +299,7 @@ SYS(restart_syscall)
 {
 	struct uthread *u = current_uthread();
 
-	s64 (*restart)(struct uthread *u) = u->restart;
+	s64 (*restart)(struct uthread * u) = u->restart;
 
 	u->restart = NULL;
 	return restart ? restart(u) : -EINTR;

@@ -9,8 +9,10 @@
 #include "guest/process/sys_util.h"
 
 enum {
-	TFD_TIMER_ABSTIME = 1, TFD_TIMER_CANCEL_ON_SET = 2,
-	TFD_NONBLOCK = O_NONBLOCK, TFD_CLOEXEC = O_CLOEXEC,
+	TFD_TIMER_ABSTIME = 1,
+	TFD_TIMER_CANCEL_ON_SET = 2,
+	TFD_NONBLOCK = O_NONBLOCK,
+	TFD_CLOEXEC = O_CLOEXEC,
 };
 
 /* All of them, for those that follow the time of day; timerfds_lock, inside each one's lock never. */
@@ -93,7 +95,8 @@ static s64 timerfd_read(struct kiocb *io, struct iov_iter *to)
 	while (!(n = take(t))) {
 		if (io->flags & IOCB_NOWAIT)
 			return -EAGAIN;
-		if (wait_event_interruptible(&t->wait, READ_ONCE(t->rang) || READ_ONCE(t->canceled)))
+		if (wait_event_interruptible(&t->wait,
+					     READ_ONCE(t->rang) || READ_ONCE(t->canceled)))
 			return -ERESTARTSYS;
 	}
 	if (n < 0)
@@ -165,7 +168,7 @@ void timerfds_clock_set(void)
 	u64 flags = spin_lock_irqsave(&timerfds_lock);
 	struct timerfd *t;
 
-	list_for_each_entry(t, &timerfds, node) {
+	list_for_each_entry (t, &timerfds, node) {
 		spin_lock(&t->lock);
 		if (t->clock.kind == CLOCK_KIND_WALL && t->absolute) {
 			t->canceled |= t->cancel_on_set;
@@ -259,8 +262,8 @@ SYS(timerfd_settime)
 	remaining(t, old);
 	hrtimer_try_to_cancel(&t->hr);
 	t->absolute = b & TFD_TIMER_ABSTIME;
-	t->cancel_on_set = t->absolute && (b & TFD_TIMER_CANCEL_ON_SET) &&
-			   t->clock.kind == CLOCK_KIND_WALL;
+	t->cancel_on_set =
+		t->absolute && (b & TFD_TIMER_CANCEL_ON_SET) && t->clock.kind == CLOCK_KIND_WALL;
 	t->rang = t->canceled = false;
 	t->interval = timespec_ns(&in[0]);
 	t->expires = !value ? 0 : t->absolute ? value : clock_read(&t->clock) + value;

@@ -4,7 +4,6 @@
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
 
-
 static struct uthread *of_task(const struct vfs_task *t)
 {
 	return container_of((struct vfs_task *)t, struct uthread, vt);

@@ -325,7 +325,7 @@ def schema(ctx, host):
     ctx.equal(sorted(set(used) - set(by_name)), [], "types that are missing")
     ctx.equal(commands, {e["name"] for e in entries if e["meta-type"] == "command"}, "commands")
     ctx.equal({e["name"] for e in entries if e["meta-type"] == "event"},
-              {"SHUTDOWN", "RESET", "POWERDOWN", "STOP", "RESUME", "GUEST_PANICKED"}, "events")
+              {"SHUTDOWN", "RESET", "POWERDOWN", "STOP", "RESUME", "GUEST_PANICKED", "BALLOON_CHANGE"}, "events")
     for command in commands - {"quit", "x-console"}:  # every one answers, and checks its arguments
         reply = client.ask(command, surely_not_an_argument=1)
         ctx.contains(reply["error"]["desc"], "missing" if "missing" in reply["error"]["desc"] else "unexpected")
@@ -349,6 +349,39 @@ def raw(ctx, host):
     ctx.contains(host.verb("qmp", "g", "balloon", "[1]", status=2).err, "a JSON object")
     ctx.contains(host.verb("balloon", "g", "64M", status=1).err, "No balloon device")
     ctx.contains(host.verb("stat", "g").out, "exits: io", "resident, KiB")
+    host.verb("stop", "g")
+
+
+def balloon(ctx, host):
+    """The guest gives memory and takes it back; the host's part of it shrinks, and events tell."""
+    guest = tiny(host, "--mem", "32M", "--prealloc", "--balloon")
+    client = guest.client()
+
+    def asked(mib):
+        host.verb("balloon", "g", f"{mib}M")
+        while client.execute("query-balloon")["actual"] != mib << 20:
+            time.sleep(0.05)
+        while client.wait_event("BALLOON_CHANGE")["data"] != {"actual": mib << 20}:
+            pass
+        ctx.equal(host.verb("balloon", "g").text, f"{mib}M\n", "what it has")
+        ctx.equal(json.loads(host.verb("balloon", "--json", "g").text), {"actual": mib << 20}, "JSON")
+
+    before = guest.rss()
+    asked(27)
+    while guest.rss() > before - (4 << 10):
+        time.sleep(0.05)
+    asked(29)
+    asked(32)
+    host.verb("balloon", "g", "1G")  # more than there is: all of it
+    host.verb("balloon", "g", "1M")  # less than it can live with: what is to spare
+    while client.execute("query-balloon")["actual"] > 26 << 20:
+        time.sleep(0.05)
+    for wrong in (0, -1):
+        ctx.contains(client.ask("balloon", value=wrong)["error"]["desc"], "more than 0")
+    host.verb("reset", "g")  # begins with all it has, and is asked again
+    ready(guest, 2)
+    host.verb("balloon", "g", "32M")
+    asked(32)
     host.verb("stop", "g")
 
 
@@ -467,7 +500,7 @@ TESTS = {
     "leftovers": leftovers, "names": names, "errors before detaching": detach_errors, "permissions": permissions,
     "directory of somebody else": foreign_directory, "--qmp": qmp_option, "events": events,
     "reason of a signal": signal_reason, "protocol": protocol, "schema": schema, "NMI": nmi,
-    "raw and single commands": raw, "console full": console_full,
+    "raw and single commands": raw, "balloon": balloon, "console full": console_full,
 }
 WITH_IMAGES = {
     "guest resets itself": guest_resets, "crash, kept": crash_stays, "crash, ended": crash_ends,

@@ -161,7 +161,7 @@ def two_cpus(ctx):
         ctx, guest,
         ("info threads", r"^\* 1 .*CPU#0.*running", r"^  2 .*CPU#1.*not started"),
         ("break smp_boot", ""), ("continue", "smp_boot"), ("delete", ""),
-        ("break spin thread 2", "Breakpoint 2"),
+        ("break demo.c:spin thread 2", "Breakpoint 2"),
         ("continue", 'Thread 2 "CPU#1" hit Breakpoint 2, spin'),
         ("p cpu_number", ""),
         ("info threads", r"^  1 .*CPU#0", r"^\* 2 .*CPU#1"),
@@ -182,16 +182,16 @@ def two_cpus(ctx):
 
 def both_at_once(ctx):
     """A breakpoint that both CPUs keep running into: each hit is told, none is lost, none kills the guest."""
-    guest = Guest(ctx, "--cpus", "2")
+    guest = Guest(ctx, "--cpus", "2", "--append", "loop nohz=off quiet")  # ticks on the idle CPU as well
     outputs = session(
         ctx, guest,
-        ("break smp_send_reschedule", ""), ("tbreak spin", ""),
-        ("continue", ""), ("continue", ""), ("delete", ""),
+        ("break init_main", ""), ("continue", "init_main"), ("delete", ""),
         ("break sched_tick", "Breakpoint"),
         *[("continue", "hit Breakpoint .*, sched_tick")] * 12,
         ("delete", ""),
-        ("continue", "exited normally"))
-    threads = set(re.findall(r'Thread (\d) ', "".join(outputs[6:18])))
+        (INTERRUPT, ""), ("continue", "SIGINT"), ("bt", "init_main|cpu_idle_loop"),
+        ("kill", ""))
+    threads = set(re.findall(r'Thread (\d) ', "".join(outputs[4:16])))
     ctx.equal(threads, {"1", "2"}, "threads that reached the tick")
     guest.end(0)
 
@@ -203,6 +203,10 @@ def interrupt(ctx):
         ctx, guest,
         (INTERRUPT, ""), ("continue", "SIGINT"), ("bt", "init_main"),
         (INTERRUPT, ""), ("continue", "SIGINT"),
+        # From a handler, through the registers that its entry saved, to what it interrupted.
+        ("break sched_tick", ""), ("continue", "sched_tick"),
+        ("bt", r"#\d+ .* trap_entry .*\n#\d+ .*<signal handler called>\n#\d+ .*\b(cpu_relax|init_main) \("),
+        ("finish", "tick_handle"), ("delete", ""),
         ("kill", ""))
     guest.end(0)
     guest = Guest(ctx, "--append", "halt quiet", "--cpus", "2", paused=False)
@@ -293,7 +297,7 @@ def helper_commands(ctx):
         ctx, guest,
         ("break smp_boot", ""), ("continue", ""), ("px-runqueues", "^CPU 0: .*running swapper/0"),
         ("delete", ""),
-        ("break spin thread 1", ""), ("continue", "spin"),
+        ("break demo.c:spin thread 1", ""), ("continue", "spin"),
         ("px-dmesg", "Parallax tiny kernel"),
         ("px-ps", r"^0x\w+ +0 R.* swapper/0", r"^0x\w+ +\d+ R\* +0 .* spin-[AB]$"),
         ("px-runqueues", r"^CPU 0: .*running spin-[AB] \(\d+\)\n  waits +(init|spin-[AB]) ", r"^CPU 1: \d+ runnable"),

@@ -96,12 +96,17 @@ def memory(words, append):
 
 def memory_tables(ctx):
     tables = {"buddyinfo": "Node 0, zone    DMA32", "pagetypeinfo": "Number of blocks type", "zoneinfo": "nr_deferred",
-              "meminfo": "MemTotal:         256", "vmstat": "nr_free_pages ", "slabinfo": "kmalloc-64 ",
+              "meminfo": "MemTotal: ", "vmstat": "nr_free_pages ", "slabinfo": "kmalloc-64 ",
               "vmallocinfo": " kstack_alloc+0x0/", "iomem": "  00100000-", "pagetables": "---[ Linear Mapping ]---",
               "numastat": "numa_hit ", "extfrag": "unusable_index", "kmemleak": ", 0 of them unreferenced"}
     done = ctx.vmm("--timeout", "50", "--append", f"kmemleak quiet show={','.join(tables)}")
     ctx.equal(done.status, 0, "status")
     ctx.contains(done.out, *tables.values())
+    managed = sum(int(pages) for pages in re.findall(r"^ +managed +(\d+)", done.text, re.M))
+    total = int(re.search(r"^MemTotal: +(\d+) kB", done.text, re.M)[1])
+    ctx.equal(total, managed * 4, "MemTotal and the zones' managed pages, KiB")
+    # The kernel, its page frames' structures and the first MiB's holes are not there to be had.
+    ctx.check(240 << 10 < total < 256 << 10, f"{total} KiB of 256 MiB")
     done = ctx.vmm("--timeout", "50", "--append", "quiet show=meminfos")
     ctx.equal(done.status, 1, "status of an unknown table")
     ctx.contains(done.out, "show=pagetypeinfo")

@@ -52,6 +52,7 @@ class Env:
     build: Path
     fuzz_seconds: int
     scratch: Path  # removed at the end
+    kill_rounds: int = 15  # of each kind of disk
 
     @property
     def parallax(self):

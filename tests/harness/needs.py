@@ -5,6 +5,7 @@ import fcntl
 import functools
 import os
 import shutil
+import subprocess
 
 
 def _program(name, package=None):
@@ -34,7 +35,24 @@ def _root(_env):
     return None if os.geteuid() == 0 else "only root can become another user"
 
 
+def _namespaces(_env):
+    if not shutil.which("unshare"):
+        return "unshare is not installed (package util-linux)"
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True, check=False)
+    return f"no user namespaces: {done.stderr.decode().strip()}" if done.returncode else None
+
+
+def _fuse(_env):
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as err:
+        return f"/dev/fuse: {err.strerror}"
+    return None
+
+
 PROBES = {
+    "namespaces": _namespaces,
+    "fuse": _fuse,
     "kvm": _kvm,
     "root": _root,
     "nasm": _program("nasm"),
@@ -44,6 +62,7 @@ PROBES = {
     "dtc": _program("dtc", "device-tree-compiler"),
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
     "clang-format": _program("clang-format"),
+    "chromium": _program("chromium"),
     "man": _program("man", "man-db"),
 }
 

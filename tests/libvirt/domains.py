@@ -443,6 +443,17 @@ def virtio(d):
     d.ctx.contains(d.virsh("start", "four", check=False).err, "not supported by machine parallax-full")
 
 
+def balloon(d):
+    """setmem on a running guest: it gives memory, and gets it back; libvirt knows how much it has."""
+    started(d, "bal", mib=48, balloon=f"<memballoon model='virtio'>{MMIO}</memballoon>")
+    d.virsh("setmem", "bal", "40M", "--live")
+    d.wait(lambda: lines(d.virsh("dommemstat", "bal").out.replace(" ", ": "))["actual"] == "40960", "8 MiB to be given")
+    d.wait(lambda: lines(d.virsh("dominfo", "bal").out)["Used memory"] == "40960 KiB", "libvirt to hear of it")
+    d.virsh("setmem", "bal", "48M", "--live")
+    d.wait(lambda: lines(d.virsh("domstats", "bal").out)["balloon.current"] == "49152", "them to come back")
+    d.virsh("destroy", "bal")
+
+
 def tap(d):
     """An interface of the host: libvirt opens it and hands it over; its counters are the host's."""
     if not (d.root / "tun").exists():
@@ -456,7 +467,8 @@ def tap(d):
 
 
 CASES = (
-    ("virtio", virtio), ("tap", tap), ("capabilities", capabilities), ("the examples", the_example), ("life", life), ("console", console),
+    ("virtio", virtio), ("balloon", balloon), ("tap", tap), ("capabilities", capabilities),
+    ("the examples", the_example), ("life", life), ("console", console),
     ("suspend", suspend), ("reset", reset), ("shutdown", shutdown), ("reboot", reboot), ("nmi", nmi),
     ("monitor", monitor), ("statistics", statistics), ("pinning", pinning), ("power off", power_off),
     ("guest reboot", guest_reboot), ("crash", crash), ("killed", killed), ("events", events),

@@ -10,7 +10,8 @@ WORDS = "quiet prompt"
 
 
 def domain(d, name, words=WORDS, emulator=None, machine="microvm", cpus=1, mib=64, serial=SERIAL, features="<acpi/>",
-           more="", devices="", off="destroy", reboot="restart", crash="destroy", kernel=None):
+           more="", devices="", off="destroy", reboot="restart", crash="destroy", kernel=None,
+           balloon="<memballoon model='none'/>"):
     """One domain; MORE goes beside <os>, DEVICES into <devices>."""
     return f"""<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{escape(name)}</name>
@@ -30,7 +31,7 @@ def domain(d, name, words=WORDS, emulator=None, machine="microvm", cpus=1, mib=6
     <emulator>{escape(str(emulator or d.emulator))}</emulator>
     {serial}
     <controller type='usb' model='none'/>
-    <memballoon model='none'/>
+    {balloon}
     {devices}
   </devices>
 </domain>

@@ -11,7 +11,6 @@
 #include "vmm/qemu/command.h"
 
 #define KEYS(table) table, ARRAY_SIZE(table)
-#define NO_BALLOON  "<memballoon model='none'/>"
 #define ONE_THREAD  "I/O has a thread of its own already"
 #define NO_TCP	    "a guest's serial port is no network service; use type 'unix' or 'pty'"
 
@@ -92,6 +91,11 @@ static const struct key_rule virtio_net[] = {
 	KEY_LABEL("bootindex"),
 };
 static const struct key_rule virtio_rng[] = { DEVICE_TEXT("rng", rng) };
+/* Both are offered; what a guest makes of them is its own affair. */
+static const struct key_rule virtio_balloon[] = {
+	KEY_ONLY("deflate-on-oom", "on|off", NULL),
+	KEY_ONLY("free-page-reporting", "on|off", NULL),
+};
 static const struct key_rule virtio_port[] = { DEVICE_TEXT("chardev", chardev) };
 static const struct key_rule virtio_serial[] = { KEY_LABEL("max_ports") };
 
@@ -104,7 +108,7 @@ static const struct qemu_kind device_kinds[] = {
 	{ "virtio-serial-device", KEYS(virtio_serial), NULL },
 	{ "virtconsole", KEYS(virtio_port), NULL },
 	{ "virtserialport", NULL, 0, "there is no guest agent channel" },
-	{ "virtio-balloon-device", NULL, 0, NO_BALLOON },
+	{ "virtio-balloon-device", KEYS(virtio_balloon), NULL },
 };
 
 /* ---- -object ---------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio.c - the paravirtual devices of a QEMU command line: a disk is a device that names a format
- * node that names a file node; a network card, a source of entropy and a console name one thing each.
+ * node that names a file node; a network card, a source of entropy and a console name one thing each, a balloon none.
  */
 #include <errno.h>
 #include <string.h>
@@ -125,7 +125,7 @@ static int resolve_net(struct qemu_command *c, const struct qemu_device *d, stru
 	return net_parse(spec, &scratch, e);
 }
 
-/* ---- entropy, consoles -------------------------------------------------------------------------------- */
+/* ---- entropy, balloon, consoles -------------------------------------------------------------------------------- */
 
 static int resolve_rng(struct qemu_command *c, const struct qemu_device *d, struct error *e)
 {
@@ -142,6 +142,14 @@ static int resolve_rng(struct qemu_command *c, const struct qemu_device *d, stru
 	}
 	return error_set(e, -EINVAL, "-device %s: rng=%.100s: no such -object rng-random",
 			 d->driver, d->rng ? d->rng : "");
+}
+
+static int resolve_balloon(struct qemu_command *c, const struct qemu_device *d, struct error *e)
+{
+	if (c->cfg.balloon)
+		return error_set(e, -EINVAL, "-device %s: one balloon is enough", d->driver);
+	c->cfg.balloon = true;
+	return 0;
 }
 
 static int resolve_console(struct qemu_command *c, const struct qemu_device *d, struct counts *n,
@@ -201,6 +209,8 @@ int qemu_resolve_virtio(struct qemu_command *c, struct error *e)
 			err = resolve_net(c, d, &n, e);
 		else if (is(d, "virtio-rng-device"))
 			err = resolve_rng(c, d, e);
+		else if (is(d, "virtio-balloon-device"))
+			err = resolve_balloon(c, d, e);
 		else if (is(d, "virtio-serial-device"))
 			n.serials++;
 		else if (is(d, "virtconsole"))

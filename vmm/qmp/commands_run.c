@@ -169,5 +169,6 @@ const struct qmp_table qmp_run_table = {
 						  { "STOP", NULL },
 						  { "RESUME", NULL },
 						  { "GUEST_PANICKED", panic_members },
+						  { "BALLOON_CHANGE", balloon_members },
 						  { 0 } },
 };

@@ -254,6 +254,7 @@ static void on_machine(void *arg, enum machine_event event, enum machine_cause c
 {
 	struct qmp_server *s = arg;
 	bool stays = machine_config_of(s->machine)->no_shutdown;
+	const struct machine_balloon *balloon;
 	json_t *data = NULL;
 	const char *name;
 
@@ -278,6 +279,11 @@ static void on_machine(void *arg, enum machine_event event, enum machine_cause c
 	case MACHINE_PANICKED:
 		name = "GUEST_PANICKED";
 		data = json_pack("{s:s}", "action", stays ? "pause" : "poweroff");
+		break;
+	case MACHINE_BALLOON:
+		name = "BALLOON_CHANGE";
+		balloon = machine_balloon(s->machine);
+		data = json_pack("{s:I}", "actual", (json_int_t)balloon->actual(balloon->arg));
 		break;
 	default:
 		return;

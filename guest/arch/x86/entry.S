@@ -4,8 +4,75 @@
  *
  * Every vector has a 16-byte stub that makes the stack look alike (vector and error code), then
  * joins one common path that saves the registers as struct pt_regs and calls trap_entry().
+ *
+ * Where each register is at each instruction is told to debuggers, so that a backtrace leads from a
+ * handler to what was interrupted. The canonical frame address is the end of struct pt_regs.
  */
 #include "guest/arch/x86/layout.h"
+
+	.cfi_sections .debug_frame
+
+	.macro PUSH_VALUE value
+	pushq \value
+	.cfi_adjust_cfa_offset 8
+	.endm
+
+	.macro SAVE reg
+	pushq %\reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+	.endm
+
+	.macro RESTORE reg
+	popq %\reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+	.endm
+
+	/* rip, cs, eflags, rsp, ss lie below the frame address, and \more bytes below them. */
+	.macro TRAP_FRAME more
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, 40 + \more
+	.cfi_offset rip, -40
+	.cfi_offset rsp, -16
+	.endm
+
+	.macro SAVE_REGS
+	SAVE rdi
+	SAVE rsi
+	SAVE rdx
+	SAVE rcx
+	SAVE rax
+	SAVE r8
+	SAVE r9
+	SAVE r10
+	SAVE r11
+	SAVE rbx
+	SAVE rbp
+	SAVE r12
+	SAVE r13
+	SAVE r14
+	SAVE r15
+	.endm
+
+	.macro RESTORE_REGS
+	RESTORE r15
+	RESTORE r14
+	RESTORE r13
+	RESTORE r12
+	RESTORE rbp
+	RESTORE rbx
+	RESTORE r11
+	RESTORE r10
+	RESTORE r9
+	RESTORE r8
+	RESTORE rax
+	RESTORE rcx
+	RESTORE rdx
+	RESTORE rsi
+	RESTORE rdi
+	.endm
 
 	.section .entry.text, "ax"
 	.code64
@@ -19,36 +86,27 @@ trap_stubs:
 	.balign 16
 	/* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX push an error code themselves. */
 	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-	pushq $0
+	TRAP_FRAME 0
+	PUSH_VALUE $0
+	.else
+	TRAP_FRAME 8
 	.endif
-	pushq $vector
+	PUSH_VALUE $vector
 	.if vector == 2 || vector == 8 || vector == 18
 	jmp trap_paranoid
 	.else
 	jmp trap_common
 	.endif
+	.cfi_endproc
 	.set vector, vector + 1
 	.endr
 	.size trap_stubs, . - trap_stubs
 
 	.type trap_common, @function
 trap_common:
+	TRAP_FRAME 16
 	cld
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	SAVE_REGS
 	testb $3, 18*8(%rsp)		/* CS: did it come from user mode? */
 	jz 1f
 	swapgs
@@ -60,23 +118,11 @@ trap_return:				/* the backtrace knows this address: pt_regs lie above it */
 	jz .Lrestore
 	swapgs
 .Lrestore:
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	RESTORE_REGS
 	addq $16, %rsp			/* vector, error code */
+	.cfi_adjust_cfa_offset -16
 	iretq
+	.cfi_endproc
 	.size trap_common, . - trap_common
 
 /*
@@ -85,22 +131,9 @@ trap_return:				/* the backtrace knows this address: pt_regs lie above it */
  */
 	.type trap_paranoid, @function
 trap_paranoid:
+	TRAP_FRAME 16
 	cld
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	SAVE_REGS
 	xorl %ebx, %ebx
 	movl $0xc0000101, %ecx		/* MSR_GS_BASE */
 	rdmsr
@@ -116,6 +149,7 @@ paranoid_return:
 	jz .Lrestore
 	swapgs
 	jmp .Lrestore
+	.cfi_endproc
 	.size trap_paranoid, . - trap_paranoid
 
 /*
@@ -126,6 +160,10 @@ paranoid_return:
 	.type syscall_entry, @function
 	.balign 16
 syscall_entry:
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, 0
+	.cfi_register rip, rcx
 	swapgs
 	movq %rsp, %gs:user_sp
 	movq %gs:kernel_sp, %rsp
@@ -134,47 +172,23 @@ syscall_entry:
 	pushq %r11
 	pushq $USER_CS
 	pushq %rcx
-	pushq $0
-	pushq $0x100			/* VECTOR_SYSCALL */
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.cfi_def_cfa rsp, 40
+	.cfi_offset rip, -40
+	.cfi_offset rsp, -16
+	PUSH_VALUE $0
+	PUSH_VALUE $0x100		/* VECTOR_SYSCALL */
+	SAVE_REGS
 	movq %rsp, %rdi
 	call syscall_trap
 	.globl syscall_return
 syscall_return:
 	testb %al, %al			/* may it be sysret? */
 	jz trap_return
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	RESTORE_REGS
 	movq 40(%rsp), %rsp		/* past vector, error code, RIP, CS, RFLAGS */
 	swapgs
 	sysretq
+	.cfi_endproc
 	.size syscall_entry, . - syscall_entry
 
 /* enter_user_mode(frame): what a thread's first return to user mode needs on its stack is there. */
@@ -192,31 +206,36 @@ enter_user_frame:
 	.globl __switch_to_asm
 	.type __switch_to_asm, @function
 __switch_to_asm:
-	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.cfi_startproc
+	SAVE rbp
+	SAVE rbx
+	SAVE r12
+	SAVE r13
+	SAVE r14
+	SAVE r15
 	movq %rsp, (%rsi)
 	movq %rdx, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
-	popq %rbp
+	RESTORE r15
+	RESTORE r14
+	RESTORE r13
+	RESTORE r12
+	RESTORE rbx
+	RESTORE rbp
 	movq %rdi, %rax
 	ret
+	.cfi_endproc
 	.size __switch_to_asm, . - __switch_to_asm
 
 /* A new task's first return address; RAX is the task that was switched away from. */
 	.globl ret_from_fork
 	.type ret_from_fork, @function
 ret_from_fork:
+	.cfi_startproc
+	.cfi_undefined rip		/* nobody called it */
 	movq %rax, %rdi
 	call task_first_run
 	ud2
+	.cfi_endproc
 	.size ret_from_fork, . - ret_from_fork
 
 /* load_segments(void): CS and the data segments after a new GDT. FS and GS keep their bases. */

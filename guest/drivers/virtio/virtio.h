@@ -105,6 +105,7 @@ bool vq_listen(struct virtqueue *vq);
 int virtio_blk_probe(struct virtio_device *vd);
 int virtio_console_probe(struct virtio_device *vd);
 int virtio_rng_probe(struct virtio_device *vd);
+int virtio_balloon_probe(struct virtio_device *vd);
 
 struct console;
 /* hvc0; NULL: none. */

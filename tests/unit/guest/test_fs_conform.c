@@ -558,7 +558,7 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 	if (!why)
 		why = fs_host_start(&host);
 	if (why) {
-		fprintf(stderr, "SKIP: %s\n", why);
+		printf("SKIP guest/test_mix: %s\n", why);
 		return;
 	}
 	rand_init(&rng, seed);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guest/mm/memblock.h"
+#include "tests/unit/guest/fast_check.h"
 
 #define UNITS 96
 #define UNIT  0x1000ULL
@@ -24,20 +25,21 @@ static void check_against(const struct model *m)
 	phys_t pos = 0;
 	u64 total = 0;
 
-	ck_assert_msg(!broken, "%s", broken ? broken : "");
+	if (broken)
+		ck_abort_msg("%s", broken);
 	while (memblock_next_free(&m->mb, &pos, &r)) {
 		for (u64 u = r.base / UNIT; u < (r.base + r.size) / UNIT; u++) {
-			ck_assert_int_eq(m->ram[u], r.node + 1);
+			CHECK_EQ(m->ram[u], r.node + 1);
 			free_seen[u] = true;
 		}
 	}
 	for (unsigned u = 0; u < UNITS; u++) {
-		ck_assert_int_eq(free_seen[u], m->ram[u] && !m->taken[u]);
-		ck_assert_int_eq(memblock_is_memory(&m->mb, u * UNIT, UNIT), m->ram[u] != 0);
-		ck_assert_int_eq(memblock_is_reserved(&m->mb, u * UNIT, UNIT), m->taken[u]);
+		CHECK_EQ(free_seen[u], m->ram[u] && !m->taken[u]);
+		CHECK_EQ(memblock_is_memory(&m->mb, u * UNIT, UNIT), m->ram[u] != 0);
+		CHECK_EQ(memblock_is_reserved(&m->mb, u * UNIT, UNIT), m->taken[u]);
 		total += m->ram[u] ? UNIT : 0;
 	}
-	ck_assert_uint_eq(memblock_total(&m->mb), total);
+	CHECK_EQ(memblock_total(&m->mb), total);
 }
 
 /* What memblock_alloc() must find: the highest fitting run of free units. */
@@ -65,20 +67,20 @@ static void random_step(struct model *m)
 
 	switch (rand() % 5) {
 	case 0:
-		ck_assert_int_eq(memblock_add(&m->mb, at * UNIT, n * UNIT, node), 0);
+		CHECK_EQ(memblock_add(&m->mb, at * UNIT, n * UNIT, node), 0);
 		for (unsigned u = at; u < at + n; u++)
 			m->ram[u] = m->ram[u] ? m->ram[u] : (signed char)(node + 1);
 		break;
 	case 1:
-		ck_assert_int_eq(memblock_remove(&m->mb, at * UNIT, n * UNIT), 0);
+		CHECK_EQ(memblock_remove(&m->mb, at * UNIT, n * UNIT), 0);
 		memset(m->ram + at, 0, n);
 		break;
 	case 2:
-		ck_assert_int_eq(memblock_reserve(&m->mb, at * UNIT, n * UNIT), 0);
+		CHECK_EQ(memblock_reserve(&m->mb, at * UNIT, n * UNIT), 0);
 		memset(m->taken + at, true, n);
 		break;
 	case 3:
-		ck_assert_int_eq(memblock_free(&m->mb, at * UNIT, n * UNIT), 0);
+		CHECK_EQ(memblock_free(&m->mb, at * UNIT, n * UNIT), 0);
 		memset(m->taken + at, false, n);
 		break;
 	default: {
@@ -91,7 +93,7 @@ static void random_step(struct model *m)
 		};
 		phys_t got = memblock_alloc(&m->mb, &req);
 
-		ck_assert_uint_eq(got, model_alloc(m, n, align, limit, req.node));
+		CHECK_EQ(got, model_alloc(m, n, align, limit, req.node));
 	}
 	}
 }

@@ -77,7 +77,7 @@ START_TEST(random_starts_and_cancels)
 		env_host_set_cpu((unsigned)rand_below(&tm.rand, TM_CPUS));
 		switch (rand_below(&tm.rand, 4)) {
 		case 0:
-			ck_assert_int_eq(hrtimer_cancel(&e->t), e->expected);
+			CHECK_EQ(hrtimer_cancel(&e->t), e->expected);
 			e->expected = false;
 			CHECK(!hrtimer_active(&e->t));
 			break;
@@ -107,7 +107,7 @@ START_TEST(random_starts_and_cancels)
 	tm_check();
 	for (unsigned i = 0; i < TM_CPUS; i++) {
 		env_host_set_cpu(i);
-		ck_assert_uint_eq(hrtimer_next_event(&tm.hr.base[i], NULL), UINT64_MAX);
+		CHECK_EQ(hrtimer_next_event(&tm.hr.base[i], NULL), UINT64_MAX);
 	}
 	tm_exit();
 }
@@ -127,7 +127,7 @@ START_TEST(runs_in_order)
 	}
 	tm_run(tm.now + 20000000);
 	for (unsigned i = 0; i < NR; i++)
-		ck_assert_uint_eq(entries[i].fired, 1);
+		CHECK_EQ(entries[i].fired, 1);
 	in_order = false;
 	tm_exit();
 }
@@ -136,7 +136,7 @@ END_TEST
 /* Slack lets timers share an interrupt. */
 START_TEST(slack_saves_interrupts)
 {
-	u64 without, with;
+	u64 without = 0, with;
 
 	tm_init(3);
 	for (unsigned round = 0; round < 2; round++) {
@@ -153,8 +153,8 @@ START_TEST(slack_saves_interrupts)
 		else
 			without = tm.interrupts[0] - before;
 	}
-	ck_assert_uint_eq(without, 100);
-	ck_assert_uint_eq(with, 2);
+	CHECK_EQ(without, 100);
+	CHECK_EQ(with, 2);
 	tm_exit();
 }
 END_TEST
@@ -178,11 +178,11 @@ START_TEST(a_running_timer_is_not_cancelled)
 	hrtimer_init(&tm.hr, &victim, HRTIMER_MODE_ABS, cancels_itself);
 	hrtimer_start(&victim, tm.now + 10, HRTIMER_MODE_ABS);
 	tm_run(tm.now + 100);
-	ck_assert_int_eq(cancelled, -1);
-	ck_assert(victim.queued);
+	CHECK_EQ(cancelled, -1);
+	CHECK(victim.queued);
 	tm_check();
-	ck_assert_int_eq(hrtimer_cancel(&victim), 1);
-	ck_assert_int_eq(hrtimer_cancel(&victim), 0);
+	CHECK_EQ(hrtimer_cancel(&victim), 1);
+	CHECK_EQ(hrtimer_cancel(&victim), 0);
 	tm_exit();
 }
 END_TEST
@@ -236,7 +236,7 @@ START_TEST(a_dead_cpu_s_timers_run_elsewhere)
 	tm_check();
 	tm_run(tm.now + 2000000);
 	for (unsigned i = 0; i < 50; i++)
-		ck_assert_uint_eq(entries[i].fired, 1);
+		CHECK_EQ(entries[i].fired, 1);
 	tm_exit();
 }
 END_TEST
@@ -248,12 +248,12 @@ START_TEST(far_away_times_do_not_overflow)
 	tm_init(9);
 	hrtimer_init(&tm.hr, &t, HRTIMER_MODE_ABS, fires);
 	hrtimer_start_range_ns(&t, UINT64_MAX - 1, 100, HRTIMER_MODE_REL);
-	ck_assert_uint_eq(t.expires, UINT64_MAX);
+	CHECK_EQ(t.expires, UINT64_MAX);
 	tm_run(tm.now + 1000000);
-	ck_assert(t.queued);
+	CHECK(t.queued);
 	hrtimer_cancel(&t);
 	env_host_fail_after(1);
-	ck_assert_int_eq(hrtimers_init(&(struct hrtimers){ 0 }, 4), -12);
+	CHECK_EQ(hrtimers_init(&(struct hrtimers){ 0 }, 4), -12);
 	env_host_fail_after(0);
 	tm_exit();
 }

@@ -81,11 +81,11 @@ START_TEST(random_starts_and_cancels)
 		env_host_set_cpu((unsigned)rand_below(&tm.rand, TM_CPUS));
 		switch (rand_below(&tm.rand, 6)) {
 		case 0:
-			ck_assert_int_eq(del_timer(&e->t), e->expected);
+			CHECK_EQ(del_timer(&e->t), e->expected);
 			e->expected = false;
 			break;
 		case 1:
-			ck_assert_int_eq(del_timer_sync(&e->t), e->expected);
+			CHECK_EQ(del_timer_sync(&e->t), e->expected);
 			e->expected = false;
 			break;
 		case 2:
@@ -120,7 +120,7 @@ START_TEST(random_starts_and_cancels)
 	}
 	tm_run(tm.now + 350000 * TM_TICK);
 	for (unsigned i = 0; i < NR; i++) {
-		ck_assert(!entries[i].expected);
+		CHECK(!entries[i].expected);
 		fired += entries[i].fired;
 	}
 	ck_assert_uint_gt(fired, 3000);
@@ -150,17 +150,17 @@ START_TEST(every_level)
 
 			expect(&entries[0], at);
 			mod_timer(&entries[0].t, at);
-			ck_assert_uint_eq(entries[0].t.bucket / WHEEL_SLOTS, level);
+			CHECK_EQ(entries[0].t.bucket / WHEEL_SLOTS, level);
 			served = b->next_expiry;
 			ck_assert_uint_ge(served, at);
 			ck_assert_uint_lt(served - at, width);
 			/* Not a jiffy before. */
 			tm_run((served - 1) * TM_TICK);
 			timer_run_softirq(&tm.wheel, 0);
-			ck_assert(entries[0].expected);
+			CHECK(entries[0].expected);
 			tm_run(served * TM_TICK + rand_below(&tm.rand, TM_TICK));
 			timer_run_softirq(&tm.wheel, 0);
-			ck_assert(!entries[0].expected);
+			CHECK(!entries[0].expected);
 			tm_check();
 		}
 	}
@@ -178,7 +178,7 @@ static unsigned chain_runs;
 static void chain(struct timer_list *t)
 {
 	chain_runs++;
-	ck_assert_int_eq(try_to_del_timer_sync(t), -1);
+	CHECK_EQ(try_to_del_timer_sync(t), -1);
 	mod_timer(t, jiffies());
 }
 
@@ -189,12 +189,12 @@ START_TEST(restarting_itself_does_not_loop)
 	mod_timer(&chained, jiffies());
 	for (unsigned i = 1; i <= 10; i++) {
 		timer_run_softirq(&tm.wheel, 0);
-		ck_assert_uint_eq(chain_runs, i);
+		CHECK_EQ(chain_runs, i);
 		tm_run((jiffies() + 1) * TM_TICK);
 	}
-	ck_assert(timer_shutdown_sync(&chained));
-	ck_assert(!mod_timer(&chained, jiffies() + 5));
-	ck_assert(!timer_pending(&chained));
+	CHECK(timer_shutdown_sync(&chained));
+	CHECK(!mod_timer(&chained, jiffies() + 5));
+	CHECK(!timer_pending(&chained));
 	tm_exit();
 }
 END_TEST
@@ -211,10 +211,10 @@ START_TEST(pinned_timers_and_dead_cpus)
 
 		add_timer_on(&entries[i].t, at, 3);
 		expect(&entries[i], at);
-		ck_assert_uint_eq(entries[i].t.base->cpu, 3);
+		CHECK_EQ(entries[i].t.base->cpu, 3);
 		if (mod_timer(&entries[i].t, at + 1))
 			expect(&entries[i], at + 1);
-		ck_assert_uint_eq(entries[i].t.base->cpu, 3);
+		CHECK_EQ(entries[i].t.base->cpu, 3);
 		entries[i].cpu = 1;
 	}
 	flags = env_irq_save();
@@ -226,7 +226,7 @@ START_TEST(pinned_timers_and_dead_cpus)
 		timer_run_softirq(&tm.wheel, 1);
 	}
 	for (unsigned i = 0; i < 100; i++)
-		ck_assert_uint_eq(entries[i].fired, 1);
+		CHECK_EQ(entries[i].fired, 1);
 	tm_exit();
 }
 END_TEST
@@ -238,7 +238,7 @@ START_TEST(rounded_jiffies_meet)
 		u64 j = jiffies() + 2000 + rand_below(&tm.rand, 100000);
 		u64 r = round_jiffies(&tm.wheel, j, 2);
 
-		ck_assert_uint_eq((r + 6) % 1000, 0);
+		CHECK_EQ((r + 6) % 1000, 0);
 		ck_assert_uint_le(r, j + 750);
 		ck_assert_uint_ge(r + 250, j);
 	}
@@ -367,15 +367,15 @@ START_TEST(an_idle_cpu_is_left_alone)
 	setup(0);
 	tm_run((jiffies() + 5) * TM_TICK + 300000);
 	begin = tm.interrupts[0];
-	ck_assert_uint_eq(begin, 5);
+	CHECK_EQ(begin, 5);
 	set_idle(0, true);
-	ck_assert(tm.tick[0].stopped);
+	CHECK(tm.tick[0].stopped);
 	tm_run(tm.now + 10000 * TM_TICK);
-	ck_assert_uint_eq(tm.interrupts[0], begin);
+	CHECK_EQ(tm.interrupts[0], begin);
 	set_idle(0, false);
-	ck_assert_uint_eq(tm.tick[0].jiffies, jiffies());
-	ck_assert_uint_eq(tick_saved(&tm.tick[0]), 10000);
-	ck_assert_uint_eq(tm.tick[0].idle_ns, 10000 * TM_TICK);
+	CHECK_EQ(tm.tick[0].jiffies, jiffies());
+	CHECK_EQ(tick_saved(&tm.tick[0]), 10000);
+	CHECK_EQ(tm.tick[0].idle_ns, 10000 * TM_TICK);
 
 	/* 40 jiffies away: in the finest level, exact. */
 	env_host_set_cpu(0);
@@ -383,12 +383,12 @@ START_TEST(an_idle_cpu_is_left_alone)
 	mod_timer(&entries[0].t, jiffies() + 40);
 	set_idle(0, true);
 	tm_run(tm.now + 5000 * TM_TICK);
-	ck_assert_uint_eq(entries[0].fired, 1);
-	ck_assert_uint_eq(tm.interrupts[0], begin + 1);
+	CHECK_EQ(entries[0].fired, 1);
+	CHECK_EQ(tm.interrupts[0], begin + 1);
 	set_idle(0, false);
 	/* On the grid again. */
 	tm_run(tm.now + 10 * TM_TICK);
-	ck_assert_uint_eq(tm.interrupts[0], begin + 11);
+	CHECK_EQ(tm.interrupts[0], begin + 11);
 	/* The others had theirs all the time. */
 	ck_assert_uint_gt(tm.ticks[1], 15000);
 	tm_exit();
@@ -405,28 +405,28 @@ START_TEST(the_tick_stays_where_it_is_needed)
 	for (size_t i = 0; i < ARRAY_SIZE(why); i++) {
 		deps[0] = why[i];
 		set_idle(0, true);
-		ck_assert(!tm.tick[0].stopped);
-		ck_assert_uint_eq(tm.tick[0].kept[i], 1);
+		CHECK(!tm.tick[0].stopped);
+		CHECK_EQ(tm.tick[0].kept[i], 1);
 		set_idle(0, false);
 	}
 	/* The last sleeps were short: the next one keeps its tick until it proves to be long. */
 	deps[0] = 0;
 	set_idle(0, true);
-	ck_assert(!tm.tick[0].stopped);
-	ck_assert_uint_eq(tm.tick[0].kept[5], 1);
+	CHECK(!tm.tick[0].stopped);
+	CHECK_EQ(tm.tick[0].kept[5], 1);
 	tm_run(tm.now + 3 * TM_TICK);
-	ck_assert(tm.tick[0].stopped);
+	CHECK(tm.tick[0].stopped);
 	set_idle(0, false);
 	setup(0);
 	env_host_set_cpu(0);
 	expect(&entries[0], jiffies() + 1);
 	mod_timer(&entries[0].t, jiffies() + 1);
 	set_idle(0, true);
-	ck_assert(!tm.tick[0].stopped);
-	ck_assert_uint_eq(tm.tick[0].kept[4], 1);
+	CHECK(!tm.tick[0].stopped);
+	CHECK_EQ(tm.tick[0].kept[4], 1);
 	tm_run(tm.now + 3 * TM_TICK);
-	ck_assert_uint_eq(entries[0].fired, 1);
-	ck_assert(tm.tick[0].stopped); /* looked again after the timer */
+	CHECK_EQ(entries[0].fired, 1);
+	CHECK(tm.tick[0].stopped); /* looked again after the timer */
 	set_idle(0, false);
 	tm_exit();
 }
@@ -446,10 +446,10 @@ START_TEST(deferrable_timers_do_not_wake)
 	mod_timer(&entries[0].t, jiffies() + 30);
 	set_idle(0, true);
 	tm_run(tm.now + 900 * TM_TICK);
-	ck_assert_uint_eq(entries[0].fired, 0);
+	CHECK_EQ(entries[0].fired, 0);
 	set_idle(0, false);
 	tm_run(tm.now + 2 * TM_TICK);
-	ck_assert_uint_eq(entries[0].fired, 1);
+	CHECK_EQ(entries[0].fired, 1);
 	tm_exit();
 }
 END_TEST

@@ -37,7 +37,7 @@ static struct {
 
 void time_env_set_event(unsigned cpu, u64 expires)
 {
-	ck_assert_uint_eq(cpu, env_cpu());
+	CHECK_EQ(cpu, env_cpu());
 	CHECK(env_host_irqs_off());
 	tm.event[cpu] = expires;
 }

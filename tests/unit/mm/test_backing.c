@@ -356,7 +356,7 @@ static void use_pool(enum mem_backing kind, u64 size, unsigned nodes)
 	size_t nr;
 
 	if (before < pages) {
-		printf("SKIP mm/use_pool: %llu free pages of %llu KiB, %llu needed\n",
+		printf("SKIP mm/pool_serves: %llu free pages of %llu KiB, %llu needed\n",
 		       (unsigned long long)before, (unsigned long long)(page / KiB),
 		       (unsigned long long)pages);
 		return;
@@ -449,7 +449,7 @@ START_TEST(binding_reaches_the_kernel)
 	struct backing b;
 
 	if (!nr) {
-		printf("SKIP mm/binding: the host kernel has no NUMA support\n");
+		printf("SKIP mm/binding_reaches_the_kernel: the host kernel has no NUMA support\n");
 		return;
 	}
 	ck_assert_int_eq(backing_map(8 * MiB, MEM_BACKING_4K, &b, NULL), 0);

@@ -254,7 +254,8 @@ START_TEST(virtio)
 		"-device virtio-blk-device,drive=f,id=virtio-disk0,bootindex=1,write-cache=on,serial=S1 "
 		"-netdev user,id=n0 -device virtio-net-device,netdev=n0,id=net0,mac=52:54:00:12:34:56 "
 		"-object rng-random,id=r,filename=/dev/urandom -device virtio-rng-device,rng=r,id=rng0 "
-		"-device virtio-serial-device,id=vs -chardev pty,id=c -device virtconsole,chardev=c,id=c0");
+		"-device virtio-serial-device,id=vs -chardev pty,id=c -device virtconsole,chardev=c,id=c0 "
+		"-device virtio-balloon-device,id=balloon0,deflate-on-oom=on");
 	const struct machine_config *cfg = &l->c.cfg;
 
 	ck_assert_str_eq(cfg->disk[0], "/p/a,,b.img,ro,direct,serial=S1");
@@ -262,7 +263,7 @@ START_TEST(virtio)
 	ck_assert_str_eq(cfg->disk_node[0], "f");
 	ck_assert_ptr_null(cfg->disk[1]);
 	ck_assert_str_eq(cfg->net[0], "user,mac=52:54:00:12:34:56");
-	ck_assert(cfg->rng);
+	ck_assert(cfg->rng && cfg->balloon);
 	ck_assert_str_eq(cfg->console[0], "pty");
 	ck_assert_str_eq(cfg->console_label[0], "c");
 	ck_assert_ptr_null(cfg->serial[0]);
@@ -398,7 +399,8 @@ static const char *const refusals[][2] = {
 	{ "-object rng-random,id=r,filename=/etc/passwd", "filename=/etc/passwd is not supported" },
 	{ "-chardev pty,id=c -device virtconsole,chardev=c", "virtio-serial-device before it" },
 	{ "-device virtserialport", "no guest agent" },
-	{ "-device virtio-balloon-device", "<memballoon model='none'/>" },
+	{ "-device virtio-balloon-device -device virtio-balloon-device,id=b",
+	  "one balloon is enough" },
 	{ "-drive file=x", "-drive: not supported" },
 	{ "-global x.y=z", "x.y=z is not supported" },
 	{ "-global PIIX4_PM.disable_s3=0", "PIIX4_PM.disable_s3=0 is not supported" },
