@@ -273,10 +273,31 @@ bool rt_mutex_trylock(struct rt_mutex *m)
 	return got;
 }
 
+/* Into the queue of a lock, whose owner, if there is one, is told and held. wait_lock held. */
+static void add_waiter(struct rt_mutex *m, struct rt_mutex_waiter *w, struct task_struct *task)
+{
+	struct rt_mutex_waiter *old_top = top_waiter(m);
+	struct task_struct *owner = m->owner;
+
+	raw_spin_lock(&task->pi_lock);
+	*w = (struct rt_mutex_waiter){ .task = task, .lock = m };
+	w->prio = waiter_prio(task);
+	w->deadline = task->dl.deadline;
+	rb_add_cached(&w->node, &m->waiters, node_less);
+	task->pi_blocked_on = w;
+	raw_spin_unlock(&task->pi_lock);
+	if (!owner)
+		return;
+	raw_spin_lock(&owner->pi_lock);
+	if (top_waiter(m) == w)
+		owner_new_top(m, owner, old_top, NULL);
+	raw_spin_unlock(&owner->pi_lock);
+	sched_env_task_hold(owner);
+}
+
 int rt_mutex_lock_begin(struct rt_mutex *m, struct rt_mutex_waiter *w)
 {
 	struct task_struct *self = current, *owner;
-	struct rt_mutex_waiter *old_top;
 	u64 flags;
 
 	might_sleep();
@@ -292,21 +313,7 @@ int rt_mutex_lock_begin(struct rt_mutex *m, struct rt_mutex_waiter *w)
 		lock_release(&m->dep);
 		return -EDEADLK;
 	}
-	old_top = top_waiter(m);
-	raw_spin_lock(&self->pi_lock);
-	*w = (struct rt_mutex_waiter){ .task = self, .lock = m };
-	w->prio = waiter_prio(self);
-	w->deadline = self->dl.deadline;
-	rb_add_cached(&w->node, &m->waiters, node_less);
-	self->pi_blocked_on = w;
-	raw_spin_unlock(&self->pi_lock);
-	if (owner) {
-		raw_spin_lock(&owner->pi_lock);
-		if (top_waiter(m) == w)
-			owner_new_top(m, owner, old_top, NULL);
-		raw_spin_unlock(&owner->pi_lock);
-		sched_env_task_hold(owner);
-	}
+	add_waiter(m, w, self);
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 	if (owner) {
 		int err = walk_chain(owner, self);
@@ -393,6 +400,74 @@ void rt_mutex_unlock(struct rt_mutex *m)
 		wake_up_state(top->task, TASK_NORMAL | TASK_WAKEKILL);
 	}
 	spin_unlock_irqrestore(&m->wait_lock, flags);
+}
+
+/* ---- on behalf of others ------------------------------------------------------------------------------- */
+
+void rt_mutex_proxy_init(struct rt_mutex *m, struct task_struct *owner)
+{
+	*m = (struct rt_mutex){ .owner = owner, .waiters = RB_ROOT_CACHED };
+	spin_lock_init(&m->wait_lock);
+}
+
+int rt_mutex_proxy_start(struct rt_mutex *m, struct rt_mutex_waiter *w, struct task_struct *task)
+{
+	u64 flags = spin_lock_irqsave(&m->wait_lock);
+	struct task_struct *owner = m->owner;
+	int err;
+
+	if (owner == task) {
+		spin_unlock_irqrestore(&m->wait_lock, flags);
+		return -EDEADLK;
+	}
+	add_waiter(m, w, task);
+	spin_unlock_irqrestore(&m->wait_lock, flags);
+	err = walk_chain(owner, task);
+	sched_env_task_drop(owner);
+	if (err)
+		rt_mutex_proxy_cancel(m, w);
+	return err;
+}
+
+void rt_mutex_proxy_cancel(struct rt_mutex *m, struct rt_mutex_waiter *w)
+{
+	remove_waiter(m, w, spin_lock_irqsave(&m->wait_lock));
+}
+
+struct rt_mutex_waiter *rt_mutex_top_waiter(struct rt_mutex *m)
+{
+	u64 flags = spin_lock_irqsave(&m->wait_lock);
+	struct rt_mutex_waiter *top = top_waiter(m);
+
+	spin_unlock_irqrestore(&m->wait_lock, flags);
+	return top;
+}
+
+struct rt_mutex_waiter *rt_mutex_hand_over(struct rt_mutex *m)
+{
+	u64 flags = spin_lock_irqsave(&m->wait_lock);
+	struct rt_mutex_waiter *top = top_waiter(m), *next;
+	struct task_struct *old = m->owner, *heir;
+
+	if (top) {
+		raw_spin_lock(&old->pi_lock);
+		pi_dequeue(old, top);
+		adjust_prio(old); /* T3: what was lent goes back */
+		raw_spin_unlock(&old->pi_lock);
+		heir = top->task;
+		raw_spin_lock(&heir->pi_lock);
+		rb_erase_cached(&top->node, &m->waiters);
+		heir->pi_blocked_on = NULL;
+		next = top_waiter(m);
+		if (next) { /* T2 */
+			pi_enqueue(heir, next);
+			adjust_prio(heir);
+		}
+		raw_spin_unlock(&heir->pi_lock);
+	}
+	m->owner = top ? top->task : NULL;
+	spin_unlock_irqrestore(&m->wait_lock, flags);
+	return top;
 }
 
 const char *rt_mutex_check(struct rt_mutex *m)

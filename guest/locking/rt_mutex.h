@@ -54,6 +54,20 @@ int rt_mutex_lock_poll(struct rt_mutex *m, struct rt_mutex_waiter *w, unsigned s
 /* The caller gives up waiting. */
 void rt_mutex_cancel(struct rt_mutex *m, struct rt_mutex_waiter *w);
 
+/*
+ * On behalf of others, for a lock whose owner user mode chooses: it always has one while anybody waits,
+ * and goes from hand to hand, never free. The caller has a lock of its own around these; no checker
+ * watches them.
+ */
+void rt_mutex_proxy_init(struct rt_mutex *m, struct task_struct *owner);
+/* task begins to wait, the owner is told. 0 or -EDEADLK: it does not wait. */
+int rt_mutex_proxy_start(struct rt_mutex *m, struct rt_mutex_waiter *w, struct task_struct *task);
+/* It waits no more. */
+void rt_mutex_proxy_cancel(struct rt_mutex *m, struct rt_mutex_waiter *w);
+/* The best waiter, which becomes the owner and has left the queue; NULL: nobody owns it. */
+struct rt_mutex_waiter *rt_mutex_hand_over(struct rt_mutex *m);
+struct rt_mutex_waiter *rt_mutex_top_waiter(struct rt_mutex *m);
+
 /* p's own priority has changed: if it waits for a lock, the owner must know. No lock held. */
 void rt_mutex_adjust_pi(struct task_struct *p);
 

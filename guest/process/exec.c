@@ -106,7 +106,7 @@ static void new_program_state(struct uthread *u, struct cred *cred)
 	flush_signal_handlers(p);
 	u->altstack = (struct sigaltstack_state){ .flags = 2 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;
-	u->restart = false;
+	u->restart = NULL;
 	u->pdeath_signal = 0;
 	flags = spin_lock_irqsave(&proc_lock);
 	u->vt.cred = cred;

@@ -21,7 +21,7 @@ void release_mm(struct uthread *u)
 
 	if (!mm)
 		return;
-	futex_exit_robust(u);
+	futex_exit(u);
 	/* pthread_join() waits for this word; nobody to see it when the memory goes too. */
 	if (u->clear_child_tid && atomic_read(&mm->mm_users) > 1 &&
 	    !put_user_u32(u->clear_child_tid, 0))

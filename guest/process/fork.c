@@ -132,6 +132,7 @@ static struct uthread *uthread_alloc(int (*fn)(void *data), int tid, int *err)
 	u->timer_slack = u->default_slack = TIMER_SLACK_NS;
 	INIT_LIST_HEAD(&u->group_node);
 	sigpending_init(&u->pending);
+	INIT_LIST_HEAD(&u->pi_states);
 	*err = 0;
 	return u;
 no_tid:

@@ -16,7 +16,8 @@ s64 do_futex(u64 uaddr, int op, u32 val, u64 deadline, u64 uaddr2, u32 val2, u32
 /* One waiter at a word of the running thread's address space: clear_child_tid. */
 void futex_wake(u64 uaddr, unsigned nr);
 
-/* What an ending thread held: marks robust mutexes, wakes a waiter of each. */
-void futex_exit_robust(struct uthread *u);
+/* What a thread held that ends or loses its memory: robust mutexes are marked and a waiter of each
+ * woken, PI ones go to the best waiter. */
+void futex_exit(struct uthread *u);
 
 #endif

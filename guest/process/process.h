@@ -127,9 +127,11 @@ struct uthread {
 
 	u64 set_child_tid, clear_child_tid; /* user addresses, or 0 */
 	u64 robust_list;
-	/* A relative sleep that restart_syscall() goes on with: until when, where to say what is left. */
-	bool restart;
-	u64 restart_arg[2];
+	struct list_head pi_states; /* futexes that others wait for it to unlock; proc_lock */
+	enum { FUTEX_ALIVE, FUTEX_EXITING, FUTEX_GONE } futex_state; /* proc_lock */
+	/* What restart_syscall() goes on with, with which arguments; NULL: nothing. */
+	s64 (*restart)(struct uthread *u);
+	u64 restart_arg[6];
 
 	struct rusage_times times;
 	u64 shown_utime, shown_stime; /* what thread_times() has said last; proc_lock */

@@ -393,11 +393,11 @@ SYS(futex)
 			return err;
 		now = clock_ns();
 		deadline = timespec_ns(&ts);
+		/* FUTEX_WAIT's is relative; FUTEX_LOCK_PI's always by the time of day. */
 		if (op == 0)
 			deadline += now;
-		else if (b & 256)
-			deadline =
-				deadline > wallclock_ns() ? now + (deadline - wallclock_ns()) : now;
+		else if ((b & 256) || op == 6)
+			deadline = wall_to_mono(deadline);
 	}
 	return do_futex(a, (int)b, (u32)c, deadline, e, (u32)d, (u32)f);
 }

@@ -272,6 +272,13 @@ s64 sleep_until_signal(u64 deadline)
 }
 
 /* A relative sleep goes on to the same end when it is restarted, and says what is left when not. */
+static s64 relative_sleep(u64 deadline, u64 rem);
+
+static s64 restart_sleep(struct uthread *u)
+{
+	return relative_sleep(u->restart_arg[0], u->restart_arg[1]);
+}
+
 static s64 relative_sleep(u64 deadline, u64 rem)
 {
 	struct uthread *u = current_uthread();
@@ -284,7 +291,7 @@ static s64 relative_sleep(u64 deadline, u64 rem)
 		return -EFAULT;
 	u->restart_arg[0] = deadline;
 	u->restart_arg[1] = rem;
-	u->restart = true;
+	u->restart = restart_sleep;
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -292,10 +299,10 @@ SYS(restart_syscall)
 {
 	struct uthread *u = current_uthread();
 
-	if (!u->restart)
-		return -EINTR;
-	u->restart = false;
-	return relative_sleep(u->restart_arg[0], u->restart_arg[1]);
+	s64 (*restart)(struct uthread * u) = u->restart;
+
+	u->restart = NULL;
+	return restart ? restart(u) : -EINTR;
 }
 
 static u64 after(u64 ns)
