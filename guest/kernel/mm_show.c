@@ -229,12 +229,18 @@ static const struct {
 	const char *name;
 	void (*show)(struct seq *s);
 } tables[] = {
-	{ "buddyinfo", buddyinfo },	{ "pagetypeinfo", pagetypeinfo },
-	{ "zoneinfo", zoneinfo },	{ "numastat", numastat },
-	{ "extfrag", extfrag },		{ "slabinfo", slabinfo },
-	{ "vmallocinfo", vmallocinfo }, { "meminfo", meminfo },
-	{ "vmstat", vmstat },		{ "iomem", mm_show_iomem },
-	{ "pagetables", mm_show_pagetables },	{ "kmemleak", leaks },
+	{ "buddyinfo", buddyinfo },
+	{ "pagetypeinfo", pagetypeinfo },
+	{ "zoneinfo", zoneinfo },
+	{ "numastat", numastat },
+	{ "extfrag", extfrag },
+	{ "slabinfo", slabinfo },
+	{ "vmallocinfo", vmallocinfo },
+	{ "meminfo", meminfo },
+	{ "vmstat", vmstat },
+	{ "iomem", mm_show_iomem },
+	{ "pagetables", mm_show_pagetables },
+	{ "kmemleak", leaks },
 };
 
 static bool show_one(const char *name, size_t len)

@@ -110,7 +110,8 @@ static void show_cpu(struct seq *s, unsigned cpu)
 	if (khz)
 		seq_printf(s, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	show_topology(s, cpu);
-	seq_printf(s, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:",
+	seq_printf(s,
+		   "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:",
 		   cpuid(0, 0).eax);
 	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
 		if (max_leaf_has(words[i].leaf))

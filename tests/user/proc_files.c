@@ -208,7 +208,8 @@ static void check_self(void)
 		fields += *p == ' ';
 	check(fields + 1 == 52, "stat has %u fields", fields + 1);
 	check(!strcmp(slurp("/proc/self/cmdline"), "/init"), "cmdline is %s", text);
-	check(readlink("/proc/self/exe", target, sizeof(target) - 1) == 5 && !strcmp(target, "/init"),
+	check(readlink("/proc/self/exe", target, sizeof(target) - 1) == 5 &&
+		      !strcmp(target, "/init"),
 	      "exe is %s", target);
 	check(!!strstr(slurp("/proc/self/maps"), "[stack]"), "maps has no stack:\n%s", text);
 	check(!!strstr(slurp("/proc/self/smaps"), "VmFlags: rd wr "), "smaps has no writable area");
@@ -228,11 +229,12 @@ static void check_descriptors(void)
 
 	check(!pipe(fd), "no pipe");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[0]);
-	check(readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "pipe:[", 6), "%s is %s",
-	      path, target);
+	check(readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "pipe:[", 6),
+	      "%s is %s", path, target);
 	check(!!strstr(slurp("/proc/self/fdinfo/%d", fd[0]), "flags:\t00\n"), "fdinfo: %s", text);
 	close(fd[0]);
-	check(readlink(path, target, sizeof(target) - 1) < 0, "a closed descriptor leads to %s", target);
+	check(readlink(path, target, sizeof(target) - 1) < 0, "a closed descriptor leads to %s",
+	      target);
 	close(fd[1]);
 }
 
@@ -241,11 +243,13 @@ static void check_tunables(void)
 	check(!put("/proc/sys/kernel/hostname", "tested\n"), "hostname cannot be written");
 	check(!strcmp(slurp("/proc/sys/kernel/hostname"), "tested\n"), "hostname is %s", text);
 	check(!put("/proc/sys/kernel/sched_schedstats", "1"), "no sched_schedstats");
-	check(!!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "sched without statistics:\n%s", text);
+	check(!!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "sched without statistics:\n%s",
+	      text);
 	check(!put("/proc/sys/kernel/sched_schedstats", "0"), "sched_schedstats stays on");
 	check(!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "statistics though they are off");
 	check(put("/proc/sys/kernel/pid_max", "5") != 0, "pid_max can be written");
-	check(put("/proc/sys/kernel/sched_rt_runtime_us", "2000000") == EINVAL, "runtime above the period");
+	check(put("/proc/sys/kernel/sched_rt_runtime_us", "2000000") == EINVAL,
+	      "runtime above the period");
 	check(!put("/proc/sys/vm/compact_memory", "1"), "compact_memory");
 	check(!put("/proc/sys/vm/drop_caches", "3"), "drop_caches");
 }
@@ -297,7 +301,8 @@ static void mount_all(void)
 	mkdir("/sys", 0555);
 	check(!mount("proc", "/proc", "proc", 0, NULL), "proc: %s", strerror(errno));
 	check(!mount("sysfs", "/sys", "sysfs", 0, NULL), "sysfs: %s", strerror(errno));
-	check(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL), "debugfs: %s", strerror(errno));
+	check(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL), "debugfs: %s",
+	      strerror(errno));
 }
 
 int main(void)
