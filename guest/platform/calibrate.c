@@ -63,16 +63,18 @@ bool calibrate_by_pit(struct calibration *out)
 
 	if (!i8254_present())
 		return false;
-	if (lapic_present())
-		lapic_timer_measure_start();
-	i8254_one_shot(PIT_TICKS);
-	a = take_sample(read_pit);
+	/* Anew when it was woken by something else, or when the host was away for so long before the
+	 * first sample that the one interrupt came with it: there would be no other. */
 	do {
+		if (lapic_present())
+			lapic_timer_measure_start();
+		i8254_one_shot(PIT_TICKS);
+		a = take_sample(read_pit);
 		safe_halt();
 		local_irq_disable();
 		b = take_sample(read_pit);
 		elapsed = (u16)(a.reference - b.reference); /* it counts down */
-	} while (elapsed < PIT_TICKS / 2);		    /* woken by something else */
+	} while (elapsed < PIT_TICKS / 2);
 	conclude(out, &a, &b, PC_PIT_HZ, elapsed);
 	return true;
 }
