@@ -286,7 +286,7 @@ def cases(env):
         yield Case(f"hostile-{name}", f"{shlex.quote(str(env.parallax_san))} run {words} --virt full @GUEST",
                    hostile(int(status), [f.strip() for f in fragments.split(";") if f.strip()]),
                    guest=(f"hostile/{source}.asm", defines))
-    debian = (f"{run} --no-reboot --timeout 200 --cpus 2 --mem 160M --initrd {shlex.quote(str(images / 'inner-initrd.gz'))} "
+    debian = (f"{run} --no-reboot --timeout 170 --cpus 2 --mem 160M --initrd {shlex.quote(str(images / 'inner-initrd.gz'))} "
               f"{shlex.quote(str(images / 'vmlinuz'))}")
     for mode in ("full", "para"):
         for what in ("poweroff", "reboot"):
