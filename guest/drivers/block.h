@@ -31,7 +31,7 @@ struct blk_request {
 	int err;			      /* 0 or -errno */
 	u64 submitted;			      /* ns, for the statistics */
 	struct blk_device *dev;
-	struct list_head entry;		      /* the driver's */
+	struct list_head entry; /* the driver's */
 };
 
 struct blk_ops {

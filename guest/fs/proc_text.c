@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* proc_text.c - see proc_text.h. */
 #include "guest/fs/proc_text.h"
-#include "guest/fs/seq_file.h"
 #include "guest/lib/bitmap.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/parse.h"
@@ -39,7 +38,8 @@ void proc_show_stat(struct seq *s, const struct proc_task_text *t)
 	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", t->pid, t->comm, t->state, t->ppid, t->pgrp,
 		   t->sid, (int)t->tty, t->tpgid, t->flags);
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %lu", t->min_flt, t->cmin_flt, t->maj_flt,
-		   t->cmaj_flt, ticks(t->utime), ticks(t->stime), ticks(t->cutime), ticks(t->cstime));
+		   t->cmaj_flt, ticks(t->utime), ticks(t->stime), ticks(t->cutime),
+		   ticks(t->cstime));
 	seq_printf(s, " %d %d %u 0 %lu %lu %lu %lu", t->prio - 100, t->nice, t->nr_threads,
 		   ticks(t->start), m->total_vm << PAGE_SHIFT, rss(m), t->rss_limit);
 	/* Without the right to know, the text's bounds are 1, all other addresses 0. */
@@ -71,9 +71,9 @@ void proc_show_statm(struct seq *s, const struct proc_task_text *t)
 
 static const char *state_text(char state)
 {
-	static const char *const texts[] = { "R (running)", "S (sleeping)", "D (disk sleep)",
+	static const char *const texts[] = { "R (running)", "S (sleeping)",	"D (disk sleep)",
 					     "T (stopped)", "t (tracing stop)", "Z (zombie)",
-					     "X (dead)", "I (idle)" };
+					     "X (dead)",    "I (idle)" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
 		if (texts[i][0] == state)
@@ -107,8 +107,8 @@ static void show_identity(struct seq *s, const struct proc_task_text *t)
 	for (u32 i = 0; i < t->nr_groups; i++)
 		seq_printf(s, i ? " %u" : "%u", t->groups[i]);
 	seq_puts(s, " \n");
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", t->tgid, t->pid, t->pgrp,
-		   t->sid);
+	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", t->tgid, t->pid,
+		   t->pgrp, t->sid);
 }
 
 static void show_kb(struct seq *s, const char *name, u64 kb)
@@ -165,8 +165,8 @@ void proc_show_status(struct seq *s, const struct proc_task_text *t)
 	proc_show_cpumask(s, &nodes, t->nr_nodes);
 	seq_puts(s, "\nMems_allowed_list:\t");
 	proc_show_cpulist(s, &nodes, t->nr_nodes);
-	seq_printf(s, "\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
-		   t->nivcsw);
+	seq_printf(s, "\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		   t->nvcsw, t->nivcsw);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------------------- */
@@ -184,14 +184,14 @@ void proc_show_limits(struct seq *s, const u64 soft[RLIM_NLIMITS], const u64 har
 	static const struct {
 		const char *name, *unit;
 	} rows[RLIM_NLIMITS] = {
-		{ "Max cpu time", "seconds" },	     { "Max file size", "bytes" },
-		{ "Max data size", "bytes" },	     { "Max stack size", "bytes" },
-		{ "Max core file size", "bytes" },   { "Max resident set", "bytes" },
-		{ "Max processes", "processes" },    { "Max open files", "files" },
-		{ "Max locked memory", "bytes" },    { "Max address space", "bytes" },
-		{ "Max file locks", "locks" },	     { "Max pending signals", "signals" },
-		{ "Max msgqueue size", "bytes" },    { "Max nice priority", NULL },
-		{ "Max realtime priority", NULL },   { "Max realtime timeout", "us" },
+		{ "Max cpu time", "seconds" },	   { "Max file size", "bytes" },
+		{ "Max data size", "bytes" },	   { "Max stack size", "bytes" },
+		{ "Max core file size", "bytes" }, { "Max resident set", "bytes" },
+		{ "Max processes", "processes" },  { "Max open files", "files" },
+		{ "Max locked memory", "bytes" },  { "Max address space", "bytes" },
+		{ "Max file locks", "locks" },	   { "Max pending signals", "signals" },
+		{ "Max msgqueue size", "bytes" },  { "Max nice priority", NULL },
+		{ "Max realtime priority", NULL }, { "Max realtime timeout", "us" },
 	};
 
 	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
@@ -276,13 +276,18 @@ int proc_parse_cpulist(const char *text, u64 *mask, unsigned nr)
 void proc_show_area(struct seq *s, const struct proc_area_text *a)
 {
 	char line[128];
-	int n = kscnprintf(line, sizeof(line), "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start,
-			   a->end, a->read ? 'r' : '-', a->write ? 'w' : '-', a->exec ? 'x' : '-',
-			   a->shared ? 's' : 'p', a->offset, a->dev_major, a->dev_minor, a->ino);
+	int n = kscnprintf(line, sizeof(line), "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ",
+			   a->start, a->end, a->read ? 'r' : '-', a->write ? 'w' : '-',
+			   a->exec ? 'x' : '-', a->shared ? 's' : 'p', a->offset, a->dev_major,
+			   a->dev_minor, a->ino);
 
 	seq_printf(s, "%-*s", a->name ? MAX(n, AREA_NAME_COLUMN) : n, line);
-	if (a->name)
-		seq_escape(s, a->name, "\n");
+	for (const char *p = a->name; p && *p; p++) {
+		if (*p == '\n')
+			seq_puts(s, "\\012");
+		else
+			s->write(s->arg, p, 1);
+	}
 	seq_puts(s, "\n");
 }
 
@@ -297,7 +302,8 @@ void loadavg_update(struct loadavg *l, unsigned active)
 	static const u64 decay[3] = { 1884, 2014, 2037 };
 
 	for (unsigned i = 0; i < 3; i++) {
-		u64 target = active * FIXED_1, sum = l->avg[i] * decay[i] + target * (FIXED_1 - decay[i]);
+		u64 target = active * FIXED_1,
+		    sum = l->avg[i] * decay[i] + target * (FIXED_1 - decay[i]);
 
 		/* Rounded towards the target, or it would never be reached. */
 		if (target >= l->avg[i])

@@ -47,11 +47,11 @@ struct proc_task_text {
 	struct proc_mm_text mm;
 
 	/* status only. */
-	int umask; /* -1: not known (a kernel thread, a zombie) */
+	int umask;	    /* -1: not known (a kernel thread, a zombie) */
 	u32 uid[4], gid[4]; /* real, effective, saved, file */
 	u32 fd_size, nr_groups;
 	const u32 *groups;
-	u64 cap[5]; /* inheritable, permitted, effective, bounding, ambient */
+	u64 cap[5];	 /* inheritable, permitted, effective, bounding, ambient */
 	const u64 *cpus; /* where it may run */
 	unsigned nr_cpus, nr_nodes;
 };

@@ -13,8 +13,8 @@
 struct cputime {
 	spinlock_t lock;
 	bool started;
-	u64 ns[NR_CPUTIMES];	/* lock, like the others */
-	u64 now, busy, stolen;	/* up to which they are in ns[] */
+	u64 ns[NR_CPUTIMES];   /* lock, like the others */
+	u64 now, busy, stolen; /* up to which they are in ns[] */
 };
 static DEFINE_PER_CPU(struct cputime, cputime);
 

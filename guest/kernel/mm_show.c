@@ -29,7 +29,8 @@ static void count_processes(struct mem_usage *u)
 	const struct process *p;
 	u64 flags = spin_lock_irqsave(&proc_lock);
 
-	for_each_process (p) {
+	for_each_process(p)
+	{
 		const struct mm_struct *mm = p->leader ? p->leader->mm : NULL;
 
 		if (!mm)
@@ -229,12 +230,18 @@ static const struct {
 	const char *name;
 	void (*show)(struct seq *s);
 } tables[] = {
-	{ "buddyinfo", buddyinfo },	{ "pagetypeinfo", pagetypeinfo },
-	{ "zoneinfo", zoneinfo },	{ "numastat", numastat },
-	{ "extfrag", extfrag },		{ "slabinfo", slabinfo },
-	{ "vmallocinfo", vmallocinfo }, { "meminfo", meminfo },
-	{ "vmstat", vmstat },		{ "iomem", mm_show_iomem },
-	{ "pagetables", mm_show_pagetables },	{ "kmemleak", leaks },
+	{ "buddyinfo", buddyinfo },
+	{ "pagetypeinfo", pagetypeinfo },
+	{ "zoneinfo", zoneinfo },
+	{ "numastat", numastat },
+	{ "extfrag", extfrag },
+	{ "slabinfo", slabinfo },
+	{ "vmallocinfo", vmallocinfo },
+	{ "meminfo", meminfo },
+	{ "vmstat", vmstat },
+	{ "iomem", mm_show_iomem },
+	{ "pagetables", mm_show_pagetables },
+	{ "kmemleak", leaks },
 };
 
 static bool show_one(const char *name, size_t len)

@@ -96,8 +96,9 @@ static bool fetch(struct kmsg_reader *r)
 	if (!printk_read(&r->cur, &rec, text, sizeof(text)))
 		return false;
 	r->from = 0;
-	r->len = (size_t)kscnprintf(r->line, sizeof(r->line), "<%u>[%5lu.%06lu] %s\n", rec.level,
-				    rec.time_ns / 1000000000, rec.time_ns % 1000000000 / 1000, text);
+	r->len =
+		(size_t)kscnprintf(r->line, sizeof(r->line), "<%u>[%5lu.%06lu] %s\n", rec.level,
+				   rec.time_ns / 1000000000, rec.time_ns % 1000000000 / 1000, text);
 	return true;
 }
 

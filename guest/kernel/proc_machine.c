@@ -49,7 +49,8 @@ static int partitions(struct seq *s, void *arg)
 	(void)arg;
 	seq_puts(s, "major minor  #blocks  name\n\n");
 	for (dev = blk_next(NULL); dev; dev = blk_next(dev), minor += 16)
-		seq_printf(s, "%4u  %7u %10lu %s\n", major_of(dev), minor, dev->sectors / 2, dev->name);
+		seq_printf(s, "%4u  %7u %10lu %s\n", major_of(dev), minor, dev->sectors / 2,
+			   dev->name);
 	return 0;
 }
 

@@ -25,7 +25,7 @@ static int vmstat(struct seq *s, void *arg)
 /* Those that want nothing but the page allocator. */
 static int of_pages(struct seq *s, void *show)
 {
-	((void (*)(struct seq *s, struct pgalloc *pg))show)(s, &kernel_mm.pg);
+	((void (*)(struct seq * s, struct pgalloc * pg)) show)(s, &kernel_mm.pg);
 	return 0;
 }
 
@@ -73,7 +73,10 @@ int proc_mem_init(struct pseudo_tree *proc)
 		{ .name = "buddyinfo", .mode = 0444, .ops = &pages_ops, .arg = show_buddyinfo },
 		{ .name = "iomem", .mode = 0400, .ops = &iomem_ops },
 		{ .name = "meminfo", .mode = 0444, .ops = &meminfo_ops },
-		{ .name = "pagetypeinfo", .mode = 0400, .ops = &pages_ops, .arg = show_pagetypeinfo },
+		{ .name = "pagetypeinfo",
+		  .mode = 0400,
+		  .ops = &pages_ops,
+		  .arg = show_pagetypeinfo },
 		{ .name = "slabinfo", .mode = 0400, .ops = &slabinfo_ops },
 		{ .name = "swaps", .mode = 0444, .ops = &swaps_ops },
 		{ .name = "vmallocinfo", .mode = 0400, .ops = &vmallocinfo_ops },

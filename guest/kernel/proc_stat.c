@@ -108,8 +108,8 @@ static int stat(struct seq *s, void *arg)
 	show_intr(s);
 	count_tasks(&running, &waiting, &all);
 	seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
-		   nr_context_switches(), (wallclock_ns() - clock_ns()) / NSEC_PER_SEC, total_forks(),
-		   running);
+		   nr_context_switches(), (wallclock_ns() - clock_ns()) / NSEC_PER_SEC,
+		   total_forks(), running);
 	show_softirq_sums(s);
 	return 0;
 }

@@ -50,25 +50,25 @@ static s64 store_number(struct vfs_task *t, void *arg, const char *data, size_t 
 
 static const struct pseudo_ops number_ops = { .show = show_number, .store = store_number };
 
-#define NUMBER(id, getter, setter, lo, hi)         \
+#define NUMBER(id, getter, setter, lo, hi) \
 	static const struct number id = { getter, setter, lo, hi }
-#define CONSTANT(id, value)                        \
-	static s64 get_##id(void)                  \
-	{                                          \
-		return (s64)(value);               \
-	}                                          \
+#define CONSTANT(id, value)          \
+	static s64 get_##id(void)    \
+	{                            \
+		return (s64)(value); \
+	}                            \
 	NUMBER(id, get_##id, NULL, 0, 0)
 /* A field of the scheduler's tunables in units of `unit` ns. */
-#define TUNABLE(id, field, unit, lo, hi)                              \
-	static s64 get_##id(void)                                     \
-	{                                                             \
+#define TUNABLE(id, field, unit, lo, hi)                                   \
+	static s64 get_##id(void)                                          \
+	{                                                                  \
 		return (s64)(READ_ONCE(kernel_sched->tun.field) / (unit)); \
-	}                                                             \
-	static int set_##id(s64 v)                                    \
-	{                                                             \
-		WRITE_ONCE(kernel_sched->tun.field, (u64)v * (unit)); \
-		return 0;                                             \
-	}                                                             \
+	}                                                                  \
+	static int set_##id(s64 v)                                         \
+	{                                                                  \
+		WRITE_ONCE(kernel_sched->tun.field, (u64)v *(unit));       \
+		return 0;                                                  \
+	}                                                                  \
 	NUMBER(id, get_##id, set_##id, lo, hi)
 
 CONSTANT(pid_max, PID_MAX);
@@ -299,10 +299,14 @@ static const struct pseudo_desc random_files[] = {
 	{ .name = NULL },
 };
 
-#define RW_NUMBER(file, number) \
-	{ .name = file, .mode = 0644, .ops = &number_ops, .arg = (void *)&(number) }
-#define RO_NUMBER(file, number) \
-	{ .name = file, .mode = 0444, .ops = &number_ops, .arg = (void *)&(number) }
+#define RW_NUMBER(file, number)                                                          \
+	{                                                                                \
+		.name = file, .mode = 0644, .ops = &number_ops, .arg = (void *)&(number) \
+	}
+#define RO_NUMBER(file, number)                                                          \
+	{                                                                                \
+		.name = file, .mode = 0444, .ops = &number_ops, .arg = (void *)&(number) \
+	}
 
 static const struct pseudo_desc kernel_files[] = {
 	RO_NUMBER("cap_last_cap", cap_last_cap),

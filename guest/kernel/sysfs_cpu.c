@@ -126,8 +126,7 @@ static int package_map(struct seq *s, void *arg)
 	return 0;
 }
 
-#define SHOW(id) \
-	static const struct pseudo_ops id##_ops = { .show = id, .size = SYSFS_SIZE }
+#define SHOW(id) static const struct pseudo_ops id##_ops = { .show = id, .size = SYSFS_SIZE }
 SHOW(online);
 SHOW(offline);
 SHOW(all_cpus);

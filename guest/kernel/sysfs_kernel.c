@@ -63,7 +63,7 @@ static struct pseudo_tree debug_tree;
 
 static int of_pages(struct seq *s, void *show)
 {
-	((void (*)(struct seq *s, struct pgalloc *pg))show)(s, &kernel_mm.pg);
+	((void (*)(struct seq * s, struct pgalloc * pg)) show)(s, &kernel_mm.pg);
 	return 0;
 }
 

@@ -66,8 +66,8 @@ void out_of_memory(const char *what)
 		const char *name = victim->leader ? victim->leader->th->t.comm : victim->exe;
 
 		pr_err("Out of memory (%s of %s[%d]): killed process %d (%s), %lu KiB, oom_score_adj %d: the worst of all",
-		       what, current->comm, current->pid, victim->tgid, name,
-		       pages_of(victim) * 4, victim->oom_score_adj);
+		       what, current->comm, current->pid, victim->tgid, name, pages_of(victim) * 4,
+		       victim->oom_score_adj);
 		send_signal_locked(victim, NULL, SIGKILL, NULL);
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);

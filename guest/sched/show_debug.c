@@ -87,7 +87,8 @@ static void show_queue(struct seq *s, struct sched *sched, const struct rq *rq)
 	seq_puts(s, "\n");
 }
 
-void show_sched_debug(struct seq *s, struct sched *sched, u64 now_ns, u64 jiffies, const char *release)
+void show_sched_debug(struct seq *s, struct sched *sched, u64 now_ns, u64 jiffies,
+		      const char *release)
 {
 	seq_printf(s, "Sched Debug Version: v0.11, %s\n", release);
 	seq_printf(s, "%-40s: %lu.%06lu\n", "ktime", now_ns / 1000000, now_ns % 1000000);

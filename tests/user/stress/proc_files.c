@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc_files.c - runs as init and reads every file below /proc and /sys, twice, while processes are born
- * and die beside it; then asks some files for what must be true. Prints a line for each thing that is
- * not, and "ok FILES BYTES" at the end; its status is the number of wrong answers.
+ * proc_files.c - reads every file below /proc and /sys, twice, while processes are born and die beside it,
+ * and asks some files for what must be true, as root on a machine that it may change. Prints a line for
+ * each thing that is not, and "ok FILES files, BYTES bytes" at the end; its status is the number of wrong
+ * answers.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static void read_file(const char *path, size_t piece)
 	files++;
 	for (unsigned reads = 0; (n = read(fd, buf, piece)) > 0; reads++) {
 		bytes += (unsigned long)n;
-		if (reads > 100 && piece < sizeof(buf))
+		if (reads > 20 && piece < sizeof(buf))
 			piece = sizeof(buf);
 	}
 	check(n == 0 || excused(errno), "read %s: %s", path, strerror(errno));
@@ -150,7 +150,7 @@ static void be_born_and_die(void)
 		if (i % 4 == 3)
 			while (waitpid(-1, NULL, WNOHANG) > 0)
 				;
-		usleep(100000);
+		usleep(500000);
 	}
 }
 
@@ -216,7 +216,7 @@ static void check_states(void)
 	check(open("/proc/1/../0", O_RDONLY) < 0, "there is a process 0");
 }
 
-static void check_self(void)
+static void check_self(const char *me)
 {
 	char target[64] = "";
 	unsigned fields = 1;
@@ -225,8 +225,8 @@ static void check_self(void)
 	for (; p && *p; p++)
 		fields += *p == ' ';
 	check(fields + 1 == 52, "stat has %u fields", fields + 1);
-	check(!strcmp(slurp("/proc/self/cmdline"), "/init"), "cmdline is %s", text);
-	check(readlink("/proc/self/exe", target, sizeof(target) - 1) == 5 && !strcmp(target, "/init"),
+	check(!strcmp(slurp("/proc/self/cmdline"), me), "cmdline is %s", text);
+	check(readlink("/proc/self/exe", target, sizeof(target) - 1) > 0 && !strcmp(target, me),
 	      "exe is %s", target);
 	check(!!strstr(slurp("/proc/self/maps"), "[stack]"), "maps has no stack:\n%s", text);
 	check(!!strstr(slurp("/proc/self/smaps"), "VmFlags: rd wr "), "smaps has no writable area");
@@ -246,11 +246,12 @@ static void check_descriptors(void)
 
 	check(!pipe(fd), "no pipe");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[0]);
-	check(readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "pipe:[", 6), "%s is %s",
-	      path, target);
+	check(readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "pipe:[", 6),
+	      "%s is %s", path, target);
 	check(!!strstr(slurp("/proc/self/fdinfo/%d", fd[0]), "flags:\t00\n"), "fdinfo: %s", text);
 	close(fd[0]);
-	check(readlink(path, target, sizeof(target) - 1) < 0, "a closed descriptor leads to %s", target);
+	check(readlink(path, target, sizeof(target) - 1) < 0, "a closed descriptor leads to %s",
+	      target);
 	close(fd[1]);
 }
 
@@ -259,11 +260,13 @@ static void check_tunables(void)
 	check(!put("/proc/sys/kernel/hostname", "tested\n"), "hostname cannot be written");
 	check(!strcmp(slurp("/proc/sys/kernel/hostname"), "tested\n"), "hostname is %s", text);
 	check(!put("/proc/sys/kernel/sched_schedstats", "1"), "no sched_schedstats");
-	check(!!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "sched without statistics:\n%s", text);
+	check(!!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "sched without statistics:\n%s",
+	      text);
 	check(!put("/proc/sys/kernel/sched_schedstats", "0"), "sched_schedstats stays on");
 	check(!strstr(slurp("/proc/self/sched"), "\nwait_sum "), "statistics though they are off");
 	check(put("/proc/sys/kernel/pid_max", "5") != 0, "pid_max can be written");
-	check(put("/proc/sys/kernel/sched_rt_runtime_us", "2000000") == EINVAL, "runtime above the period");
+	check(put("/proc/sys/kernel/sched_rt_runtime_us", "2000000") == EINVAL,
+	      "runtime above the period");
 	check(!put("/proc/sys/vm/compact_memory", "1"), "compact_memory");
 	check(!put("/proc/sys/vm/drop_caches", "3"), "drop_caches");
 }
@@ -298,6 +301,7 @@ static void check_rights(void)
 		bad += readlink("/proc/1/exe", text, 10) >= 0;
 		bad += open("/proc/slabinfo", O_RDONLY) >= 0;
 		bad += open("/proc/1/stack", O_RDONLY) >= 0;
+		bad += open("/proc/iomem", O_RDONLY) >= 0;
 		bad += strncmp(slurp("/proc/kallsyms"), "0000000000000000 ", 17) != 0;
 		bad += !strstr(slurp("/proc/1/status"), "Uid:\t0");
 		bad += !strstr(slurp("/proc/self/maps"), "[stack]");
@@ -307,27 +311,18 @@ static void check_rights(void)
 	check(status == 0, "rights: status %x", status);
 }
 
-/* ---- init -------------------------------------------------------------------------------------------------- */
-
-static void mount_all(void)
-{
-	mkdir("/proc", 0555);
-	mkdir("/sys", 0555);
-	check(!mount("proc", "/proc", "proc", 0, NULL), "proc: %s", strerror(errno));
-	check(!mount("sysfs", "/sys", "sysfs", 0, NULL), "sysfs: %s", strerror(errno));
-	check(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL), "debugfs: %s", strerror(errno));
-}
-
-int main(void)
+int main(int argc, char **argv)
 {
 	pid_t pid;
 
+	(void)argc;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	mount_all();
+	check(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL), "debugfs: %s",
+	      strerror(errno));
 	phase("states");
 	check_states();
 	phase("itself");
-	check_self();
+	check_self(argv[0]);
 	check_descriptors();
 	check_tunables();
 	phase("rights");
@@ -341,7 +336,7 @@ int main(void)
 	phase("all, in pieces");
 	walk("/proc", 777, false);
 	walk("/proc/1", 77, false);
-	walk("/sys", 3, true);
+	walk("/sys/devices", 3, true);
 	phase("read");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
