@@ -29,8 +29,7 @@ static void count_processes(struct mem_usage *u)
 	const struct process *p;
 	u64 flags = spin_lock_irqsave(&proc_lock);
 
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		const struct mm_struct *mm = p->leader ? p->leader->mm : NULL;
 
 		if (!mm)

@@ -14,7 +14,9 @@ static u64 pages_of(const struct process *p)
 	const struct uthread *u;
 
 	if (!mm)
-		for_each_thread(p, u) if (u->mm) mm = u->mm;
+		for_each_thread (p, u)
+			if (u->mm)
+				mm = u->mm;
 	return mm ? mm_rss(mm) + (u64)atomic64_read(&mm->nr_tables) : 0;
 }
 
@@ -47,8 +49,7 @@ void out_of_memory(const char *what)
 	s64 points = INT64_MIN;
 	bool waiting = false;
 
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		s64 b = badness(p);
 
 		if (p == init_process || p->oom_score_adj == NEVER || !pages_of(p))

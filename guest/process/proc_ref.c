@@ -130,7 +130,8 @@ int proc_next_pid(int pid)
 
 	pid = MAX(pid, 1);
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p) found = nearer(found, p->tgid, pid);
+	for_each_process (p)
+		found = nearer(found, p->tgid, pid);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	flags = spin_lock_irqsave(&s->tasks_lock);
 	list_for_each_entry (t, &s->tasks, sched_node)
@@ -149,7 +150,8 @@ int proc_next_tid(const struct proc_ref *ref, int tid)
 	if (!ref->proc)
 		return nearer(-1, ref->pid, tid);
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_thread(ref->proc, u) found = nearer(found, u->tid, tid);
+	for_each_thread (ref->proc, u)
+		found = nearer(found, u->tid, tid);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return found;
 }

@@ -380,7 +380,8 @@ static int show_io(struct seq *s, void *arg)
 			sum = u->io;
 		if (!ref->task) {
 			sum = ref->proc->io;
-			for_each_thread(ref->proc, u) task_io_add(&sum, &u->io);
+			for_each_thread (ref->proc, u)
+				task_io_add(&sum, &u->io);
 		}
 		spin_unlock_irqrestore(&proc_lock, flags);
 	}
