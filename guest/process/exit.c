@@ -232,7 +232,9 @@ _Noreturn void do_group_exit(int status)
 	if (!p->group_exit) {
 		p->group_exit = true;
 		p->exit_status = status;
-		for_each_thread(p, u) if (u != me) kill_thread_locked(u);
+		for_each_thread (p, u)
+			if (u != me)
+				kill_thread_locked(u);
 	}
 	status = p->exit_status;
 	spin_unlock_irqrestore(&proc_lock, flags);

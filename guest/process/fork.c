@@ -41,7 +41,9 @@ static u64 user_threads(u32 uid)
 	const struct process *p;
 	u64 n = 0;
 
-	for_each_process(p) if (p->leader && p->leader->vt.cred->uid == uid) n += p->nr_threads;
+	for_each_process (p)
+		if (p->leader && p->leader->vt.cred->uid == uid)
+			n += p->nr_threads;
 	return n;
 }
 

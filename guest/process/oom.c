@@ -12,7 +12,9 @@ static u64 badness(const struct process *p)
 	const struct uthread *u;
 
 	if (!mm)
-		for_each_thread(p, u) if (u->mm) mm = u->mm;
+		for_each_thread (p, u)
+			if (u->mm)
+				mm = u->mm;
 	return mm ? mm_rss(mm) + (u64)atomic64_read(&mm->nr_tables) : 0;
 }
 
@@ -27,8 +29,7 @@ void out_of_memory(const char *what)
 	u64 flags = spin_lock_irqsave(&proc_lock), points = 0;
 	bool waiting = false;
 
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		u64 b = badness(p);
 
 		if (p == init_process)

@@ -24,7 +24,9 @@ static bool number_in_use(int nr)
 	struct process *p;
 
 	/* A group or session lives on in its members. */
-	for_each_process(p) if (p->pgid == nr || p->sid == nr) return true;
+	for_each_process (p)
+		if (p->pgid == nr || p->sid == nr)
+			return true;
 	return false;
 }
 
@@ -79,7 +81,9 @@ struct process *find_process(int tgid)
 {
 	struct process *p;
 
-	for_each_process(p) if (p->tgid == tgid) return p;
+	for_each_process (p)
+		if (p->tgid == tgid)
+			return p;
 	return NULL;
 }
 
@@ -219,8 +223,7 @@ struct rusage_times process_times(const struct process *p)
 	struct rusage_times sum = p->own;
 	struct uthread *u;
 
-	for_each_thread(p, u)
-	{
+	for_each_thread (p, u) {
 		struct rusage_times t = thread_times(u);
 
 		rusage_add(&sum, &t);

@@ -221,8 +221,7 @@ static void start_group_stop(struct process *p, int sig)
 	struct uthread *u;
 
 	p->stop_signal = sig;
-	for_each_thread(p, u)
-	{
+	for_each_thread (p, u) {
 		if (u->exiting)
 			continue;
 		u->must_stop = true;

@@ -364,7 +364,9 @@ void trace_tracer_exit(struct process *tracer)
 		struct process *q;
 
 		/* One that waits for its process's end is that one's, too. */
-		for_each_process(q) if (q->leader_trace == t) q->leader_trace = NULL;
+		for_each_process (q)
+			if (q->leader_trace == t)
+				q->leader_trace = NULL;
 		trace_detach(t, 0);
 		if (p && kill)
 			send_signal_locked(p, NULL, SIGKILL, NULL);

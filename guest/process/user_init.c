@@ -236,7 +236,9 @@ int de_thread(struct uthread *u)
 		return -EAGAIN;
 	}
 	p->execing = u;
-	for_each_thread(p, other) if (other != u) kill_thread_locked(other);
+	for_each_thread (p, other)
+		if (other != u)
+			kill_thread_locked(other);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	err = wait_event_killable(&p->wait_child, READ_ONCE(p->nr_threads) == 1);
 	flags = spin_lock_irqsave(&proc_lock);
