@@ -16,6 +16,7 @@
 #include "guest/process/filemap.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
+#include "guest/process/trace.h"
 
 #define STACK_FIRST   (34 * PAGE_SIZE)
 #define STACK_GAP_MIN (128ULL << 20)
@@ -255,16 +256,20 @@ s64 do_execveat(int dfd, const char *path, u64 argv, u64 envp, int flags)
 	struct uthread *u = current_uthread();
 	unsigned lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct file *f;
-	int err;
+	int err, old_tid = u->tid;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH)
 		lookup |= LOOKUP_EMPTY;
 	err = open_exec(&u->vt, dfd, path, lookup, &f);
-	return err ? err
-		   : exec_file(u, f, path, (struct strings){ .user = argv },
-			       (struct strings){ .user = envp });
+	if (err)
+		return err;
+	err = exec_file(u, f, path, (struct strings){ .user = argv },
+			(struct strings){ .user = envp });
+	if (!err && u->trace)
+		trace_exec(u, old_tid);
+	return err;
 }
 
 int kernel_execve(const char *const *argv, const char *const *envp)

@@ -10,6 +10,7 @@
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
 #include "guest/process/pidfd.h"
+#include "guest/process/trace.h"
 
 /* ---- what a thread gives back ---------------------------------------------------------------------------- */
 
@@ -67,7 +68,6 @@ static void unlink_process(struct process *p)
 {
 	p->state = PROC_DEAD;
 	list_del_init(&p->sibling);
-	list_del_init(&p->traced_sibling);
 	list_del_init(&p->all_node);
 }
 
@@ -169,6 +169,7 @@ static void process_exit(struct process *p, int status)
 		p->exit_status = status;
 	reparent_children(p, &dead);
 	kill_orphaned_group(p->pgid, p);
+	trace_process_exit(p);
 	p->state = PROC_ZOMBIE;
 	flush_sigpending(&p->shared_pending);
 	pidfds_notify(p);
@@ -188,14 +189,20 @@ _Noreturn void do_exit(int status)
 	bool last, first_of_many;
 	u64 flags;
 
+	if (u->trace)
+		trace_event(u, PTRACE_EVENT_EXIT, (u64)status);
 	u->exiting = true;
 	current->flags |= PF_EXITING;
 	flags = spin_lock_irqsave(&proc_lock);
 	last = --p->nr_live == 0;
+	/* It may have been the only one that had not stopped yet. */
+	if (!last)
+		group_stop_complete(p);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	if (last && p == init_process)
 		init_has_ended(p->group_exit ? p->exit_status : status);
 	if (last) {
+		trace_tracer_exit(p);
 		itimer_stop(p);
 		posix_timers_delete(p);
 	}
@@ -205,6 +212,7 @@ _Noreturn void do_exit(int status)
 	flags = spin_lock_irqsave(&proc_lock);
 	rusage_add(&p->own, (struct rusage_times[]){ thread_times(u) });
 	task_io_add(&p->io, &u->io);
+	trace_thread_exit(u, status);
 	uthread_detach(u);
 	first_of_many = p->nr_threads != 0;
 	flush_sigpending(&u->pending);
@@ -277,6 +285,9 @@ static bool has_news(struct process *c, unsigned options, struct wait_result *re
 		rusage_add(&res->times, &c->children_times);
 		return true;
 	}
+	/* Who debugs it has been told as a debugger. */
+	if (c->leader && c->leader->trace && c->leader->trace->tracer == c->real_parent)
+		return false;
 	if (c->group_stopped && !c->stop_reported && (options & WSTOPPED)) {
 		res->status = c->stop_signal << 8 | 0x7f;
 		res->signo_code = CLD_STOPPED;
@@ -304,9 +315,19 @@ static bool look(struct wait_request *w)
 {
 	struct process *me = current_process(), *c, *found = NULL;
 	u64 flags = spin_lock_irqsave(&proc_lock);
-	bool bury_it = false;
+	bool bury_it = false, any;
+	struct tracee *tracee;
 
 	w->ret = -ECHILD;
+	tracee = trace_find_news(me, w->type, w->id, w->options, &any, w->res);
+	if (tracee) {
+		w->ret = tracee->tid;
+		trace_reap(tracee);
+		spin_unlock_irqrestore(&proc_lock, flags);
+		return true;
+	}
+	if (any)
+		w->ret = 0;
 	list_for_each_entry (c, &me->children, sibling) {
 		if (!eligible(c, w->type, w->id, w->options))
 			continue;

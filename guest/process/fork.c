@@ -13,6 +13,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/pidfd.h"
 #include "guest/process/tick.h"
+#include "guest/process/trace.h"
 
 static int check_flags(const struct clone_args *a)
 {
@@ -196,14 +197,35 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 	return sched_fork(kernel_sched, &u->th->t, current);
 }
 
+/* A traced thread's child, traced by the same from its first step. proc_lock held. */
+static void trace_begin(struct tracee *t, struct uthread *u, const struct uthread *me)
+{
+	const struct tracee *mine = me->trace;
+
+	if (!mine) { /* the tracer has gone meanwhile */
+		kfree(&kernel_mm.slab, t);
+		return;
+	}
+	t->seized = mine->seized;
+	t->options = mine->options;
+	trace_attach(t, u, mine->tracer);
+	if (t->seized) {
+		t->trap_stop = true;
+		WRITE_ONCE(u->th->t.signal_pending, true);
+	} else {
+		send_signal_locked(u->proc, u, SIGSTOP, NULL);
+	}
+}
+
 /* Makes the child visible. -EINTR: a deadly signal came first. */
 static int publish(struct uthread *u, struct uthread *me, struct process *p,
-		   const struct clone_args *a)
+		   const struct clone_args *a, struct tracee *trace)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct process *parent = me->proc;
 
-	if (parent->group_exit || current->fatal_signal_pending || parent->execing) {
+	/* A signal first: it may be to stop all threads, or to end them. */
+	if (parent->group_exit || READ_ONCE(current->signal_pending) || parent->execing) {
 		spin_unlock_irqrestore(&proc_lock, flags);
 		return -ERESTARTNOINTR;
 	}
@@ -220,6 +242,8 @@ static int publish(struct uthread *u, struct uthread *me, struct process *p,
 		list_add_tail(&p->all_node, &all_processes);
 	}
 	uthread_attach(u, p);
+	if (trace)
+		trace_begin(trace, u, me);
 	u->th->t.tgid = p->tgid;
 	u->vt.rlimit = p->rlimit;
 	spin_unlock_irqrestore(&proc_lock, flags);
@@ -246,7 +270,8 @@ s64 do_clone(const struct clone_args *a)
 	struct process *p = me->proc, *child = NULL;
 	struct completion vfork_done;
 	struct file *pidfd_file = NULL;
-	int err = check_flags(a), tid, pidfd = -1;
+	struct tracee *trace = NULL;
+	int err = check_flags(a), tid, pidfd = -1, event;
 
 	if (err)
 		return err;
@@ -278,7 +303,9 @@ s64 do_clone(const struct clone_args *a)
 		if (err)
 			goto fail_pidfd;
 	}
-	err = publish(u, me, p, a);
+	err = trace_clone_prepare(me, a->flags, a->exit_signal, &trace, &event);
+	if (!err)
+		err = publish(u, me, p, a, trace);
 	if (err)
 		goto fail_pidfd;
 	if (pidfd >= 0)
@@ -287,12 +314,17 @@ s64 do_clone(const struct clone_args *a)
 		get_process(p);
 	get_task(&u->th->t); /* the running thread's own */
 	wake_up_new_task(&u->th->t);
+	if (me->trace && !(a->flags & CLONE_UNTRACED))
+		trace_event(me, event, (u64)tid);
 	if (a->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork_done, p);
 		put_process(p);
+		if (me->trace && !(a->flags & CLONE_UNTRACED))
+			trace_event(me, PTRACE_EVENT_VFORK_DONE, (u64)tid);
 	}
 	return tid;
 fail_pidfd:
+	kfree(&kernel_mm.slab, trace);
 	if (pidfd >= 0) {
 		put_unused_fd(&me->vt, pidfd);
 		fput(pidfd_file);

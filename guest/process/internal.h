@@ -105,6 +105,9 @@ void release_mm(struct uthread *u);
 /* The thread that starts in user mode as its frame says. */
 int user_thread_fn(void *unused);
 
+/* Tells the parent once all threads have stopped. proc_lock held. sigframe.c */
+void group_stop_complete(struct process *p);
+
 /* Tells the parent (or debugger) that something has changed about p: why is a CLD_*. Whether nobody
  * wants to know of its end, so that it can go at once. proc_lock held. */
 bool notify_parent(struct process *p, int why, int status);

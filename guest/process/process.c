@@ -128,8 +128,7 @@ struct process *process_alloc(struct process *parent)
 	atomic_set(&p->refs, 1);
 	INIT_LIST_HEAD(&p->children);
 	INIT_LIST_HEAD(&p->sibling);
-	INIT_LIST_HEAD(&p->traced);
-	INIT_LIST_HEAD(&p->traced_sibling);
+	INIT_LIST_HEAD(&p->tracees);
 	INIT_LIST_HEAD(&p->threads);
 	INIT_LIST_HEAD(&p->all_node);
 	init_waitqueue_head(&p->wait_child);

@@ -60,8 +60,9 @@ struct process {
 	struct process *real_parent;	    /* who made it, or who adopted it */
 	struct process *parent;		    /* the debugger, while there is one; else real_parent */
 	struct list_head children, sibling; /* by real_parent */
-	struct list_head traced, traced_sibling; /* by parent, where that is a debugger */
-	struct list_head threads;		 /* uthread.group_node */
+	struct list_head tracees;	    /* threads that it debugs: struct tracee */
+	struct tracee *leader_trace;	    /* of a leader that has ended before the others */
+	struct list_head threads;	    /* uthread.group_node */
 	unsigned nr_threads, nr_live;
 	struct list_head all_node; /* every process, by age */
 	int pgid, sid;
@@ -121,9 +122,10 @@ struct uthread {
 	u64 real_blocked; /* while sigtimedwait() has some unblocked to be woken by them */
 	struct sigpending pending;
 	struct sigaltstack_state altstack;
-	bool must_stop; /* a group stop is due */
-	bool stopped;	/* counted in nr_stopped */
-	bool traced;	/* by a debugger */
+	bool must_stop;	      /* a group stop is due */
+	bool stopped;	      /* counted in nr_stopped */
+	struct tracee *trace; /* by a debugger; NULL: not */
+	int trace_signal;     /* what the debugger lets through */
 
 	u64 set_child_tid, clear_child_tid; /* user addresses, or 0 */
 	u64 robust_list;

@@ -11,6 +11,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
+#include "guest/process/trace.h"
 
 /* struct sigcontext, in the order of Linux's uapi. */
 struct sigcontext {
@@ -172,6 +173,15 @@ s64 do_sigreturn(struct pt_regs *r)
 
 /* ---- default actions -------------------------------------------------------------------------------------------- */
 
+void group_stop_complete(struct process *p)
+{
+	if (!p->nr_stopped || p->nr_stopped < p->nr_live || p->group_stopped || p->group_exit)
+		return;
+	p->group_stopped = true;
+	p->stop_reported = p->continued = false;
+	notify_parent(p, CLD_STOPPED, p->stop_signal);
+}
+
 /* Sleeps until SIGCONT or death; the last thread to get here tells the parent. */
 static void stop_here(struct uthread *u)
 {
@@ -184,15 +194,20 @@ static void stop_here(struct uthread *u)
 		spin_unlock_irqrestore(&proc_lock, flags);
 		return;
 	}
-	u->stopped = true;
-	if (++p->nr_stopped == p->nr_live && !p->group_stopped) {
-		p->group_stopped = true;
-		p->stop_reported = p->continued = false;
-		notify_parent(p, CLD_STOPPED, p->stop_signal);
+	p->nr_stopped++;
+	group_stop_complete(p);
+	u->must_stop = u->must_stop && !u->trace;
+	if (u->trace) {
+		int sig = p->stop_signal;
+
+		spin_unlock_irqrestore(&proc_lock, flags);
+		trace_job_stop(u, sig);
+	} else {
+		u->stopped = true;
+		set_current_state(TASK_STOPPED);
+		spin_unlock_irqrestore(&proc_lock, flags);
+		schedule();
 	}
-	set_current_state(TASK_STOPPED);
-	spin_unlock_irqrestore(&proc_lock, flags);
-	schedule();
 	flags = spin_lock_irqsave(&proc_lock);
 	u->stopped = false;
 	p->nr_stopped--;
@@ -255,6 +270,8 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 
 		if (u->must_stop)
 			stop_here(u);
+		if (u->trace && u->trace->trap_stop)
+			trace_trap_stop(u);
 		flags = spin_lock_irqsave(&proc_lock);
 		if (p->group_exit) {
 			spin_unlock_irqrestore(&proc_lock, flags);
@@ -268,6 +285,13 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 		if (!sig) {
 			spin_unlock_irqrestore(&proc_lock, flags);
 			return 0;
+		}
+		if (u->trace && sig != SIGKILL) {
+			spin_unlock_irqrestore(&proc_lock, flags);
+			sig = trace_signal(u, sig, info);
+			if (!sig)
+				continue;
+			flags = spin_lock_irqsave(&proc_lock);
 		}
 		*out = p->sighand->action[sig - 1];
 		if (out->handler > SIG_IGN) {
@@ -346,4 +370,5 @@ void do_signal(struct pt_regs *r)
 	u->restore_blocked = false;
 	mask = u->blocked | sa.mask;
 	set_blocked(u, sa.flags & SA_NODEFER ? mask : mask | sigbit(sig));
+	trace_handler(u);
 }

@@ -4,6 +4,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
+#include "guest/process/trace.h"
 
 #define SIG_KERNEL_STOP	   (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
 #define SIG_DEFAULT_IGNORE (sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
@@ -85,7 +86,8 @@ void recalc_sigpending(struct uthread *u)
 	struct task_struct *t = &u->th->t;
 
 	t->fatal_signal_pending = u->pending.set & sigbit(SIGKILL);
-	WRITE_ONCE(t->signal_pending, ready || t->fatal_signal_pending || u->must_stop);
+	WRITE_ONCE(t->signal_pending, ready || t->fatal_signal_pending || u->must_stop ||
+					      (u->trace && u->trace->trap_stop));
 }
 
 static void wake_for_signal(struct uthread *u, bool fatal)
@@ -104,6 +106,7 @@ void kill_thread_locked(struct uthread *u)
 	u->must_stop = false;
 	if (u->stopped)
 		wake_up_state(&u->th->t, TASK_STOPPED);
+	trace_wake_to_die(u);
 	wake_for_signal(u, true);
 }
 
@@ -145,6 +148,7 @@ static void continue_process(struct process *p)
 		u->must_stop = false;
 		if (u->stopped)
 			wake_up_state(&u->th->t, TASK_STOPPED);
+		trace_continued(u);
 	}
 	if (p->group_stopped) {
 		p->group_stopped = false;
@@ -210,7 +214,8 @@ static bool nobody_hears(struct process *p, struct uthread *u, int sig, const st
 		    : !*target || ((*target)->real_blocked & sigbit(sig));
 	if (sig == SIGKILL)
 		return p == init_process && !(info && info->code > 0);
-	if (blocked)
+	/* A debugger wants to see even those that are ignored. */
+	if (blocked || (*target)->trace)
 		return false;
 	/* pid 1 is not killed by what it does not handle. */
 	if (p == init_process && is_deadly(p, sig) && !(info && info->code > 0))
@@ -227,7 +232,7 @@ static void tell(struct process *p, struct uthread *target, int sig)
 	if (!target && sig != SIGKILL)
 		return;
 	if (is_deadly(p, sig) && !p->group_exit &&
-	    (sig == SIGKILL || !(target->traced || (target->real_blocked & sigbit(sig))))) {
+	    (sig == SIGKILL || !(target->trace || (target->real_blocked & sigbit(sig))))) {
 		/* Nobody needs to look at it first: all threads die of it. */
 		p->group_exit = true;
 		p->exit_status = sig;

@@ -190,6 +190,7 @@ SYS(waitid)
 		info.chld.uid = (u32)res.uid;
 		info.chld.status = res.signo_code == CLD_EXITED || res.signo_code == CLD_STOPPED
 					   ? res.status >> 8 & 0xff
+				   : res.signo_code == CLD_TRAPPED   ? res.status >> 8
 				   : res.signo_code == CLD_CONTINUED ? SIGCONT
 								     : res.status & 0x7f;
 	}

@@ -20,6 +20,7 @@
 #define TASK_INTERRUPTIBLE   0x001
 #define TASK_UNINTERRUPTIBLE 0x002
 #define TASK_STOPPED	     0x004 /* by job control: SIGCONT and death end it */
+#define TASK_TRACED	     0x008 /* by a debugger: it, and death, end it */
 #define TASK_DEAD	     0x080
 #define TASK_WAKEKILL	     0x100
 #define TASK_WAKING	     0x200

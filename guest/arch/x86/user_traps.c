@@ -8,10 +8,11 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/trace.h"
 #include "guest/process/oom.h"
 #include "guest/process/process.h"
 #include "guest/process/syscalls.h"
-#include "guest/kernel/trace.h"
+#include "guest/process/trace.h"
 
 /* Page-fault error code (SDM volume 3, 4.7). */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
@@ -32,9 +33,14 @@ static bool is_syscall_by_fault(const struct pt_regs *regs, u64 address)
 
 static void do_syscall(struct pt_regs *regs)
 {
-	current_uthread()->frame = regs;
+	struct uthread *u = current_uthread();
+
+	u->frame = regs;
 	local_irq_enable();
-	syscall_dispatch(regs);
+	if (unlikely(u->trace != NULL))
+		traced_syscall(u, regs);
+	else
+		syscall_dispatch(regs);
 }
 
 bool syscall_trap(struct pt_regs *regs)
