@@ -10,11 +10,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import compare
 import places
+import transcript
 from harness import needs
-from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result
+from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result, Skipped
 
 SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
+TYPING = 600
+PROCESSES = ROOT / "guest" / "process"  # a tiny kernel without it has no system calls to ask for
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
 
@@ -29,8 +32,7 @@ class Case:
 def all_cases(env):
     for program in places.programs(env.build):
         yield Case(f"host {program}", "host", program)
-    # A kernel without processes has no system calls to ask for.
-    if (ROOT / "guest" / "process").is_dir():
+    if PROCESSES.is_dir():
         for virt in ("full", "para"):
             for program in places.programs(env.build):
                 yield Case(f"{virt} {program}", "parallax", program, virt)
@@ -96,7 +98,26 @@ def image_twice(ctx):
     ctx.contains(listing, " /init\n", "/dev/console (5, 1)", "/usr/bin/vi -> /usr/bin/busybox")
 
 
+def typed(place):
+    def run(ctx):
+        if place == "debian":
+            built = ctx.run([BUILD_IMAGES], env={"B": str(ctx.env.build)})
+            if built.status:
+                raise Skipped((built.errors.splitlines() or ["?"])[-1])
+        argv, tiny = transcript.commands(ctx.env.build)[place]
+        wrong = []
+        for name, problem in transcript.hold(argv, tiny):
+            ctx.log.append(f"{'ok  ' if not problem else 'FAIL'} {name}" + (f": {problem}" if problem else ""))
+            wrong += [name] if problem else []
+        ctx.check(not wrong, f"{len(wrong)} answers are wrong, first {wrong[:1]}")
+    return run
+
+
 def jobs(env):
     yield Job("user/image", image_twice)
+    yield Job("user/transcript debian", typed("debian"), timeout=TYPING, needs=("qemu",), lane="testbed")
+    if PROCESSES.is_dir():
+        for virt in ("full", "para"):
+            yield Job(f"user/transcript {virt}", typed(virt), timeout=TYPING, needs=("kvm",))
     chosen = list(all_cases(env))
     yield Job("user/conformance", conformance, timeout=4 * SECONDS, needs=("qemu",), lane="testbed", cases=chosen)

@@ -18,7 +18,8 @@
 #include "tests/user/lib/check.h"
 
 static void *bad[5];
-static const char *const kinds[] = { "kernel", "unmapped", "no access", "not canonical", "last byte" };
+static const char *const kinds[] = { "kernel", "unmapped", "no access", "not canonical",
+				     "last byte" };
 
 static void make(void)
 {
@@ -30,12 +31,12 @@ static void make(void)
 }
 
 /* The call, once with each address in the place of BAD. */
-#define TRY(call, ...)                                                            \
-	for (size_t k = 0; k < 5; k++) {                                          \
-		void *BAD = bad[k];                                               \
-		long ret_ = Q(call, __VA_ARGS__);                                 \
-		if (ret_ != -14 || k == 0)                                        \
-			say(#call "(" #__VA_ARGS__ ") %s: %s%ld", kinds[k],       \
+#define TRY(call, ...)                                                             \
+	for (size_t k = 0; k < 5; k++) {                                           \
+		void *BAD = bad[k];                                                \
+		long ret_ = Q(call, __VA_ARGS__);                                  \
+		if (ret_ != -14 || k == 0)                                         \
+			say(#call "(" #__VA_ARGS__ ") %s: %s%ld", kinds[k],        \
 			    ret_ == -14 ? "EFAULT " : "", ret_ == -14 ? 0 : ret_); \
 	}
 
@@ -189,7 +190,8 @@ static void edges(void)
  * here: a buffer over a file that was cut. */
 static void cut_file(void)
 {
-	int fd = (int)Q(open, "g", O_RDWR | O_CREAT, 0600), out = (int)Q(open, "h", O_RDWR | O_CREAT, 0600);
+	int fd = (int)Q(open, "g", O_RDWR | O_CREAT, 0600),
+	    out = (int)Q(open, "h", O_RDWR | O_CREAT, 0600);
 	char *p;
 
 	Q(ftruncate, fd, 8192);

@@ -22,8 +22,9 @@ static void show(const char *name)
 	if (err)
 		say("%s: %s", name, err_name(err));
 	else
-		say("%s: mode %o links %d uid %d gid %d size %ld", name, st.st_mode, (int)st.st_nlink,
-		    (int)st.st_uid, (int)st.st_gid, S_ISDIR(st.st_mode) ? -1 : (long)st.st_size);
+		say("%s: mode %o links %d uid %d gid %d size %ld", name, st.st_mode,
+		    (int)st.st_nlink, (int)st.st_uid, (int)st.st_gid,
+		    S_ISDIR(st.st_mode) ? -1 : (long)st.st_size);
 }
 
 static void stats(void)
@@ -89,7 +90,8 @@ static void statxs(void)
 	put_file("f", "12345", 5);
 	X(statx, AT_FDCWD, "f", 0, 0x7ff, &s);
 	HEX(s.mask & 0x7ff);
-	say("mode %o links %u uid %u size %d blocks %d", s.mode, s.nlink, s.uid, (int)s.size, (int)s.blocks);
+	say("mode %o links %u uid %u size %d blocks %d", s.mode, s.nlink, s.uid, (int)s.size,
+	    (int)s.blocks);
 	stat("f", &st);
 	IS(s.ino == st.st_ino && s.mtime.sec == st.st_mtim.tv_sec);
 	IS(s.dev_major == major(st.st_dev) && s.dev_minor == minor(st.st_dev));

@@ -14,7 +14,7 @@
 
 #include "tests/user/lib/check.h"
 
-#define CAP_KILL 5
+#define CAP_KILL   5
 #define CAP_SETUID 7
 
 static void show(void)

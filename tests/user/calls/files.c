@@ -254,7 +254,9 @@ static void fcntl_calls(void)
 
 static struct flock lock_of(short type, long begin, long len)
 {
-	return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = begin, .l_len = len };
+	return (struct flock){
+		.l_type = type, .l_whence = SEEK_SET, .l_start = begin, .l_len = len
+	};
 }
 
 static int lock_in_child(void *arg)
@@ -425,7 +427,8 @@ static void close_ranges(void)
 static void copies(void)
 {
 	char b[32] = { 0 };
-	int in = (int)Q(open, "in", O_RDWR | O_CREAT, 0600), out = (int)Q(open, "out", O_RDWR | O_CREAT, 0600);
+	int in = (int)Q(open, "in", O_RDWR | O_CREAT, 0600),
+	    out = (int)Q(open, "out", O_RDWR | O_CREAT, 0600);
 	long off = 3;
 
 	Q(write, in, "0123456789", 10);
@@ -538,8 +541,9 @@ static void deleted_file(void)
 }
 
 static const struct test tests[] = {
-	T(open_flags), T(lowest_descriptor), T(read_write), T(vectors), T(append), T(fcntl_calls),
-	T(record_locks), T(flocks), T(sizes), T(file_size_limit), T(descriptor_limit), T(close_ranges),
-	T(copies), T(syncing), T(memory_files), T(shared_offset), T(deleted_file),
+	T(open_flags),	     T(lowest_descriptor), T(read_write), T(vectors), T(append),
+	T(fcntl_calls),	     T(record_locks),	   T(flocks),	  T(sizes),   T(file_size_limit),
+	T(descriptor_limit), T(close_ranges),	   T(copies),	  T(syncing), T(memory_files),
+	T(shared_offset),    T(deleted_file),
 };
 MAIN("files", tests)

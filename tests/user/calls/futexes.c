@@ -14,9 +14,22 @@
 #include "tests/user/lib/check.h"
 
 enum {
-	WAIT, WAKE, FD_, REQUEUE, CMP_REQUEUE, WAKE_OP, LOCK_PI, UNLOCK_PI, TRYLOCK_PI, WAIT_BITSET, WAKE_BITSET,
-	WAIT_REQUEUE_PI, CMP_REQUEUE_PI, LOCK_PI2,
-	PRIVATE = 128, REALTIME = 256,
+	WAIT,
+	WAKE,
+	FD_,
+	REQUEUE,
+	CMP_REQUEUE,
+	WAKE_OP,
+	LOCK_PI,
+	UNLOCK_PI,
+	TRYLOCK_PI,
+	WAIT_BITSET,
+	WAKE_BITSET,
+	WAIT_REQUEUE_PI,
+	CMP_REQUEUE_PI,
+	LOCK_PI2,
+	PRIVATE = 128,
+	REALTIME = 256,
 };
 #define OWNER_DIED 0x40000000
 #define WAITERS	   0x80000000
@@ -338,7 +351,8 @@ static void cleared_ids(void)
 	tid = (pid_t)Q(set_tid_address, f);
 	IS(tid == Q(gettid));
 	tid = clone(clears, stack + sizeof(stack),
-		    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD,
+		    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_CHILD_CLEARTID |
+			    CLONE_CHILD_SETTID | SIGCHLD,
 		    NULL, NULL, NULL, f);
 	IS(tid > 0);
 	while (*(volatile uint32_t *)f == (uint32_t)tid)
@@ -375,6 +389,7 @@ static void interrupted(void)
 }
 
 static const struct test tests[] = {
-	T(errors), T(waking), T(bitsets), T(requeueing), T(inheriting), T(robust_lists), T(cleared_ids), T(interrupted),
+	T(errors),     T(waking),	T(bitsets),	T(requeueing),
+	T(inheriting), T(robust_lists), T(cleared_ids), T(interrupted),
 };
 MAIN("futexes", tests)

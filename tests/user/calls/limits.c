@@ -166,17 +166,25 @@ static void attributes(void)
 	X(sched_getscheduler, 0);
 	X(sched_getattr, 0, &a, 48, 0);
 	say("policy %u nice %d priority %u", a.policy, a.nice, a.priority);
-	a = (struct k_sched_attr){ .size = 48, .policy = 6, .runtime = 10000000, .deadline = 50000000, .period = 100000000 };
+	a = (struct k_sched_attr){ .size = 48,
+				   .policy = 6,
+				   .runtime = 10000000,
+				   .deadline = 50000000,
+				   .period = 100000000 };
 	X(sched_setattr, 0, &a, 0);
 	X(sched_getattr, 0, &a, 48, 0);
-	say("policy %u runtime %lu deadline %lu period %lu", a.policy, (long)a.runtime, (long)a.deadline,
-	    (long)a.period);
+	say("policy %u runtime %lu deadline %lu period %lu", a.policy, (long)a.runtime,
+	    (long)a.deadline, (long)a.period);
 	X(fork);
 	a.runtime = 60000000;
 	X(sched_setattr, 0, &a, 0);
 	a.runtime = 0;
 	X(sched_setattr, 0, &a, 0);
-	a = (struct k_sched_attr){ .size = 48, .policy = 6, .runtime = 200000000, .deadline = 100000000, .period = 100000000 };
+	a = (struct k_sched_attr){ .size = 48,
+				   .policy = 6,
+				   .runtime = 200000000,
+				   .deadline = 100000000,
+				   .period = 100000000 };
 	X(sched_setattr, 0, &a, 0);
 	a = (struct k_sched_attr){ .size = 20 };
 	X(sched_setattr, 0, &a, 0);

@@ -12,11 +12,11 @@
 
 #include "tests/user/lib/check.h"
 
-#define PAGE   4096l
-#define ANON   (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW     (PROT_READ | PROT_WRITE)
-#define RWX    (RW | PROT_EXEC)
-#define AT	   ((char *)0x200000000l) /* nothing lives there */
+#define PAGE	  4096l
+#define ANON	  (MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW	  (PROT_READ | PROT_WRITE)
+#define RWX	  (RW | PROT_EXEC)
+#define AT	  ((char *)0x200000000l) /* nothing lives there */
 #define NOREPLACE 0x100000
 
 static sigjmp_buf back;
@@ -281,7 +281,8 @@ static void inheritance(void)
 	READ(p + PAGE);
 }
 
-#define MOVED(call, ...) say(#call "(" #__VA_ARGS__ "): %s", Q(call, ##__VA_ARGS__) == (long)p ? "in place" : "no")
+#define MOVED(call, ...) \
+	say(#call "(" #__VA_ARGS__ "): %s", Q(call, ##__VA_ARGS__) == (long)p ? "in place" : "no")
 
 static void remapping(void)
 {
@@ -553,7 +554,8 @@ static void kernel_access(void)
 }
 
 static const struct test tests[] = {
-	T(anonymous), T(fixed), T(protection), T(files), T(copy_on_write), T(inheritance), T(remapping),
-	T(advice), T(breaks), T(stacks), T(grows_down), T(locking), T(limits), T(merging), T(kernel_access),
+	T(anonymous),	T(fixed),     T(protection), T(files),	 T(copy_on_write),
+	T(inheritance), T(remapping), T(advice),     T(breaks),	 T(stacks),
+	T(grows_down),	T(locking),   T(limits),     T(merging), T(kernel_access),
 };
 MAIN("memory", tests)

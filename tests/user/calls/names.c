@@ -457,7 +457,16 @@ static void removing_while_reading(void)
 }
 
 static const struct test tests[] = {
-	T(walking), T(folders), T(links), T(renames), T(places), T(another_root), T(nodes), T(rights),
-	T(masks), T(reading_folders), T(removing_while_reading),
+	T(walking),
+	T(folders),
+	T(links),
+	T(renames),
+	T(places),
+	T(another_root),
+	T(nodes),
+	T(rights),
+	T(masks),
+	T(reading_folders),
+	T(removing_while_reading),
 };
 MAIN("names", tests)

@@ -271,6 +271,7 @@ static void events(void)
 }
 
 static const struct test tests[] = {
-	T(flow), T(sizes), T(blocking), T(broken_pipe), T(reader_leaves), T(interrupted), T(fifos), T(events),
+	T(flow),	  T(sizes),	  T(blocking), T(broken_pipe),
+	T(reader_leaves), T(interrupted), T(fifos),    T(events),
 };
 MAIN("pipes", tests)

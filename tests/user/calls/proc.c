@@ -75,17 +75,22 @@ static const char *value_of(const char *file, const char *key)
 
 static void global(void)
 {
-	static const char *const mem[] = { "MemTotal:", "MemFree:", "MemAvailable:", "Buffers:", "Cached:", "SwapCached:",
-					   "Active:", "Inactive:", "SwapTotal:", "SwapFree:", "Dirty:", "AnonPages:",
-					   "Mapped:", "Shmem:", "Slab:", "KernelStack:", "PageTables:", "CommitLimit:",
-					   "Committed_AS:", "VmallocTotal:", "VmallocUsed:" };
+	static const char *const mem[] = {
+		"MemTotal:",	"MemFree:",    "MemAvailable:", "Buffers:",	 "Cached:",
+		"SwapCached:",	"Active:",     "Inactive:",	"SwapTotal:",	 "SwapFree:",
+		"Dirty:",	"AnonPages:",  "Mapped:",	"Shmem:",	 "Slab:",
+		"KernelStack:", "PageTables:", "CommitLimit:",	"Committed_AS:", "VmallocTotal:",
+		"VmallocUsed:"
+	};
 
 	/* Columns are padded to the figures' width: only the words count here. */
 	for (size_t i = 0; i < sizeof(mem) / sizeof(mem[0]); i++) {
 		const char *v = value_of("/proc/meminfo", mem[i]);
 		long kb = strtol(v, NULL, 10);
 		const char *unit = strrchr(v, ' ');
-		say("%s %s%s", mem[i], kb >= 0 && isdigit((unsigned char)v[strspn(v, " ")]) ? "#" : v, unit ? unit : "");
+		say("%s %s%s", mem[i],
+		    kb >= 0 && isdigit((unsigned char)v[strspn(v, " ")]) ? "#" : v,
+		    unit ? unit : "");
 	}
 	line_of("/proc/uptime", NULL);
 	line_of("/proc/loadavg", NULL);
@@ -101,16 +106,25 @@ static void global(void)
 	line_of("/proc/vmstat", "pgfault ");
 	line_of("/proc/vmstat", "pgmajfault ");
 	say("%.14s", (get_file("/proc/version", text, sizeof(text)), text));
-	say("%s", get_file("/proc/filesystems", text, sizeof(text)) > 0 && strstr(text, "nodev\tproc\n") &&
-			  strstr(text, "nodev\ttmpfs\n") && strstr(text, "nodev\tsysfs\n") ? "file systems" : "none");
+	say("%s", get_file("/proc/filesystems", text, sizeof(text)) > 0 &&
+				  strstr(text, "nodev\tproc\n") && strstr(text, "nodev\ttmpfs\n") &&
+				  strstr(text, "nodev\tsysfs\n")
+			  ? "file systems"
+			  : "none");
 	line_of("/proc/devices", NULL);
-	IS(get_file("/proc/devices", text, sizeof(text)) > 0 && strstr(text, "\n  1 mem\n") && strstr(text, "\n  5 /dev/tty\n"));
+	IS(get_file("/proc/devices", text, sizeof(text)) > 0 && strstr(text, "\n  1 mem\n") &&
+	   strstr(text, "\n  5 /dev/tty\n"));
 	IS(get_file("/proc/cmdline", text, sizeof(text)) > 0 && strchr(text, '\n'));
-	IS(get_file("/proc/interrupts", text, sizeof(text)) > 0 && strstr(text, "CPU0") && strstr(text, "LOC:"));
-	IS(get_file("/proc/softirqs", text, sizeof(text)) > 0 && strstr(text, "TIMER:") && strstr(text, "SCHED:"));
-	IS(get_file("/proc/buddyinfo", text, sizeof(text)) > 0 && strncmp(text, "Node 0, zone", 12) == 0);
-	IS(get_file("/proc/zoneinfo", text, sizeof(text)) > 0 && strncmp(text, "Node 0, zone", 12) == 0);
-	IS(get_file("/proc/slabinfo", text, sizeof(text)) > 0 && strncmp(text, "slabinfo - version: 2.1\n", 24) == 0);
+	IS(get_file("/proc/interrupts", text, sizeof(text)) > 0 && strstr(text, "CPU0") &&
+	   strstr(text, "LOC:"));
+	IS(get_file("/proc/softirqs", text, sizeof(text)) > 0 && strstr(text, "TIMER:") &&
+	   strstr(text, "SCHED:"));
+	IS(get_file("/proc/buddyinfo", text, sizeof(text)) > 0 &&
+	   strncmp(text, "Node 0, zone", 12) == 0);
+	IS(get_file("/proc/zoneinfo", text, sizeof(text)) > 0 &&
+	   strncmp(text, "Node 0, zone", 12) == 0);
+	IS(get_file("/proc/slabinfo", text, sizeof(text)) > 0 &&
+	   strncmp(text, "slabinfo - version: 2.1\n", 24) == 0);
 	IS(get_file("/proc/kallsyms", text, sizeof(text)) > 0);
 	IS(get_file("/proc/iomem", text, sizeof(text)) > 0 && strstr(text, "System RAM"));
 	X(open, "/proc/none", O_RDONLY);
@@ -119,11 +133,49 @@ static void global(void)
 }
 
 static const char *const status_keys[] = {
-	"Name:", "Umask:", "State:", "Tgid:", "Ngid:", "Pid:", "PPid:", "TracerPid:", "Uid:", "Gid:", "FDSize:",
-	"Groups:", "VmPeak:", "VmSize:", "VmLck:", "VmHWM:", "VmRSS:", "RssAnon:", "VmData:", "VmStk:", "VmExe:",
-	"VmLib:", "VmPTE:", "VmSwap:", "Threads:", "SigQ:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:",
-	"CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Cpus_allowed:",
-	"Cpus_allowed_list:", "Mems_allowed_list:", "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:",
+	"Name:",
+	"Umask:",
+	"State:",
+	"Tgid:",
+	"Ngid:",
+	"Pid:",
+	"PPid:",
+	"TracerPid:",
+	"Uid:",
+	"Gid:",
+	"FDSize:",
+	"Groups:",
+	"VmPeak:",
+	"VmSize:",
+	"VmLck:",
+	"VmHWM:",
+	"VmRSS:",
+	"RssAnon:",
+	"VmData:",
+	"VmStk:",
+	"VmExe:",
+	"VmLib:",
+	"VmPTE:",
+	"VmSwap:",
+	"Threads:",
+	"SigQ:",
+	"SigPnd:",
+	"ShdPnd:",
+	"SigBlk:",
+	"SigIgn:",
+	"SigCgt:",
+	"CapInh:",
+	"CapPrm:",
+	"CapEff:",
+	"CapBnd:",
+	"CapAmb:",
+	"NoNewPrivs:",
+	"Seccomp:",
+	"Cpus_allowed:",
+	"Cpus_allowed_list:",
+	"Mems_allowed_list:",
+	"voluntary_ctxt_switches:",
+	"nonvoluntary_ctxt_switches:",
 };
 
 static void ignores(int sig)
@@ -281,7 +333,8 @@ static void open_files(void)
 
 static void maps(void)
 {
-	char *p = mmap((void *)0x300000000l, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	char *p = mmap((void *)0x300000000l, 3 * 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	int fd;
 
 	*p = 1;
@@ -289,7 +342,8 @@ static void maps(void)
 	fd = (int)Q(open, "mapped", O_RDWR);
 	mmap(p + 4096 * 8, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
 	for (int i = 0; i < 2; i++) {
-		const char *v = value_of("/proc/self/maps", i ? "300008000-300009000 " : "300000000-300003000 ");
+		const char *v = value_of("/proc/self/maps",
+					 i ? "300008000-300009000 " : "300000000-300003000 ");
 		say("%.4s", v);
 		if (strrchr(v, ' '))
 			say("%s", strrchr(v, ' ') + 1);
@@ -299,7 +353,8 @@ static void maps(void)
 	IS(strstr(text, "[heap]\n") != NULL);
 	get_file("/proc/self/smaps", text, sizeof(text));
 	char *at = strstr(text, "300000000-300003000");
-	for (const char *key = "Size:\0Rss:\0Private_Dirty:\0"; at && *key; key += strlen(key) + 1) {
+	for (const char *key = "Size:\0Rss:\0Private_Dirty:\0"; at && *key;
+	     key += strlen(key) + 1) {
 		char *line = strstr(at, key);
 		if (line)
 			say("%s %ld", key, strtol(line + strlen(key), NULL, 10));
@@ -368,14 +423,21 @@ static void others(void)
 static void settings(void)
 {
 	char b[128];
-	static const char *const names[] = { "kernel/pid_max", "kernel/ostype", "kernel/hostname", "vm/overcommit_memory",
-					     "fs/file-max", "kernel/sched_rt_period_us", "kernel/sched_rt_runtime_us",
-					     "vm/max_map_count", "vm/swappiness" };
+	static const char *const names[] = { "kernel/pid_max",
+					     "kernel/ostype",
+					     "kernel/hostname",
+					     "vm/overcommit_memory",
+					     "fs/file-max",
+					     "kernel/sched_rt_period_us",
+					     "kernel/sched_rt_runtime_us",
+					     "vm/max_map_count",
+					     "vm/swappiness" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[64];
 		snprintf(path, sizeof(path), "/proc/sys/%s", names[i]);
-		say("%s %s", names[i], get_file(path, b, sizeof(b)) > 0 && strchr(b, '\n') ? "there" : "none");
+		say("%s %s", names[i],
+		    get_file(path, b, sizeof(b)) > 0 && strchr(b, '\n') ? "there" : "none");
 	}
 	get_file("/proc/sys/kernel/sched_rt_period_us", b, sizeof(b));
 	say("%s", strtok(b, "\n"));
@@ -389,6 +451,7 @@ static void settings(void)
 }
 
 static const struct test tests[] = {
-	T(global), T(status), T(stat_line), T(own_folder), T(open_files), T(maps), T(others), T(settings),
+	T(global),     T(status), T(stat_line), T(own_folder),
+	T(open_files), T(maps),	  T(others),	T(settings),
 };
 MAIN("proc", tests)

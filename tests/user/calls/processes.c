@@ -100,7 +100,8 @@ static void waits(void)
 	pid = start(sleeps, 0);
 	X(wait4, pid, &status, 0, unmapped());
 	/* Each signal that ends a process, in its status. */
-	const int sigs[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGABRT, SIGKILL, SIGSEGV, SIGTERM, SIGUSR1, 40 };
+	const int sigs[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGILL,	 SIGABRT,
+			     SIGKILL, SIGSEGV, SIGTERM, SIGUSR1, 40 };
 	struct rlimit none = { 0, 0 };
 	Q(setrlimit, RLIMIT_CORE, &none);
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
@@ -110,7 +111,10 @@ static void waits(void)
 static void show(const siginfo_t *si, pid_t pid)
 {
 	say("  signo %d code %d status %d pid %s uid %d", si->si_signo, si->si_code, si->si_status,
-	    si->si_pid == pid ? "right" : si->si_pid ? "other" : "0", (int)si->si_uid);
+	    si->si_pid == pid ? "right"
+	    : si->si_pid      ? "other"
+			      : "0",
+	    (int)si->si_uid);
 }
 
 static void waitids(void)
@@ -272,9 +276,11 @@ static void cloning(void)
 	NUM(shared_value);
 	say("%s", wait_words(new_clone(raises_value, CLONE_VM | SIGCHLD, (void *)5l)));
 	NUM(shared_value);
-	say("%s", wait_words(new_clone(raises_value, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)7l)));
+	say("%s",
+	    wait_words(new_clone(raises_value, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)7l)));
 	NUM(shared_value);
-	say("%s", wait_words(new_clone(raises_value, CLONE_VM | CLONE_SIGHAND | SIGCHLD, (void *)7l)));
+	say("%s",
+	    wait_words(new_clone(raises_value, CLONE_VM | CLONE_SIGHAND | SIGCHLD, (void *)7l)));
 	fd = (int)Q(open, "/dev/null", O_RDWR);
 	new_clone(checks_fds, SIGCHLD, &fd);
 	X(write, fd, "x", 1);
@@ -292,7 +298,8 @@ static void cloning(void)
 	X(clone, CLONE_THREAD | CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0);
 	X(clone, CLONE_NEWNS | CLONE_FS | SIGCHLD, 0, 0, 0, 0);
 	pid_t ptid = -1, ctid = -1;
-	pid = (pid_t)Q(clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &ptid, &ctid, 0);
+	pid = (pid_t)Q(clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &ptid, &ctid,
+		       0);
 	if (!pid) {
 		IS(ctid == Q(getpid));
 		_exit(ptid == Q(getpid) ? 0 : 1);
@@ -325,8 +332,8 @@ static void settling_of_parents(void)
 }
 
 struct k_clone_args {
-	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
-		cgroup;
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+		set_tid_size, cgroup;
 };
 
 static void clone3s(void)
@@ -444,7 +451,8 @@ static void process_limit(void)
 }
 
 static const struct test tests[] = {
-	T(forking), T(waits), T(waitids), T(stopping), T(zombies), T(orphans), T(cloning), T(settling_of_parents),
+	T(forking), T(waits),	      T(waitids),	T(stopping),
+	T(zombies), T(orphans),	      T(cloning),	T(settling_of_parents),
 	T(clone3s), T(child_signals), T(process_limit),
 };
 MAIN("processes", tests)

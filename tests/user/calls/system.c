@@ -275,14 +275,16 @@ static void devices(void)
 	X(write, fd, b, 10);
 	X(write, fd, b, 0);
 	struct stat st;
-	const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "kmsg", "tty", "console", "ptmx" };
+	const char *const nodes[] = { "null", "zero", "full",	 "random", "urandom",
+				      "kmsg", "tty",  "console", "ptmx" };
 	char path[32];
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", nodes[i]);
 		if (stat(path, &st))
 			say("%s: %s", nodes[i], err_name(errno));
 		else
-			say("%s: %o %d,%d", nodes[i], st.st_mode & S_IFMT, (int)(st.st_rdev >> 8), (int)(st.st_rdev & 255));
+			say("%s: %o %d,%d", nodes[i], st.st_mode & S_IFMT, (int)(st.st_rdev >> 8),
+			    (int)(st.st_rdev & 255));
 	}
 	X(open, "/dev/null/x", O_RDONLY);
 	X(open, "/dev/none", O_RDONLY);
@@ -317,7 +319,8 @@ static void power(void)
 }
 
 static const struct test tests[] = {
-	T(names), T(information), T(chance), T(process_control), T(death_signal), T(segment_bases), T(kernel_log),
-	T(mounting), T(devices), T(machine_devices), T(power),
+	T(names),	 T(information),     T(chance),	    T(process_control),
+	T(death_signal), T(segment_bases),   T(kernel_log), T(mounting),
+	T(devices),	 T(machine_devices), T(power),
 };
 MAIN("system", tests)

@@ -15,8 +15,8 @@
 
 #include "tests/user/lib/check.h"
 
-#define GETS 0x5401
-#define SETS 0x5402
+#define GETS  0x5401
+#define SETS  0x5402
 #define SETSW 0x5403
 #define SETSF 0x5404
 
@@ -71,7 +71,8 @@ static void show_input(const char *what, int fd)
 	}
 	for (long i = 0; i < n && at < sizeof(text) - 8; i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       b[i] >= ' ' && b[i] < 127 ? "%c" : "<%02x>", (unsigned char)b[i]);
+				       b[i] >= ' ' && b[i] < 127 ? "%c" : "<%02x>",
+				       (unsigned char)b[i]);
 	text[at] = '\0';
 	say("%s: '%s'", what, text);
 }
@@ -520,7 +521,8 @@ static void hangup(void)
 }
 
 static const struct test tests[] = {
-	T(making), T(settings), T(cooked), T(raw), T(sessions), T(job_control), T(background), T(hangup),
+	T(making),   T(settings),    T(cooked),	    T(raw),
+	T(sessions), T(job_control), T(background), T(hangup),
 };
 
 int main(int argc, char **argv)

@@ -57,7 +57,7 @@ static void creation(void)
 	pthread_create(&t[0], NULL, tells_ids, &me);
 	pthread_join(t[0], NULL);
 	/* Threads come and go; none may stay behind. */
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 60; i++) {
 		pthread_create(&t[0], NULL, returns, NULL);
 		pthread_join(t[0], NULL);
 	}
@@ -358,7 +358,8 @@ static int child_dies_with_lock(void *arg)
 
 static void robust(void)
 {
-	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *m =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_mutexattr_t a;
 	pthread_t t;
 
@@ -561,8 +562,8 @@ static void mixed(void)
 }
 
 static const struct test tests[] = {
-	T(creation), T(mutexes), T(inheriting), T(inversion), T(conditions), T(barriers), T(others), T(robust),
-	T(thread_memory), T(thread_signals), T(endings), T(mixed),
+	T(creation), T(mutexes), T(inheriting),	   T(inversion),      T(conditions), T(barriers),
+	T(others),   T(robust),	 T(thread_memory), T(thread_signals), T(endings),    T(mixed),
 };
 
 int main(int argc, char **argv)

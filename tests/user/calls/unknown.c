@@ -48,8 +48,9 @@ static void registers(void)
 	register long r10 __asm__("r10") = 10;
 	unsigned long before, after;
 
-	__asm__ volatile("syscall" : "+a"(rax), "+b"(rbx), "+d"(rdx), "+S"(rsi), "+D"(rdi), "+r"(r8), "+r"(r9), "+r"(r10),
-			 "+c"(rcx)
+	__asm__ volatile("syscall"
+			 : "+a"(rax), "+b"(rbx), "+d"(rdx), "+S"(rsi), "+D"(rdi), "+r"(r8),
+			   "+r"(r9), "+r"(r10), "+c"(rcx)
 			 :
 			 : "r11", "memory");
 	/* Before any call: these variables are the registers themselves. */

@@ -115,7 +115,8 @@ static void selects(void)
 	FD_SET(p[1], &w);
 	FD_SET(p[0], &e);
 	X(select, q[1] + 1, &r, &w, &e, &tv);
-	say("%d %d %d %d", !!FD_ISSET(p[0], &r), !!FD_ISSET(q[0], &r), !!FD_ISSET(p[1], &w), !!FD_ISSET(p[0], &e));
+	say("%d %d %d %d", !!FD_ISSET(p[0], &r), !!FD_ISSET(q[0], &r), !!FD_ISSET(p[1], &w),
+	    !!FD_ISSET(p[0], &e));
 	Q(write, q[1], "x", 1);
 	FD_SET(p[0], &r);
 	FD_SET(q[0], &r);
@@ -323,6 +324,7 @@ static void counters(void)
 }
 
 static const struct test tests[] = {
-	T(poll_pipes), T(ppoll_and_masks), T(selects), T(epolls), T(edges), T(nested), T(waking), T(counters),
+	T(poll_pipes), T(ppoll_and_masks), T(selects), T(epolls),
+	T(edges),      T(nested),	   T(waking),  T(counters),
 };
 MAIN("waiting", tests)

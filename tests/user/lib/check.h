@@ -40,13 +40,13 @@ struct test {
 };
 
 /* The last lines of each program: its tests in order. */
-#define T(f)                        \
-	{                           \
+#define T(f)                         \
+	{                            \
 		.name = #f, .run = f \
 	}
-#define MAIN(area, tests)                                                                  \
-	int main(int argc, char **argv)                                                    \
-	{                                                                                  \
+#define MAIN(area, tests)                                                                       \
+	int main(int argc, char **argv)                                                         \
+	{                                                                                       \
 		return check_main(area, tests, sizeof(tests) / sizeof((tests)[0]), argc, argv); \
 	}
 /* With arguments only the tests so named; "--list" names them. Status 0 unless a test was killed. */
@@ -55,8 +55,8 @@ int check_main(const char *area, const struct test *tests, size_t n, int argc, c
 /* For a helper program that a test has started: its lines begin with "@area.test " too. */
 void check_as(const char *area, const char *test);
 
-static inline __attribute__((always_inline)) long check_raw(long nr, long a, long b, long c, long d, long e,
-							    long f)
+static inline __attribute__((always_inline)) long check_raw(long nr, long a, long b, long c, long d,
+							    long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;

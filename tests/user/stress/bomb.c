@@ -77,7 +77,8 @@ int main(int argc, char **argv)
 	}
 	spreads = optind < argc && strcmp(argv[optind], "spread") == 0;
 	if (access("/fuzz-me", F_OK)) {
-		fputs("bomb: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n", stderr);
+		fputs("bomb: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n",
+		      stderr);
 		return 1;
 	}
 	made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -65,15 +65,36 @@ static unsigned long below(struct chance *c, unsigned long n)
 /* ---- arguments ---------------------------------------------------------------------------------- */
 
 static const char *const paths[] = {
-	"f", "d", "d/f", "d/../f", "l", "p", ".", "..", "/", "", "none/x", "/dev/null", "/dev/zero", "/dev/full", "/dev/tty",
-	"/proc/self/stat", "/proc/self/maps", "/proc/self/fd/3", "/proc/self/mem", "/proc/self/exe", "/proc/meminfo", "/tmp",
+	"f",
+	"d",
+	"d/f",
+	"d/../f",
+	"l",
+	"p",
+	".",
+	"..",
+	"/",
+	"",
+	"none/x",
+	"/dev/null",
+	"/dev/zero",
+	"/dev/full",
+	"/dev/tty",
+	"/proc/self/stat",
+	"/proc/self/maps",
+	"/proc/self/fd/3",
+	"/proc/self/mem",
+	"/proc/self/exe",
+	"/proc/meminfo",
+	"/tmp",
 };
 
 static unsigned long number(struct chance *c)
 {
 	static const unsigned long odd[] = {
-		0, 1, 2, 7, 8, 16, 64, 100, 4095, 4096, 4097, 65536, 0x7fffffff, 0x80000000, 0xffffffff, ~0ul, ~0ul - 1,
-		1ul << 47, 1ul << 62, 1ul << 63, 0x100000000,
+		0,	    1,	  2,	    7,	       8,	  16,	      64,
+		100,	    4095, 4096,	    4097,      65536,	  0x7fffffff, 0x80000000,
+		0xffffffff, ~0ul, ~0ul - 1, 1ul << 47, 1ul << 62, 1ul << 63,  0x100000000,
 	};
 
 	switch (below(c, 4)) {
@@ -126,12 +147,17 @@ static unsigned long argument(struct chance *c)
 static int unfit(long nr)
 {
 	static const long no[] = {
-		SYS_reboot, SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_pause, SYS_mount, SYS_umount2, SYS_chroot,
-		SYS_pivot_root, SYS_swapon, SYS_swapoff, SYS_kexec_load, SYS_kexec_file_load, SYS_init_module,
-		SYS_finit_module, SYS_delete_module, SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime,
-		SYS_setpriority, SYS_iopl, SYS_ioperm, SYS_ptrace, SYS_setsid, SYS_vhangup, SYS_syslog, SYS_acct,
-		SYS_quotactl, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_move_mount, SYS_mount_setattr, SYS_open_tree,
-		SYS_fsopen, SYS_fsmount, SYS_unshare, SYS_setns, SYS_process_vm_writev, SYS_sethostname, SYS_setdomainname,
+		SYS_reboot,	     SYS_exit,		SYS_exit_group,	     SYS_rt_sigreturn,
+		SYS_pause,	     SYS_mount,		SYS_umount2,	     SYS_chroot,
+		SYS_pivot_root,	     SYS_swapon,	SYS_swapoff,	     SYS_kexec_load,
+		SYS_kexec_file_load, SYS_init_module,	SYS_finit_module,    SYS_delete_module,
+		SYS_settimeofday,    SYS_clock_settime, SYS_adjtimex,	     SYS_clock_adjtime,
+		SYS_setpriority,     SYS_iopl,		SYS_ioperm,	     SYS_ptrace,
+		SYS_setsid,	     SYS_vhangup,	SYS_syslog,	     SYS_acct,
+		SYS_quotactl,	     SYS_bpf,		SYS_perf_event_open, SYS_userfaultfd,
+		SYS_move_mount,	     SYS_mount_setattr, SYS_open_tree,	     SYS_fsopen,
+		SYS_fsmount,	     SYS_unshare,	SYS_setns,	     SYS_process_vm_writev,
+		SYS_sethostname,     SYS_setdomainname,
 	};
 
 	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
@@ -144,9 +170,23 @@ static int unfit(long nr)
 static int names_process(long nr)
 {
 	static const long some[] = {
-		SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_prlimit64, SYS_setpgid,
-		SYS_sched_setparam, SYS_sched_setscheduler, SYS_sched_setaffinity, SYS_sched_setattr, SYS_pidfd_open,
-		SYS_migrate_pages, SYS_move_pages, SYS_process_vm_readv, SYS_get_robust_list, SYS_kcmp,
+		SYS_kill,
+		SYS_tkill,
+		SYS_tgkill,
+		SYS_rt_sigqueueinfo,
+		SYS_rt_tgsigqueueinfo,
+		SYS_prlimit64,
+		SYS_setpgid,
+		SYS_sched_setparam,
+		SYS_sched_setscheduler,
+		SYS_sched_setaffinity,
+		SYS_sched_setattr,
+		SYS_pidfd_open,
+		SYS_migrate_pages,
+		SYS_move_pages,
+		SYS_process_vm_readv,
+		SYS_get_robust_list,
+		SYS_kcmp,
 	};
 
 	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
@@ -175,8 +215,10 @@ static void one_call(struct chance *c, struct slot *slot)
 	for (int i = 0; i < 6; i++)
 		a[i] = argument(c);
 	if (names_process(nr)) {
-		a[0] = nr == SYS_kill || nr == SYS_prlimit64 ? (unsigned long)getpid() : (unsigned long)syscall(SYS_gettid);
-		if (nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo)
+		a[0] = nr == SYS_kill || nr == SYS_prlimit64 ? (unsigned long)getpid()
+							     : (unsigned long)syscall(SYS_gettid);
+		if (nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill ||
+		    nr == SYS_rt_sigqueueinfo)
 			a[1] = below(c, 3) ? 0 : SIGALRM;
 	}
 	/* Waits that nobody ends are cut by the alarm, which such a call must not have turned off for ever. */
@@ -198,7 +240,8 @@ static void one_call(struct chance *c, struct slot *slot)
 	if (below(c, 64) == 0)
 		*(unsigned long *)(arena + (below(c, ARENA - 4096) & ~7ul)) = argument(c);
 	if (below(c, 256) == 0) /* what a call took away */
-		mmap(arena, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		mmap(arena, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		     -1, 0);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 }
@@ -225,8 +268,8 @@ static void nothing(int sig)
 
 static void confine(int number_, unsigned generation)
 {
-	const struct rlimit small = { 32, 32 }, space = { 256 << 20, 256 << 20 }, file = { 1 << 20, 1 << 20 },
-			    few = { 64, 64 }, none = { 0, 0 };
+	const struct rlimit small = { 32, 32 }, space = { 256 << 20, 256 << 20 },
+			    file = { 1 << 20, 1 << 20 }, few = { 64, 64 }, none = { 0, 0 };
 	char folder[48];
 
 	snprintf(folder, sizeof(folder), "/tmp/fuzz%d", number_);
@@ -247,7 +290,8 @@ static void confine(int number_, unsigned generation)
 	/* Every other life as nobody: other answers, other paths. */
 	if (generation & 1) {
 		setrlimit(RLIMIT_NPROC, &few);
-		if (syscall(SYS_setresgid, 65534, 65534, 65534) || syscall(SYS_setresuid, 65534, 65534, 65534))
+		if (syscall(SYS_setresgid, 65534, 65534, 65534) ||
+		    syscall(SYS_setresuid, 65534, 65534, 65534))
 			_exit(3);
 	}
 }
@@ -277,9 +321,11 @@ static void worker(int number_, unsigned generation, unsigned long until)
 	sigaction(SIGALRM, &sa, NULL);
 	syscall(SYS_setitimer, 0, &tick, NULL);
 	for (int i = 0; i < threads; i++) {
-		lives[i] = (struct life){ { seed * 1000003 + (unsigned long)number_ * 7919 + generation * 104729ul +
-					    (unsigned long)i * 15485863 + 1 },
-					  &slots[number_], until };
+		lives[i] =
+			(struct life){ { seed * 1000003 + (unsigned long)number_ * 7919 +
+					 generation * 104729ul + (unsigned long)i * 15485863 + 1 },
+				       &slots[number_],
+				       until };
 		if (i)
 			pthread_create(&t, NULL, live, &lives[i]);
 	}
@@ -403,7 +449,8 @@ int main(int argc, char **argv)
 	if (processes < 1 || processes > MAX_WORKERS || threads < 1 || threads > 8)
 		return usage();
 	if (access("/fuzz-me", F_OK)) {
-		fputs("fuzz: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n", stderr);
+		fputs("fuzz: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n",
+		      stderr);
 		return 1;
 	}
 	slots = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -418,8 +465,8 @@ int main(int argc, char **argv)
 		clean(i);
 	}
 	after = free_memory();
-	printf("fuzz: seed %lu, %lu calls, %lu lives, free memory %lu -> %lu KiB\n", seed, calls, lives, before >> 10,
-	       after >> 10);
+	printf("fuzz: seed %lu, %lu calls, %lu lives, free memory %lu -> %lu KiB\n", seed, calls,
+	       lives, before >> 10, after >> 10);
 	printf("@fuzz.calls %s\n", calls >= wanted ? "all made" : "some missing");
 	printf("@fuzz.memory %s\n", after + LEAK >= before ? "came back" : "was lost");
 	return calls >= wanted && after + LEAK >= before ? 0 : 1;

@@ -27,7 +27,8 @@ static volatile unsigned long *taken; /* MiB, for the parent to see */
 static int take_anon(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, STEP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, STEP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 		if (p == MAP_FAILED)
 			return errno;
 		for (int i = 0; i < STEP; i += 4096)
@@ -39,7 +40,8 @@ static int take_anon(void)
 static int take_shared(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, STEP, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		char *p =
+			mmap(NULL, STEP, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
 			return errno;
 		for (int i = 0; i < STEP; i += 4096)
@@ -79,7 +81,8 @@ static int take_pipes(void)
 static int take_tables(void)
 {
 	for (unsigned long at = 1ul << 32; at < 1ul << 46; at += 1ul << 30) {
-		char *p = mmap((void *)at, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		char *p = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		if (p == MAP_FAILED)
 			return errno;
 		*p = 1;
@@ -114,8 +117,8 @@ static const struct way {
 	const char *name;
 	int (*take)(void);
 } ways[] = {
-	{ "anon", take_anon }, { "shared", take_shared }, { "file", take_file }, { "pipes", take_pipes },
-	{ "tables", take_tables }, { "threads", take_threads },
+	{ "anon", take_anon },	 { "shared", take_shared }, { "file", take_file },
+	{ "pipes", take_pipes }, { "tables", take_tables }, { "threads", take_threads },
 };
 
 static void make_victim(void)
@@ -163,7 +166,8 @@ static int try(const struct way *w)
 	if (WIFSIGNALED(status))
 		printf("hog: %s: killed by %d at %lu\n", w->name, WTERMSIG(status), *taken);
 	else
-		printf("hog: %s: stopped by error %d at %lu\n", w->name, WEXITSTATUS(status), *taken);
+		printf("hog: %s: stopped by error %d at %lu\n", w->name, WEXITSTATUS(status),
+		       *taken);
 	printf("@hog.%s %s\n", w->name, alive ? "the others live on" : "nothing works any more");
 	fflush(stdout);
 	return alive ? 0 : 1;
@@ -174,7 +178,8 @@ int main(int argc, char **argv)
 	int bad = 0;
 
 	if (access("/fuzz-me", F_OK)) {
-		fputs("hog: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n", stderr);
+		fputs("hog: this harms what it runs on; in a guest that may be harmed, make a file /fuzz-me\n",
+		      stderr);
 		return 1;
 	}
 	taken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
