@@ -493,8 +493,8 @@ static void permission(void)
 }
 
 static const struct test tests[] = {
-	T(actions),	     T(masks),		T(delivery), T(queued),
-	T(waiting_for),	     T(while_handling), T(restarts), T(stopped_calls),
-	T(alternate_stacks), T(frames),		T(deaths),   T(permission),
+	T(actions),	     T(masks),		T(delivery),   T(queued),
+	T(waiting_for),	     T(while_handling), T(restarts),   T(stopped_calls),
+	T(alternate_stacks), T(frames),		T(permission),
 };
 MAIN("signals", tests)
