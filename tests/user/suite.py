@@ -17,6 +17,7 @@ from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result, Skipped
 SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
 TYPING = 600
+HARM_SECONDS = 150
 PROCESSES = ROOT / "guest" / "process"  # a tiny kernel without it has no system calls to ask for
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
@@ -98,6 +99,32 @@ def image_twice(ctx):
     ctx.contains(listing, " /init\n", "/dev/console (5, 1)", "/usr/bin/vi -> /usr/bin/busybox")
 
 
+# Programs that mean harm, and the lines with which a kernel that has stood it lets them end.
+HARM = (
+    ("stress/fuzz -n 20000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back")),
+    ("stress/bomb -l 100 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
+    ("stress/bomb -l 100 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
+    ("stress/hog anon shared file pipes tables threads", tuple(
+        f"@hog.{way} the others live on" for way in ("anon", "shared", "file", "pipes", "tables", "threads"))),
+)
+
+
+def harmed(place, virt=None):
+    """One machine for each program; it must tell its lines and come to its end."""
+    def run(ctx):
+        words = ("--virt", virt) if virt else ()
+        for number, (line, want) in enumerate(HARM):
+            try:
+                got = places.ask(place, ctx.env.build, [line], ctx.tmp / str(number), HARM_SECONDS, words)
+            except places.Broken as err:
+                raise Failed(f"{line}: {err}") from err
+            ctx.log.append(got.text[-2000:])
+            lines = got[line.split()[0]]
+            ctx.equal(lines, list(want), f"{line}: lines")
+            ctx.check("@@ done" in got.text, f"{line}: the machine did not come to its end")
+    return run
+
+
 def typed(place):
     def run(ctx):
         if place == "debian":
@@ -119,5 +146,6 @@ def jobs(env):
     if PROCESSES.is_dir():
         for virt in ("full", "para"):
             yield Job(f"user/transcript {virt}", typed(virt), timeout=TYPING, needs=("kvm",))
+        yield Job("user/harm para", harmed("parallax", "para"), timeout=len(HARM) * HARM_SECONDS, needs=("kvm",))
     chosen = list(all_cases(env))
     yield Job("user/conformance", conformance, timeout=4 * SECONDS, needs=("qemu",), lane="testbed", cases=chosen)
