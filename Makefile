@@ -71,11 +71,12 @@ check: ## run every test: units, boots, bad input, testbed, fuzzers
 
 bench: ## measure against a bare KVM program and QEMU; prints ratios
 	$(Q)sh scripts/deps.sh
-	$(Q)$(MAKE) --no-print-directory all $(B)/parallax-without-gdb
+	$(Q)$(MAKE) --no-print-directory all user $(B)/parallax-without-gdb
 	$(Q)python3 tests/bench/run --build $(B) --all $(BENCH_ARGS)
 	$(Q)python3 tests/bench/mm/run --build $(B)
 	$(Q)python3 tests/bench/sched/run --build $(B)
 	$(Q)python3 tests/bench/domains/run --build $(B)
+	$(Q)python3 tests/bench/user/run --build $(B)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (300)
 	$(Q)sh scripts/deps.sh
