@@ -143,7 +143,7 @@ SIM_OBJS := $(patsubst %.c,%.o,$(wildcard guest/env/sim*.c guest/env/scenario.c)
 # What every start runs through comes first, side by side: the host maps a program in runs of pages, so
 # that rarely used code in between would count as resident.
 FIRST_SRCS := vmm/main.c vmm/cmd/run.c vmm/cmd/options_machine.c vmm/qmp/qmp_server.c vmm/qmp/registry.c \
-        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
+        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/% vmm/trace%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
         $(base_SRCS)
 FIRST_OBJS := $(FIRST_SRCS:%.c=$(B)/host/%.o)
 
