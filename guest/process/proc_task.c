@@ -12,6 +12,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/oom.h"
 #include "guest/process/proc_internal.h"
+#include "guest/process/trace.h"
 
 struct view {
 	struct proc_task_text t;
@@ -27,8 +28,8 @@ static char state_letter(const struct task_struct *t)
 		return 'R';
 	if (state & TASK_DEAD)
 		return 'X';
-	if (state & TASK_STOPPED)
-		return 'T';
+	if (state & (TASK_STOPPED | TASK_TRACED))
+		return state & TASK_STOPPED ? 'T' : 't';
 	return state & TASK_UNINTERRUPTIBLE ? 'D' : 'S';
 }
 
@@ -103,7 +104,6 @@ static void view_family(struct view *v, const struct process *p)
 
 	t->tgid = p->tgid;
 	t->ppid = p->real_parent == p ? 0 : p->real_parent->tgid;
-	t->tracer = p->parent == p->real_parent ? 0 : p->parent->tgid;
 	t->pgrp = p->pgid;
 	t->sid = p->sid;
 	t->nr_threads = MAX(p->nr_threads, 1u); /* a zombie counts */
@@ -124,6 +124,7 @@ static void view_process(struct view *v, const struct proc_ref *ref)
 	if (u) {
 		view_task(v, &u->th->t);
 		v->cred = cred_get(u->vt.cred);
+		v->t.tracer = u->trace ? u->trace->tracer->tgid : 0;
 		memcpy(v->cpus, u->th->t.cpus_ptr, BITS_TO_WORDS(nr_cpus) * sizeof(u64));
 	} else {
 		/* The leader is gone: what is left is a name and numbers. */
