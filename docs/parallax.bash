@@ -21,6 +21,7 @@ _parallax() {
         ;;
     esac
     case $prev in
+    -o | --output | --json | --html) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --virt) mapfile -t COMPREPLY < <(compgen -W "para full" -- "$cur") ;;
     -w | --workload) mapfile -t COMPREPLY < <(compgen -W "all list $(parallax contrast --workload list | cut -d' ' -f1)" -- "$cur") ;;
     --modes) mapfile -t COMPREPLY < <(compgen -W "full para full,para para-clock para-eoi para-steal" -- "$cur") ;;

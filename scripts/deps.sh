@@ -8,7 +8,7 @@ build_packages="gcc make binutils libc6-dev libfdt-dev libjansson-dev liburing-d
     busybox-static"
 check_packages="check clang clang-format clang-tidy cppcheck libclang-rt-14-dev \
     libjemalloc-dev libmimalloc-dev zlib1g-dev valgrind qemu-system-x86 seabios cpio musl-tools gdb strace python3 nasm \
-    libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients python3-libvirt virtinst iproute2"
+    libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients python3-libvirt virtinst iproute2 e2fsprogs"
 
 missing() {
     for p in "$@"; do

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import disk
-from contrast import contrasts
+from contrast import contrasts, traces
 from control import hostile_clients, lifecycle
 from gdb import debugging
 from guest import boots, console, disks, hostile, refusals
@@ -27,6 +27,7 @@ from harness import fuzz, proc, tree, unit
 from harness.core import Env
 from harness.runner import Runner, Tally, select
 from linux import testbed
+from user import suite
 
 SUITES = (
     ("tree", tree),
@@ -38,11 +39,13 @@ SUITES = (
     ("disk", disk),
     ("hostile", hostile),
     ("contrast", contrasts),
+    ("trace", traces),
     ("gdb", debugging),
     ("control", lifecycle),
     ("clients", hostile_clients),
     ("libvirt", domains),
     ("testbed", testbed),
+    ("user", suite),
     ("fuzz", fuzz),
 )
 

@@ -51,6 +51,8 @@ struct control_config {
 #define CONFIG_MAX_DISKS    4
 #define CONFIG_MAX_NETS	    2
 
+struct trace;
+
 struct machine_config {
 	const char *name; /* "guest" unless given */
 	const char *kvm_path;
@@ -78,9 +80,10 @@ struct machine_config {
 	const char *disk_node[CONFIG_MAX_DISKS];	/* the same disk's block node; NULL: none */
 	const char *net[CONFIG_MAX_NETS];		/* user[,...] or tap=NAME[,...] (net.h) */
 	bool rng, balloon;
-	u64 balloon_target; /* bytes that the guest is asked to give from the start */
-	unsigned timeout_s; /* 0: none */
-	bool moments; /* count anew where the guest says so (struct machine_result.moment); needs stats */
+	u64 balloon_target;  /* bytes that the guest is asked to give from the start */
+	unsigned timeout_s;  /* 0: none */
+	struct trace *trace; /* what happens goes there (trace.h); the caller's; NULL: nowhere */
+	bool moments;	     /* count anew where the guest says so (struct machine_result.moment) */
 	enum stats_mode stats;
 	const char *dump_dtb; /* path, NULL: no */
 	const char *gdb;      /* where a debugger connects: [HOST:]PORT, unix:PATH; NULL: nowhere */

@@ -179,6 +179,8 @@ static int create_vcpus(struct machine *m, struct error *e)
 		err = vcpu_init(v, m->vm, m->run_size, i, m->cfg->stats != STATS_OFF, e);
 		if (err)
 			return err;
+		v->trace = m->cfg->trace;
+		v->stats.traced = v->trace != NULL;
 	}
 	khz = kvm_get_tsc_khz(m->vcpu[0].fd);
 	req.tsc_khz = khz > 0 ? (u32)khz : 0;
@@ -381,6 +383,7 @@ void machine_destroy(struct machine *m)
 	boot_file_close(&m->initrd);
 	free(m->fdt);
 	free(m->cpuid);
+	loop_timer_destroy(m->trace_timer);
 	loop_timer_destroy(m->timeout);
 	loop_timer_destroy(m->pending_timer);
 	loop_timer_destroy(m->balloon_timer);
@@ -412,6 +415,8 @@ static int start(struct machine *m, struct error *e)
 	if (m->cfg->timeout_s)
 		loop_timer_arm(m->timeout, loop_now() + m->cfg->timeout_s * 1000000000UL);
 	machine_moments_start(m);
+	if (machine_trace_start(m))
+		return error_sys(e, -ENOMEM, "the trace's timer");
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		if (m->cfg->paused)
 			vcpu_request_pause(&m->vcpu[i]);
@@ -459,6 +464,7 @@ const struct machine_result *machine_run(struct machine *m)
 	loop_run(m->loop);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(&m->vcpu[i]);
+	machine_trace_end(m);
 	r->end = (enum machine_end)atomic_load(&m->ended);
 	machine_finish_consoles(m, FLUSH_TIMEOUT_MS);
 	for (int i = 0; i < MACHINE_LINES; i++)

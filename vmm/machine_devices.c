@@ -217,10 +217,17 @@ static const struct {
 	const char *name;
 	device_fn add;
 } device_table[] = {
-	{ "ioapic", add_ioapic },     { "exit", add_exit },	  { "i8042", add_i8042 },
-	{ "rtc", add_rtc },	      { "acpi-pm", add_acpi_pm }, { "com1", add_com1 },
-	{ "com2", add_com2 },	      { "com3", add_com3 },	  { "com4", add_com4 },
+	{ "ioapic", add_ioapic },
+	{ "exit", add_exit },
+	{ "i8042", add_i8042 },
+	{ "rtc", add_rtc },
+	{ "acpi-pm", add_acpi_pm },
+	{ "com1", add_com1 },
+	{ "com2", add_com2 },
+	{ "com3", add_com3 },
+	{ "com4", add_com4 },
 	{ "post", machine_add_post },
+	{ "trace", machine_add_trace_port },
 };
 
 int machine_attach_device(struct machine *m, struct device *d, struct error *e)

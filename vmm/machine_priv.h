@@ -59,6 +59,7 @@ struct machine {
 	size_t fdt_size;
 
 	struct gdb_server *gdb; /* NULL: nobody debugs this machine */
+	struct machine_listener gdb_listener;
 	struct loop_timer *timeout;
 	atomic_int ended;	      /* enum machine_end; the first writer wins */
 	enum machine_cause end_cause; /* the same writer's */
@@ -80,6 +81,7 @@ struct machine {
 	atomic_int moment;		    /* enum machine_moment: the last one */
 	struct loop_timer *balloon_timer;   /* tells about a change */
 	_Atomic u64 balloon_told;	    /* when it last did, loop_now() */
+	struct loop_timer *trace_timer;
 	atomic_int crashes;
 	atomic_int guest_status; /* the exit device's last */
 	struct vcpu *crashed;
@@ -160,6 +162,11 @@ void machine_stats_close(struct machine *m);
 void machine_stats_open(struct machine *m); /* KVM's, to be read while vCPUs run; before they do */
 /* What is counted so far; ms is zeroed and gets tables to be freed. Any thread. */
 void machine_stats_take(struct machine *m, struct machine_stats *ms);
+
+/* machine_trace.c; without cfg->trace they do nothing */
+struct device *machine_add_trace_port(struct machine *m, bool *skip);
+int machine_trace_start(struct machine *m); /* 0 or -ENOMEM; before the vCPUs run */
+void machine_trace_end(struct machine *m);  /* after they have stopped */
 
 /* machine_moments.c */
 struct device *machine_add_post(struct machine *m, bool *skip);

@@ -26,6 +26,7 @@ static const struct verb {
 	{ "qmp", cmd_qmp, "raw control commands (QMP)" },
 	{ "debug", cmd_debug, "boot a guest under gdb, from its first instruction" },
 	{ "contrast", cmd_contrast, "the same kernel fully and para-virtualized, side by side" },
+	{ "trace", cmd_trace, "a guest's exits and what its kernel does, on one timeline" },
 	{ "simulate", cmd_simulate,
 	  "the tiny kernel's scheduler in virtual time: a scenario in, tables out" },
 	{ "qemu", cmd_qemu, "a guest from a QEMU command line, as libvirt writes it" },

@@ -26,6 +26,7 @@ struct exit_place {
 
 struct exit_stats {
 	bool detailed;		     /* first, beside the counts of the common reasons */
+	bool traced;		     /* the vCPU's, in the same line: somebody watches each exit */
 	u64 count[STATS_MAX_REASON]; /* owning vCPU thread only */
 	u64 ns[STATS_MAX_REASON];    /* time from the exit to the next entry */
 	struct exit_place *place;    /* STATS_MAX_PLACES, open addressing; NULL unless detailed */

@@ -12,6 +12,7 @@
 
 #include "vmm/kvm.h"
 #include "vmm/loop.h"
+#include "vmm/trace.h"
 
 #define KICK_SIGNAL SIGUSR1
 
@@ -168,8 +169,8 @@ static void handle_mmio(struct vcpu *v)
 		account_place(v, run->mmio.phys_addr, true, run->mmio.is_write, hit, start);
 }
 
-/* Handles one exit; false when the vCPU is finished. */
-static bool handle_exit(struct vcpu *v)
+/* Handles one exit; false when the vCPU is finished. Inline: a call would be part of each exit's price. */
+static inline __attribute__((always_inline)) bool handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	enum vcpu_end why;
@@ -212,6 +213,33 @@ static bool handle_exit(struct vcpu *v)
 		return true;
 	v->ops->ended(v->ops_arg, v, why);
 	return false;
+}
+
+/* The same, told to whoever watches. */
+static __attribute__((cold)) bool handle_exit_traced(struct vcpu *v)
+{
+	struct trace_exit x = { .start = loop_now(), .reason = v->run->exit_reason };
+	const struct bus_hint *hint = NULL;
+	bool go_on;
+
+	if (x.reason == KVM_EXIT_IO) {
+		x.addr = v->run->io.port;
+		x.size = v->run->io.size;
+		x.write = v->run->io.direction == KVM_EXIT_IO_OUT;
+		hint = &v->pio_hint;
+	} else if (x.reason == KVM_EXIT_MMIO) {
+		x.addr = v->run->mmio.phys_addr;
+		x.size = (u8)v->run->mmio.len;
+		x.write = v->run->mmio.is_write;
+		hint = &v->mmio_hint;
+	}
+	go_on = handle_exit(v);
+	x.end = loop_now();
+	/* The access has just been there. */
+	if (hint && hint->entry && x.addr >= hint->base && x.addr < hint->end)
+		x.device = hint->entry->dev->class->name;
+	trace_exit(v->trace, v->id, &x);
+	return go_on;
 }
 
 /* Acts on requests from other threads; false when told to stop. */
@@ -268,6 +296,11 @@ static __attribute__((hot)) void *vcpu_main(void *arg)
 			 */
 			__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 			if (atomic_load(&v->request) && !handle_requests(v))
+				break;
+			continue;
+		}
+		if (__builtin_expect(v->stats.traced, 0)) {
+			if (!handle_exit_traced(v))
 				break;
 			continue;
 		}

@@ -52,6 +52,7 @@ struct vcpu {
 	struct exit_stats stats;
 
 	const struct bus *pio, *mmio;
+	struct trace *trace; /* where exits are told, if stats.traced */
 	unsigned id;
 	const struct vcpu_ops *ops;
 	void *ops_arg;

@@ -193,7 +193,7 @@ static void ata_interrupt(void *arg)
 	start_next(a);
 	spin_unlock(&a->lock);
 	if (rq)
-		rq->done(rq);
+		blk_done(rq);
 }
 
 static void ata_submit(struct blk_device *dev, struct blk_request *rq, bool more)

@@ -12,6 +12,7 @@
 
 #include "guest/lib/list.h"
 #include "guest/lib/types.h"
+#include "guest/locking/spinlock.h"
 
 #define SECTOR_SIZE 512u
 
@@ -28,12 +29,21 @@ struct blk_request {
 	void (*done)(struct blk_request *rq); /* err is set; IRQs off, any CPU */
 	void *arg;			      /* the caller's */
 	int err;			      /* 0 or -errno */
-	struct list_head entry;		      /* the driver's */
+	u64 submitted;			      /* ns, for the statistics */
+	struct blk_device *dev;
+	struct list_head entry; /* the driver's */
 };
 
 struct blk_ops {
 	/* Takes a request; `more` says that another follows at once. Any context. */
 	void (*submit)(struct blk_device *dev, struct blk_request *rq, bool more);
+};
+
+/* What a disk has done, by enum blk_op: /proc/diskstats. */
+struct blk_stats {
+	u64 ios[3], sectors[3], ns[3]; /* ns: each from submission to completion */
+	unsigned in_flight;
+	u64 busy_ns; /* while something was in flight */
 };
 
 struct blk_device {
@@ -44,6 +54,9 @@ struct blk_device {
 	bool read_only;
 	const struct blk_ops *ops;
 	struct list_head entry;
+	spinlock_t stats_lock;
+	struct blk_stats stats; /* stats_lock */
+	u64 busy_since;
 };
 
 /* A driver's: from now on others find it. Boot context. */
@@ -51,6 +64,15 @@ void blk_register(struct blk_device *dev);
 
 /* By name; NULL: none. "" gives the first of all. */
 struct blk_device *blk_find(const char *name);
+
+/* The one after dev in the order of registration; NULL gives the first, and comes after the last. */
+struct blk_device *blk_next(const struct blk_device *dev);
+
+/* Up to now. Any context. */
+void blk_read_stats(struct blk_device *dev, struct blk_stats *out);
+
+/* A driver's: the request is finished, err is set. Counts it and calls done(). */
+void blk_done(struct blk_request *rq);
 
 /* Hands over n requests, each valid for the disk (-EINVAL, -EROFS: err and done() at once). */
 void blk_submit(struct blk_device *dev, struct blk_request *rq, size_t n);

@@ -12,6 +12,7 @@
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
+#include "guest/kernel/trace.h"
 #include "guest/platform/platform.h"
 #include "guest/process/process.h"
 
@@ -36,6 +37,7 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 	if (unlikely(prev->flags & PF_IDLE))
 		timers_idle_exit_cpu();
 	rcu_quiescent(kernel_rcu);
+	trace_text(TRACE_SWITCH, (u32)next->pid, next->comm);
 	this_cpu_write(current_task, next);
 	tss_set_kernel_stack(in->stack);
 	this_cpu_write(kernel_sp, in->stack);

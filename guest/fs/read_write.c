@@ -53,6 +53,8 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 	*pos = io.pos;
 	if (ret > 0 && t->rchar)
 		*t->rchar += (u64)ret;
+	if (t->syscr)
+		++*t->syscr;
 	return ret;
 }
 
@@ -76,6 +78,8 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 	*pos = io.pos;
 	if (ret > 0 && t->wchar)
 		*t->wchar += (u64)ret;
+	if (t->syscw)
+		++*t->syscw;
 	return ret;
 }
 

@@ -185,6 +185,25 @@ struct tty_struct *tty_of_session(struct vfs *vfs, int session)
 	return found;
 }
 
+bool tty_session_ids(struct vfs *vfs, int session, kdev_t *dev, int *pgrp)
+{
+	struct tty_core *core = vfs->ttys;
+	const struct tty_struct *tty;
+	bool found = false;
+	u64 flags = spin_lock_irqsave(&core->lock);
+
+	/* A terminal leaves the list before it goes. */
+	list_for_each_entry (tty, &core->ttys, list) {
+		if (!session || READ_ONCE(tty->session) != session)
+			continue;
+		*dev = tty->dev;
+		*pgrp = READ_ONCE(tty->pgrp);
+		found = true;
+	}
+	spin_unlock_irqrestore(&core->lock, flags);
+	return found;
+}
+
 bool tty_is_mine(struct vfs_task *t, const struct tty_struct *tty)
 {
 	int session = t->vfs->env->task_session(t);

@@ -79,6 +79,8 @@ void tty_hangup(struct tty_struct *tty);
 
 /* The controlling terminal, per session: kept by the process layer through these. */
 struct tty_struct *tty_of_session(struct vfs *vfs, int session);
+/* Its number and foreground group (0: none), for /proc; false: the session has no terminal. */
+bool tty_session_ids(struct vfs *vfs, int session, kdev_t *dev, int *pgrp);
 /* The session leader exits or calls setsid(): SIGHUP, SIGCONT to the foreground group, and nobody
  * controls it any more. */
 void tty_disassociate(struct vfs *vfs, int session);

@@ -103,6 +103,7 @@ struct vfs_task {
 	struct files_struct *files; /* one reference; shared with CLONE_FILES */
 	const u64 *rlimit;	    /* [RLIM_NLIMITS], soft limits */
 	u64 *rchar, *wchar;	    /* bytes moved; may be NULL */
+	u64 *syscr, *syscw;	    /* calls that moved them; may be NULL */
 	int tgid;
 };
 

@@ -11,6 +11,7 @@
 #include "guest/kernel/memdev.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/proc.h"
 #include "guest/kernel/random.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/tty_console.h"
@@ -97,6 +98,8 @@ void fs_init(void)
 	if (err)
 		env_panic(__FILE__, __LINE__, "no memory for the file system");
 	tty_console_init();
+	if (proc_init(&procfs.tree, &sysfs.tree))
+		env_panic(__FILE__, __LINE__, "no memory for /proc and /sys");
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		limits[i] = RLIM_INFINITY;
 	t = (struct vfs_task){ .vfs = &kernel_vfs,

@@ -8,6 +8,7 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/softirq.h"
+#include "guest/kernel/trace.h"
 #include "guest/lib/env.h"
 #include "guest/platform/i8259.h"
 
@@ -46,6 +47,18 @@ static void acknowledge(enum irq_ack ack, unsigned vector)
 		i8259_eoi(vector - VECTOR_PIC);
 }
 
+static void serve_softirqs(void)
+{
+	struct softirq_cpu *c = &kernel_softirqs.cpu[smp_processor_id()];
+	bool tell = unlikely(trace_on) && c->pending && !c->bh_disabled;
+
+	if (tell)
+		trace_record(TRACE_SOFTIRQ_ENTRY, c->pending, 0, 0);
+	softirq_irq_exit(&kernel_softirqs);
+	if (tell)
+		trace_record(TRACE_SOFTIRQ_EXIT, 0, 0, 0);
+}
+
 void irq_dispatch(struct pt_regs *regs)
 {
 	unsigned vector = (unsigned)regs->vector;
@@ -54,6 +67,7 @@ void irq_dispatch(struct pt_regs *regs)
 	this_cpu_add32(preempt_count_, HARDIRQ_OFFSET);
 	rcu_irq_enter();
 	this_cpu_ptr(&irq_counts)->n[vector]++;
+	trace_text(TRACE_IRQ_ENTRY, vector, a->name);
 	/* Before the handler: it may not come back for long when it switches tasks one day, and an
 	 * edge that arrives meanwhile must be seen as a new one. IRQs stay off, so nothing nests. */
 	acknowledge(a->ack, vector);
@@ -64,13 +78,19 @@ void irq_dispatch(struct pt_regs *regs)
 		pr_warn("interrupt: nobody handles vector %#x", vector);
 	this_cpu_write(interrupted, NULL);
 	this_cpu_add32(preempt_count_, -HARDIRQ_OFFSET);
+	trace(TRACE_IRQ_EXIT, vector, 0, 0);
 	if (likely(kernel_softirqs.cpu))
-		softirq_irq_exit(&kernel_softirqs);
+		serve_softirqs();
 }
 
 const struct pt_regs *irq_regs(void)
 {
 	return this_cpu_read(interrupted);
+}
+
+const char *irq_name(unsigned vector)
+{
+	return READ_ONCE(actions[vector].fn) ? actions[vector].name : NULL;
 }
 
 u64 irq_count(unsigned vector, unsigned cpu)

@@ -36,6 +36,9 @@ void irq_dispatch(struct pt_regs *regs);
 /* What the interrupt in service interrupted; NULL outside of one. */
 const struct pt_regs *irq_regs(void);
 
+/* What it was named; NULL: nobody has asked for it. */
+const char *irq_name(unsigned vector);
+
 /* How often a vector has fired on a CPU. */
 u64 irq_count(unsigned vector, unsigned cpu);
 

@@ -28,6 +28,7 @@
 #include "guest/kernel/softirq.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
+#include "guest/kernel/trace.h"
 #include "guest/kernel/watchdog.h"
 #include "guest/kernel/wallclock.h"
 #include "guest/lib/cmdline.h"
@@ -160,7 +161,9 @@ static void boot_smp(void)
 	smp_boot();
 	rcu_start_threads();
 	deferred_work_start();
+	watchdog_start_hung();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
+	trace_start();
 }
 
 static void boot_files(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm_show.c - show=WORD,...: the tables of /proc and debugfs about memory, on the console. Their
- * text is made in guest/mm/show_*.c, where a file system will find it, too.
+ * text is made in guest/mm/show_*.c, where /proc finds it, too.
  */
+#include "guest/kernel/mm_show.h"
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/paging.h"
@@ -12,7 +13,8 @@
 #include "guest/kernel/mm.h"
 #include "guest/kernel/printk.h"
 #include "guest/lib/cmdline.h"
-#include "guest/mm/show.h"
+#include "guest/locking/mutex.h"
+#include "guest/process/internal.h"
 #include "devices/abi/pc.h"
 
 static void to_console(void *unused, const char *text, size_t n)
@@ -21,12 +23,38 @@ static void to_console(void *unused, const char *text, size_t n)
 	console_printf("%.*s", (int)n, text);
 }
 
-static struct mem_usage usage(void)
+/* Pages of all address spaces, each counted once for each that has it. */
+static void count_processes(struct mem_usage *u)
 {
-	return (struct mem_usage){
+	const struct process *p;
+	u64 flags = spin_lock_irqsave(&proc_lock);
+
+	for_each_process (p) {
+		const struct mm_struct *mm = p->leader ? p->leader->mm : NULL;
+
+		if (!mm)
+			continue;
+		u->anon += (u64)atomic64_read(&mm->rss[MM_ANONPAGES]);
+		u->mapped += (u64)atomic64_read(&mm->rss[MM_FILEPAGES]);
+		u->page_tables += (u64)atomic64_read(&mm->nr_tables);
+		u->mlocked += mm->locked_vm;
+	}
+	spin_unlock_irqrestore(&proc_lock, flags);
+}
+
+struct mem_usage mm_usage(void)
+{
+	/* All files live in memory: what is cached of them is all of them. */
+	u64 files = (u64)atomic64_read(&kernel_vfs.nr_shmem);
+	struct mem_usage u = {
+		.cached = files,
+		.shmem = files,
 		.kernel_stack_kb = kstack_bytes() >> 10,
 		.page_tables = READ_ONCE(kernel_mm.nr_table_pages),
 	};
+
+	count_processes(&u);
+	return u;
 }
 
 static void buddyinfo(struct seq *s)
@@ -72,14 +100,14 @@ static void vmallocinfo(struct seq *s)
 
 static void meminfo(struct seq *s)
 {
-	struct mem_usage u = usage();
+	struct mem_usage u = mm_usage();
 
 	show_meminfo(s, &kernel_mm.pg, &kernel_mm.slab, &kernel_mm.vmalloc, &u);
 }
 
 static void vmstat(struct seq *s)
 {
-	struct mem_usage u = usage();
+	struct mem_usage u = mm_usage();
 
 	show_vmstat(s, &kernel_mm.pg, &kernel_mm.slab, &u);
 }
@@ -103,11 +131,13 @@ static void own(struct iomem *io, phys_t start, phys_t end, const char *name)
 	io->nr += insert_resource(&io->root, r) == 0;
 }
 
-static void iomem(struct seq *s)
+void mm_show_iomem(struct seq *s)
 {
-	static struct iomem io;
+	static struct iomem io; /* lock */
+	static DEFINE_MUTEX(lock);
 	const struct memblock *mb = boot_mem_map();
 
+	mutex_lock(&lock);
 	io.root = (struct resource){ .end = ~0UL, .name = "PCI mem" };
 	io.nr = 0;
 	for (size_t i = 0; i < mb->memory.count; i++)
@@ -124,9 +154,10 @@ static void iomem(struct seq *s)
 	    "IOAPIC 0");
 	own(&io, PC_LAPIC_BASE, PC_LAPIC_BASE + PAGE_SIZE, "Local APIC");
 	show_iomem(s, &io.root);
+	mutex_unlock(&lock);
 }
 
-static void pagetables(struct seq *s)
+void mm_show_pagetables(struct seq *s)
 {
 	static const struct pt_marker markers[] = {
 		{ 0, "User Space" },
@@ -198,12 +229,18 @@ static const struct {
 	const char *name;
 	void (*show)(struct seq *s);
 } tables[] = {
-	{ "buddyinfo", buddyinfo },	{ "pagetypeinfo", pagetypeinfo },
-	{ "zoneinfo", zoneinfo },	{ "numastat", numastat },
-	{ "extfrag", extfrag },		{ "slabinfo", slabinfo },
-	{ "vmallocinfo", vmallocinfo }, { "meminfo", meminfo },
-	{ "vmstat", vmstat },		{ "iomem", iomem },
-	{ "pagetables", pagetables },	{ "kmemleak", leaks },
+	{ "buddyinfo", buddyinfo },
+	{ "pagetypeinfo", pagetypeinfo },
+	{ "zoneinfo", zoneinfo },
+	{ "numastat", numastat },
+	{ "extfrag", extfrag },
+	{ "slabinfo", slabinfo },
+	{ "vmallocinfo", vmallocinfo },
+	{ "meminfo", meminfo },
+	{ "vmstat", vmstat },
+	{ "iomem", mm_show_iomem },
+	{ "pagetables", mm_show_pagetables },
+	{ "kmemleak", leaks },
 };
 
 static bool show_one(const char *name, size_t len)

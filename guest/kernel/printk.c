@@ -104,6 +104,11 @@ int printk_set_level(int level)
 	return before;
 }
 
+int printk_level(void)
+{
+	return READ_ONCE(console_level);
+}
+
 void console_register(const struct console *con)
 {
 	struct ringbuf_cursor cur = { 0 };

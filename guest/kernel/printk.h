@@ -51,6 +51,7 @@ void console_printf(const char *fmt, ...) printf_like(1, 2);
 
 /* Records of a level below `level` reach the console: `loglevel=N`; `quiet` is 4. */
 int printk_set_level(int level); /* returns the level before */
+int printk_level(void);
 
 /* From now on lines reach con; what the log holds already is shown first. */
 void console_register(const struct console *con);

@@ -13,6 +13,7 @@
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
 #include "guest/lib/cmdline.h"
+#include "guest/lib/string.h"
 #include "guest/sched/stop.h"
 
 struct sched *kernel_sched;
@@ -33,6 +34,15 @@ static const struct sched_class *fair_from_cmdline(void)
 		return fair;
 	pr_err("sched=%s: no such policy (eevdf, cfs, o1, bfs); eevdf is used", name);
 	return &eevdf_sched_class;
+}
+
+/* schedstats=enable: from the start; else they wait for /proc/sys/kernel/sched_schedstats. */
+static bool wants_schedstats(void)
+{
+	char word[16];
+
+	return cmdline_str(boot_info.cmdline, "schedstats", word, sizeof(word)) >= 0 &&
+	       !strcmp(word, "enable");
 }
 
 static void run_idle_here(struct task_struct *idle, struct rq *rq)
@@ -59,6 +69,7 @@ void sched_setup(unsigned cpus)
 	kernel_sched = sched_create(&topo, &tun, fair_from_cmdline());
 	if (!kernel_sched || !sched_prepare_cpu(0))
 		env_panic(__FILE__, __LINE__, "no memory for the scheduler");
+	kernel_sched->schedstats = wants_schedstats();
 	rcu_setup(cpus);
 	sched_enter_cpu();
 }

@@ -3,6 +3,7 @@
 #include "guest/kernel/time.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/kernel/cputime.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/rcu.h"
@@ -17,7 +18,7 @@ unsigned tick_hz = 100;
 static const struct clocksource *source;
 static u64 clock_base; /* what the source would have said at kernel entry */
 static u64 clock_last; /* the largest value returned, when may_step_back */
-static u64 entry_tsc, hint_khz;
+static u64 entry_tsc, hint_khz, rate;
 static DEFINE_PER_CPU(u64, nr_ticks);
 
 void clock_mark_entry(void)
@@ -36,6 +37,12 @@ void clock_register(const struct clocksource *cs, u64 tsc_hz)
 
 	clock_base = cs->read_ns() - since_entry;
 	source = cs;
+	rate = tsc_hz;
+}
+
+u64 clock_tsc_hz(void)
+{
+	return rate;
 }
 
 const struct clocksource *clock_source(void)
@@ -73,6 +80,7 @@ void tick_handle(void)
 {
 	this_cpu_inc64(nr_ticks);
 	process_tick(irq_regs() && user_mode(irq_regs()));
+	cputime_tick(irq_regs() && user_mode(irq_regs()));
 	sched_tick();
 	rcu_tick(preempt_count() == HARDIRQ_OFFSET);
 	watchdog_tick(preempt_count() == HARDIRQ_OFFSET);

@@ -33,6 +33,9 @@ void clock_register(const struct clocksource *cs, u64 tsc_hz);
  */
 u64 clock_ns(void);
 
+/* The TSC's rate as clock_register() was told; 0 before. */
+u64 clock_tsc_hz(void);
+
 const struct clocksource *clock_source(void);
 
 /* Spins. For hardware that needs a pause, not for waiting (see schedule_timeout()). */

@@ -3,6 +3,7 @@
 #include "guest/kernel/timers.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
+#include "guest/kernel/cputime.h"
 #include "guest/kernel/fault.h"
 #include "guest/kernel/rcu.h"
 #include "guest/kernel/sched.h"
@@ -56,6 +57,7 @@ void timers_start_cpu(void)
 {
 	oneshot = platform->event_start(tick_hz, switched_off("highres"));
 	nohz = nohz && oneshot;
+	cputime_start_cpu();
 	tick_start(this_cpu_ptr(&tick_sched), &kernel_hrtimers, &kernel_timers);
 	watchdog_start_cpu();
 }

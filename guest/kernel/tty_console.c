@@ -31,6 +31,7 @@ struct console_tty {
 };
 
 static struct console_tty uart, hvc;
+static struct console_tty *console = &uart;
 
 /* ---- out ------------------------------------------------------------------------------------------------- */
 
@@ -176,7 +177,6 @@ static void make(struct console_tty *c, const struct console *con, const struct 
 void tty_console_init(void)
 {
 	const struct console *con = virtio_console();
-	struct console_tty *main = &uart;
 
 	make(&uart, uart16550_console(), &uart_ops, "ttyS0", MKDEV(TTY_MAJOR, 64));
 	if (!device_irq(PC_COM1_IRQ, "ttyS0", uart_interrupt, NULL))
@@ -187,9 +187,14 @@ void tty_console_init(void)
 		if (!virtio_console_listen(hvc_received))
 			pr_warn("hvc0: no interrupt: nothing can be typed there");
 		if (printk_console_is(con))
-			main = &hvc;
+			console = &hvc;
 	}
-	if (tty_devices_init(&kernel_vfs, &main->tty))
+	if (tty_devices_init(&kernel_vfs, &console->tty))
 		env_panic(__FILE__, __LINE__, "no memory for /dev/console");
-	pr_info("  /dev/console is %s", main->tty.name);
+	pr_info("  /dev/console is %s", console->tty.name);
+}
+
+const struct tty_struct *console_tty(void)
+{
+	return &console->tty;
 }

@@ -9,4 +9,8 @@
 /* Makes the terminals and starts to listen. Boot context, after devtmpfs. Panics without memory. */
 void tty_console_init(void);
 
+/* The terminal that /dev/console is. */
+struct tty_struct;
+const struct tty_struct *console_tty(void);
+
 #endif

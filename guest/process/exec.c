@@ -16,7 +16,7 @@
 #include "guest/process/filemap.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 #define STACK_FIRST   (34 * PAGE_SIZE)
 #define STACK_GAP_MIN (128ULL << 20)
@@ -127,15 +127,18 @@ static int unshare(struct uthread *u)
 {
 	struct process *p = u->proc;
 	struct sighand *mine, *old;
-	struct files_struct *files;
+	struct files_struct *files, *old_files;
 	u64 flags;
 
 	if (atomic_read(&u->vt.files->count) > 1) {
 		files = files_dup(u->vt.vfs, u->vt.files);
 		if (!files)
 			return -ENOMEM;
-		files_put(&u->vt, u->vt.files);
+		flags = spin_lock_irqsave(&proc_lock); /* /proc looks at them under it */
+		old_files = u->vt.files;
 		u->vt.files = files;
+		spin_unlock_irqrestore(&proc_lock, flags);
+		files_put(&u->vt, old_files);
 	}
 	if (atomic_read(&p->sighand->refs) == 1)
 		return 0;
@@ -265,7 +268,7 @@ s64 do_execveat(int dfd, const char *path, u64 argv, u64 envp, int flags)
 	err = exec_file(u, f, path, (struct strings){ .user = argv },
 			(struct strings){ .user = envp });
 	if (!err && u->trace)
-		trace_exec(u, old_tid);
+		tracee_exec(u, old_tid);
 	return err;
 }
 

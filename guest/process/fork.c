@@ -13,7 +13,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/pidfd.h"
 #include "guest/process/tick.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 static int check_flags(const struct clone_args *a)
 {
@@ -41,7 +41,9 @@ static u64 user_threads(u32 uid)
 	const struct process *p;
 	u64 n = 0;
 
-	for_each_process(p) if (p->leader && p->leader->vt.cred->uid == uid) n += p->nr_threads;
+	for_each_process (p)
+		if (p->leader && p->leader->vt.cred->uid == uid)
+			n += p->nr_threads;
 	return n;
 }
 
@@ -67,8 +69,10 @@ static int copy_files(struct uthread *u, const struct uthread *me, u64 flags)
 	u->vt.cred = cred_get(me->vt.cred);
 	u->vt.files = flags & CLONE_FILES ? files_get(me->vt.files) : files_dup(vfs, me->vt.files);
 	u->vt.fs = flags & CLONE_FS ? fs_struct_get(me->vt.fs) : fs_struct_copy(vfs, me->vt.fs);
-	u->vt.rchar = &u->rchar;
-	u->vt.wchar = &u->wchar;
+	u->vt.rchar = &u->io.rchar;
+	u->vt.wchar = &u->io.wchar;
+	u->vt.syscr = &u->io.syscr;
+	u->vt.syscw = &u->io.syscw;
 	return u->vt.files && u->vt.fs ? 0 : -ENOMEM;
 }
 
@@ -194,7 +198,7 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 }
 
 /* A traced thread's child, traced by the same from its first step. proc_lock held. */
-static void trace_begin(struct tracee *t, struct uthread *u, const struct uthread *me)
+static void tracee_begin(struct tracee *t, struct uthread *u, const struct uthread *me)
 {
 	const struct tracee *mine = me->trace;
 
@@ -204,7 +208,7 @@ static void trace_begin(struct tracee *t, struct uthread *u, const struct uthrea
 	}
 	t->seized = mine->seized;
 	t->options = mine->options;
-	trace_attach(t, u, mine->tracer);
+	tracee_attach(t, u, mine->tracer);
 	if (t->seized) {
 		t->trap_stop = true;
 		WRITE_ONCE(u->th->t.signal_pending, true);
@@ -239,7 +243,7 @@ static int publish(struct uthread *u, struct uthread *me, struct process *p,
 	}
 	uthread_attach(u, p);
 	if (trace)
-		trace_begin(trace, u, me);
+		tracee_begin(trace, u, me);
 	u->th->t.tgid = p->tgid;
 	u->vt.rlimit = p->rlimit;
 	spin_unlock_irqrestore(&proc_lock, flags);
@@ -299,7 +303,7 @@ s64 do_clone(const struct clone_args *a)
 		if (err)
 			goto fail_pidfd;
 	}
-	err = trace_clone_prepare(me, a->flags, a->exit_signal, &trace, &event);
+	err = tracee_clone_prepare(me, a->flags, a->exit_signal, &trace, &event);
 	if (!err)
 		err = publish(u, me, p, a, trace);
 	if (err)
@@ -311,12 +315,12 @@ s64 do_clone(const struct clone_args *a)
 	get_task(&u->th->t); /* the running thread's own */
 	wake_up_new_task(&u->th->t);
 	if (me->trace && !(a->flags & CLONE_UNTRACED))
-		trace_event(me, event, (u64)tid);
+		tracee_event(me, event, (u64)tid);
 	if (a->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork_done, p);
 		put_process(p);
 		if (me->trace && !(a->flags & CLONE_UNTRACED))
-			trace_event(me, PTRACE_EVENT_VFORK_DONE, (u64)tid);
+			tracee_event(me, PTRACE_EVENT_VFORK_DONE, (u64)tid);
 	}
 	return tid;
 fail_pidfd:

@@ -7,8 +7,7 @@ bool group_is_orphaned(int pgid, const struct process *ignoring)
 {
 	const struct process *p;
 
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		const struct process *parent = p->real_parent;
 
 		if (p->pgid != pgid || p == ignoring || p->state != PROC_ALIVE || !parent ||
@@ -24,7 +23,9 @@ static bool has_stopped_member(int pgid)
 {
 	const struct process *p;
 
-	for_each_process(p) if (p->pgid == pgid && p->group_stopped) return true;
+	for_each_process (p)
+		if (p->pgid == pgid && p->group_stopped)
+			return true;
 	return false;
 }
 
@@ -34,8 +35,7 @@ void kill_orphaned_group(int pgid, const struct process *gone)
 
 	if (!group_is_orphaned(pgid, gone) || !has_stopped_member(pgid))
 		return;
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		if (p->pgid != pgid)
 			continue;
 		send_signal_locked(p, NULL, SIGHUP, NULL);
@@ -47,7 +47,9 @@ int group_session(int pgid)
 {
 	const struct process *p;
 
-	for_each_process(p) if (p->pgid == pgid) return p->sid;
+	for_each_process (p)
+		if (p->pgid == pgid)
+			return p->sid;
 	return -ESRCH;
 }
 

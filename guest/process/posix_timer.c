@@ -141,9 +141,10 @@ void posix_timers_clock_set(void)
 	struct posix_timer *t;
 	struct process *p;
 
-	for_each_process(p) list_for_each_entry (t, &p->posix_timers,
-						 node) if (t->clock.kind == CLOCK_KIND_WALL &&
-							   t->absolute && !t->rearm) arm(t);
+	for_each_process (p)
+		list_for_each_entry (t, &p->posix_timers, node)
+			if (t->clock.kind == CLOCK_KIND_WALL && t->absolute && !t->rearm)
+				arm(t);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 

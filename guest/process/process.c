@@ -16,6 +16,7 @@ static struct hlist_head tid_hash[TID_BUCKETS];
 /* 0 is nobody's and 1 is init's, whenever that comes. */
 static DECLARE_BITMAP(tids, PID_MAX) = { 3 };
 static int last_tid = 1;
+static u64 nr_given = 1; /* init's */
 
 /* ---- numbers: kernel threads, threads and processes draw from one pool; proc_lock held -------------- */
 
@@ -24,7 +25,9 @@ static bool number_in_use(int nr)
 	struct process *p;
 
 	/* A group or session lives on in its members. */
-	for_each_process(p) if (p->pgid == nr || p->sid == nr) return true;
+	for_each_process (p)
+		if (p->pgid == nr || p->sid == nr)
+			return true;
 	return false;
 }
 
@@ -41,6 +44,7 @@ int tid_alloc(void)
 		if (bit < PID_MAX) {
 			__set_bit((unsigned)bit, tids);
 			tid = last_tid = (int)bit;
+			nr_given++;
 		} else {
 			/* Around again, but the low numbers stay with those of the boot, as on Linux. */
 			last_tid = 299;
@@ -48,6 +52,16 @@ int tid_alloc(void)
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return tid;
+}
+
+u64 total_forks(void)
+{
+	return READ_ONCE(nr_given);
+}
+
+int last_pid(void)
+{
+	return READ_ONCE(last_tid);
 }
 
 void tid_free(int tid)
@@ -79,7 +93,9 @@ struct process *find_process(int tgid)
 {
 	struct process *p;
 
-	for_each_process(p) if (p->tgid == tgid) return p;
+	for_each_process (p)
+		if (p->tgid == tgid)
+			return p;
 	return NULL;
 }
 
@@ -126,6 +142,8 @@ struct process *process_alloc(struct process *parent)
 		memcpy(p->rlimit, parent->rlimit, sizeof(p->rlimit));
 		memcpy(p->rlimit_max, parent->rlimit_max, sizeof(p->rlimit_max));
 		memcpy(p->exe, parent->exe, sizeof(p->exe));
+		p->oom_score_adj = parent->oom_score_adj;
+		p->oom_score_adj_min = parent->oom_score_adj_min;
 		p->pgid = parent->pgid;
 		p->sid = parent->sid;
 		p->dumpable = parent->dumpable;
@@ -219,8 +237,7 @@ struct rusage_times process_times(const struct process *p)
 	struct rusage_times sum = p->own;
 	struct uthread *u;
 
-	for_each_thread(p, u)
-	{
+	for_each_thread (p, u) {
 		struct rusage_times t = thread_times(u);
 
 		rusage_add(&sum, &t);

@@ -34,6 +34,19 @@ struct rusage_times {
 	u64 maxrss; /* pages */
 };
 
+/* Bytes and calls of read(2), write(2) and their like: /proc/PID/io. */
+struct task_io {
+	u64 rchar, wchar, syscr, syscw;
+};
+
+static inline void task_io_add(struct task_io *sum, const struct task_io *io)
+{
+	sum->rchar += io->rchar;
+	sum->wchar += io->wchar;
+	sum->syscr += io->syscr;
+	sum->syscw += io->syscw;
+}
+
 enum process_state {
 	PROC_ALIVE,
 	PROC_ZOMBIE, /* all threads are gone, the parent has not asked yet */
@@ -71,6 +84,8 @@ struct process {
 
 	u64 rlimit[RLIM_NLIMITS], rlimit_max[RLIM_NLIMITS];
 	struct rusage_times own, children_times; /* of threads gone, and of children waited for */
+	struct task_io io;			 /* of threads gone */
+	s16 oom_score_adj, oom_score_adj_min;	 /* -1000 never .. 1000 first; proc_lock */
 	u64 start_ns;
 	bool did_exec, dumpable, child_subreaper, thp_disabled;
 	u32 personality;
@@ -122,7 +137,7 @@ struct uthread {
 
 	struct rusage_times times;
 	u64 shown_utime, shown_stime; /* what thread_times() has said last; proc_lock */
-	u64 rchar, wchar;
+	struct task_io io;
 	int pdeath_signal;
 	u64 timer_slack, default_slack; /* ns that a sleep may be late */
 	u16 ioprio;			/* ioprio_set(2): 0: as the nice value says */
@@ -148,6 +163,9 @@ static inline struct process *current_process(void)
 
 struct uthread *find_uthread(int tid);
 struct process *find_process(int tgid); /* zombies too */
+/* Numbers given out since the boot, kernel threads included, and the last of them. */
+u64 total_forks(void);
+int last_pid(void);
 struct process *get_process(struct process *p);
 void put_process(struct process *p);
 #define for_each_process(p) list_for_each_entry (p, &all_processes, all_node)

@@ -11,7 +11,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 /* struct sigcontext, in the order of Linux's uapi. */
 struct sigcontext {
@@ -201,7 +201,7 @@ static void stop_here(struct uthread *u)
 		int sig = p->stop_signal;
 
 		spin_unlock_irqrestore(&proc_lock, flags);
-		trace_job_stop(u, sig);
+		tracee_job_stop(u, sig);
 	} else {
 		u->stopped = true;
 		set_current_state(TASK_STOPPED);
@@ -221,8 +221,7 @@ static void start_group_stop(struct process *p, int sig)
 	struct uthread *u;
 
 	p->stop_signal = sig;
-	for_each_thread(p, u)
-	{
+	for_each_thread (p, u) {
 		if (u->exiting)
 			continue;
 		u->must_stop = true;
@@ -272,7 +271,7 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 		if (u->must_stop)
 			stop_here(u);
 		if (u->trace && u->trace->trap_stop)
-			trace_trap_stop(u);
+			tracee_trap_stop(u);
 		flags = spin_lock_irqsave(&proc_lock);
 		if (p->group_exit) {
 			spin_unlock_irqrestore(&proc_lock, flags);
@@ -289,7 +288,7 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 		}
 		if (u->trace && sig != SIGKILL) {
 			spin_unlock_irqrestore(&proc_lock, flags);
-			sig = trace_signal(u, sig, info);
+			sig = tracee_signal(u, sig, info);
 			if (!sig)
 				continue;
 			flags = spin_lock_irqsave(&proc_lock);
@@ -371,5 +370,5 @@ void do_signal(struct pt_regs *r)
 	u->restore_blocked = false;
 	mask = u->blocked | sa.mask;
 	set_blocked(u, sa.flags & SA_NODEFER ? mask : mask | sigbit(sig));
-	trace_handler(u);
+	tracee_handler(u);
 }

@@ -4,7 +4,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 #define SIG_KERNEL_STOP	   (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
 #define SIG_DEFAULT_IGNORE (sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
@@ -106,7 +106,7 @@ void kill_thread_locked(struct uthread *u)
 	u->must_stop = false;
 	if (u->stopped)
 		wake_up_state(&u->th->t, TASK_STOPPED);
-	trace_wake_to_die(u);
+	tracee_wake_to_die(u);
 	wake_for_signal(u, true);
 }
 
@@ -122,7 +122,9 @@ static struct uthread *pick_thread(struct process *p, int sig)
 
 	if (p->leader && wants(p->leader, sig))
 		return p->leader;
-	for_each_thread(p, u) if (wants(u, sig)) return u;
+	for_each_thread (p, u)
+		if (wants(u, sig))
+			return u;
 	return NULL;
 }
 
@@ -141,13 +143,12 @@ static void continue_process(struct process *p)
 	struct uthread *u;
 
 	remove_pending(&p->shared_pending, SIG_KERNEL_STOP);
-	for_each_thread(p, u)
-	{
+	for_each_thread (p, u) {
 		remove_pending(&u->pending, SIG_KERNEL_STOP);
 		u->must_stop = false;
 		if (u->stopped)
 			wake_up_state(&u->th->t, TASK_STOPPED);
-		trace_continued(u);
+		tracee_continued(u);
 	}
 	if (p->group_stopped) {
 		p->group_stopped = false;
@@ -165,7 +166,8 @@ static void prepare_signal(struct process *p, int sig)
 		continue_process(p);
 	} else if (sigbit(sig) & SIG_KERNEL_STOP) {
 		remove_pending(&p->shared_pending, sigbit(SIGCONT));
-		for_each_thread(p, u) remove_pending(&u->pending, sigbit(SIGCONT));
+		for_each_thread (p, u)
+			remove_pending(&u->pending, sigbit(SIGCONT));
 	}
 }
 
@@ -234,7 +236,8 @@ static void tell(struct process *p, struct uthread *target, int sig)
 		/* Nobody needs to look at it first: all threads die of it. */
 		p->group_exit = true;
 		p->exit_status = sig;
-		for_each_thread(p, each) kill_thread_locked(each);
+		for_each_thread (p, each)
+			kill_thread_locked(each);
 		return;
 	}
 	if (target)
@@ -366,8 +369,7 @@ s64 do_kill(int pid, int sig, const struct siginfo *info)
 		}
 		err = p ? kill_one(p, sig, info) : -ESRCH;
 	} else {
-		for_each_process(p)
-		{
+		for_each_process (p) {
 			if (pid == -1 ? (p == init_process || p == me) : p->pgid != pgid)
 				continue;
 			err = kill_one(p, sig, info);
@@ -405,8 +407,7 @@ int kill_pgrp(int pgid, int sig)
 	struct process *p;
 	int err = -ESRCH;
 
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		if (p->pgid != pgid)
 			continue;
 		send_signal_locked(p, NULL, sig, NULL);
@@ -427,9 +428,9 @@ void set_blocked(struct uthread *u, u64 mask)
 	/* What this thread would have taken is somebody else's now. */
 	newly &= u->proc->shared_pending.set;
 	if (newly)
-		for_each_thread(u->proc, other) if (other != u && !other->exiting &&
-						    (newly & ~other->blocked))
-			wake_for_signal(other, false);
+		for_each_thread (u->proc, other)
+			if (other != u && !other->exiting && (newly & ~other->blocked))
+				wake_for_signal(other, false);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 

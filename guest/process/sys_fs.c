@@ -69,7 +69,17 @@ SYS(close)
 
 SYS(close_range)
 {
-	return fs_close_range(vt(), (unsigned)a, (unsigned)b, (unsigned)c);
+	struct files_struct *old = c & CLOSE_RANGE_UNSHARE ? files_get(vt()->files) : NULL;
+	s64 ret = fs_close_range(vt(), (unsigned)a, (unsigned)b, (unsigned)c);
+	u64 flags;
+
+	if (old) {
+		/* Whoever saw the table as ours, under the lock, has its own reference by now. */
+		flags = spin_lock_irqsave(&proc_lock);
+		spin_unlock_irqrestore(&proc_lock, flags);
+		files_put(vt(), old);
+	}
+	return ret;
 }
 
 /* ---- stat ------------------------------------------------------------------------------------------------- */

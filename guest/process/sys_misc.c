@@ -49,7 +49,8 @@ SYS(sysinfo)
 	out.freeram = nr_free_pages(&kernel_mm.pg) << PAGE_SHIFT;
 	out.sharedram = (u64)atomic64_read(&kernel_vfs.nr_shmem) << PAGE_SHIFT;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p) out.procs = (u16)(out.procs + p->nr_threads);
+	for_each_process (p)
+		out.procs = (u16)(out.procs + p->nr_threads);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return copy_to_user(a, &out, sizeof(out)) ? -EFAULT : 0;
 }

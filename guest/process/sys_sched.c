@@ -279,11 +279,11 @@ SYS(getpriority)
 	if (a > PRIO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		if (!chosen(p, (int)a, (int)b))
 			continue;
-		for_each_thread(p, u) best = MAX(best, (s64)20 - task_nice(&u->th->t));
+		for_each_thread (p, u)
+			best = MAX(best, (s64)20 - task_nice(&u->th->t));
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return best;
@@ -314,12 +314,10 @@ SYS(setpriority)
 	if (a > PRIO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p)
-	{
+	for_each_process (p) {
 		if (!chosen(p, (int)a, (int)b))
 			continue;
-		for_each_thread(p, u)
-		{
+		for_each_thread (p, u) {
 			s64 err = renice(u, nice);
 
 			ret = ret == -ESRCH || err ? err : ret;
@@ -387,8 +385,10 @@ SYS(ioprio_set)
 	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p) for_each_thread(p, u) if (io_chosen(u, a, (int)b) && ret != -EPERM)
-		ret = set_ioprio(u, (u16)c);
+	for_each_process (p)
+		for_each_thread (p, u)
+			if (io_chosen(u, a, (int)b) && ret != -EPERM)
+				ret = set_ioprio(u, (u16)c);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return ret;
 }
@@ -403,13 +403,15 @@ SYS(ioprio_get)
 	if (a < IOPRIO_WHO_PROCESS || a > IOPRIO_WHO_USER)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&proc_lock);
-	for_each_process(p) for_each_thread(p, u) if (io_chosen(u, a, (int)b))
-	{
-		/* One task's is told as it was set. */
-		s64 prio = a == IOPRIO_WHO_PROCESS ? u->ioprio : effective_ioprio(u);
+	for_each_process (p)
+		for_each_thread (p, u)
+			if (io_chosen(u, a, (int)b)) {
+				/* One task's is told as it was set. */
+				s64 prio =
+					a == IOPRIO_WHO_PROCESS ? u->ioprio : effective_ioprio(u);
 
-		best = best < 0 ? prio : MIN(best, prio);
-	}
+				best = best < 0 ? prio : MIN(best, prio);
+			}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return best;
 }

@@ -26,7 +26,8 @@ SYS(rt_sigaction)
 		/* POSIX 3.3.1.3: what is pending and now ignored is dropped. */
 		if (sig_ignored(p, sig)) {
 			drop_pending(&p->shared_pending, sig);
-			for_each_thread(p, u) drop_pending(&u->pending, sig);
+			for_each_thread (p, u)
+				drop_pending(&u->pending, sig);
 		}
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);

@@ -165,8 +165,10 @@ int start_init(void)
 		.fs = fs_struct_new(&kernel_vfs),
 		.files = files_new(&kernel_vfs),
 		.rlimit = p->rlimit,
-		.rchar = &u->rchar,
-		.wchar = &u->wchar,
+		.rchar = &u->io.rchar,
+		.wchar = &u->io.wchar,
+		.syscr = &u->io.syscr,
+		.syscw = &u->io.syscw,
 	};
 	if (!p->sighand || !u->vt.fs || !u->vt.files)
 		return -ENOMEM;
@@ -236,7 +238,9 @@ int de_thread(struct uthread *u)
 		return -EAGAIN;
 	}
 	p->execing = u;
-	for_each_thread(p, other) if (other != u) kill_thread_locked(other);
+	for_each_thread (p, other)
+		if (other != u)
+			kill_thread_locked(other);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	err = wait_event_killable(&p->wait_child, READ_ONCE(p->nr_threads) == 1);
 	flags = spin_lock_irqsave(&proc_lock);

@@ -132,10 +132,15 @@ void newidle_balance(struct rq *rq)
 		return;
 	for (sd = rq->sd; sd && !rq->nr_running; sd = sd->parent) {
 		struct lb_env env = { .dst = rq, .max = 1, .hot_too = true };
+		struct lb_stats *lb = &sd->lb[LB_NEWIDLE];
 
+		lb->count++;
 		env.src = busiest_of(rq, sd);
-		if (!env.src)
+		if (!env.src) {
+			lb->balanced++;
+			lb->nobusyg++;
 			continue;
+		}
 		if (!raw_spin_trylock(&env.src->lock))
 			continue;
 		update_rq_clock(rq);
@@ -143,7 +148,8 @@ void newidle_balance(struct rq *rq)
 		if (!rq->nr_running && env.src->fair_nr > 1)
 			move_tasks(&env);
 		raw_spin_unlock(&env.src->lock);
-		sd->newidle_gained += env.moved;
+		lb->gained += env.moved;
+		lb->failed += !env.moved;
 	}
 }
 
@@ -248,15 +254,17 @@ static void load_balance(struct rq *rq, struct sched_domain *sd)
 {
 	struct lb_env env = { .dst = rq, .max = rq->sched->tun.nr_migrate };
 	const u64 *group;
+	struct lb_stats *lb = &sd->lb[rq->curr == rq->idle ? LB_IDLE : LB_BUSY];
 	u64 diff;
 
-	sd->lb_count++;
+	lb->count++;
 	if (!should_balance(rq, sd))
 		return;
 	group = find_busiest_group(rq, sd, &env.imbalance);
 	env.src = group ? find_busiest_rq(rq->sched, group) : NULL;
 	if (!env.src) {
-		sd->lb_balanced++;
+		lb->balanced++;
+		lb->nobusyg++;
 		rq->balance_failed = 0;
 		return;
 	}
@@ -274,11 +282,12 @@ static void load_balance(struct rq *rq, struct sched_domain *sd)
 	move_tasks(&env);
 	raw_spin_unlock(&env.src->lock);
 	raw_spin_unlock(&rq->lock);
-	sd->lb_gained += env.moved;
+	lb->imbalance += env.imbalance;
+	lb->gained += env.moved;
 	if (env.moved) {
 		rq->balance_failed = 0;
 	} else {
-		sd->lb_failed++;
+		lb->failed++;
 		rq->balance_failed++;
 	}
 }

@@ -94,7 +94,11 @@ static u64 sched_info_waited(struct rq *rq, struct task_struct *p)
 	p->sched_info.last_queued = 0;
 	p->sched_info.run_delay += delay;
 	rq->info.run_delay += delay;
-	p->stats.wait_max = MAX(p->stats.wait_max, delay);
+	if (schedstat_enabled(rq->sched)) {
+		p->stats.wait_max = MAX(p->stats.wait_max, delay);
+		p->stats.wait_sum += delay;
+		p->stats.wait_count++;
+	}
 	return delay;
 }
 
@@ -159,7 +163,9 @@ static void block_task(struct rq *rq, struct task_struct *p)
 
 	if (p->state == TASK_DEAD)
 		flags |= DEQUEUE_SPECIAL;
-	p->stats.sleep_start = rq->clock;
+	if (schedstat_enabled(rq->sched))
+		*(p->state & TASK_UNINTERRUPTIBLE ? &p->stats.block_start : &p->stats.sleep_start) =
+			rq->clock;
 	/* As soon as on_rq is clear a waker may put p on another queue. */
 	if (dequeue_task(rq, p, flags))
 		smp_store_release(&p->on_rq, 0);
@@ -264,6 +270,8 @@ static void ttwu_stat(struct task_struct *p, unsigned cpu, int wake_flags)
 {
 	struct rq *rq = this_rq();
 
+	if (!schedstat_enabled(rq->sched))
+		return;
 	rq->ttwu_count++;
 	p->stats.nr_wakeups++;
 	if (cpu == rq->cpu) {
@@ -276,6 +284,16 @@ static void ttwu_stat(struct task_struct *p, unsigned cpu, int wake_flags)
 	p->stats.nr_wakeups_sync += !!(wake_flags & WF_SYNC);
 }
 
+/* How long it slept; the queue is locked. */
+static void slept(struct rq *rq, u64 *start, u64 *sum, u64 *max)
+{
+	u64 ns = *start && rq->clock > *start ? rq->clock - *start : 0;
+
+	*start = 0;
+	*sum += ns;
+	*max = MAX(*max, ns);
+}
+
 static void ttwu_queue(struct task_struct *p, unsigned cpu, int wake_flags)
 {
 	struct rq *rq = cpu_rq(p->sched, cpu);
@@ -283,8 +301,12 @@ static void ttwu_queue(struct task_struct *p, unsigned cpu, int wake_flags)
 
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
-	if (p->stats.sleep_start && rq->clock > p->stats.sleep_start)
-		p->stats.sum_sleep_runtime += rq->clock - p->stats.sleep_start;
+	if (schedstat_enabled(rq->sched)) {
+		struct sched_statistics *st = &p->stats;
+
+		slept(rq, &st->sleep_start, &st->sum_sleep_runtime, &st->sleep_max);
+		slept(rq, &st->block_start, &st->sum_block_runtime, &st->block_max);
+	}
 	activate_task(rq, p, flags);
 	wakeup_preempt(rq, p, wake_flags);
 	WRITE_ONCE(p->state, TASK_RUNNING);
@@ -427,7 +449,8 @@ static void __schedule(bool preempt)
 	}
 	++*switch_count;
 	rq->nr_switches++;
-	rq->sched_goidle += next == rq->idle;
+	if (schedstat_enabled(rq->sched))
+		rq->sched_goidle += next == rq->idle;
 	sched_info_switch(rq, prev, next);
 	next->on_cpu = 1;
 	WRITE_ONCE(rq->curr, next);
@@ -497,7 +520,8 @@ void do_sched_yield(void)
 	rq = this_rq();
 	raw_spin_lock(&rq->lock);
 	update_rq_clock(rq);
-	rq->yld_count++;
+	if (schedstat_enabled(rq->sched))
+		rq->yld_count++;
 	rq->curr->sched_class->yield_task(rq);
 	raw_spin_unlock(&rq->lock);
 	env_irq_restore(flags);

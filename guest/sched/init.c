@@ -73,6 +73,7 @@ struct sched *sched_create(const struct sched_topology_desc *topo, const struct 
 	s->nr_cpus = topo->nr_cpus;
 	s->mask_words = BITS_TO_WORDS(topo->nr_cpus);
 	s->tun = *tun;
+	s->schedstats = true;
 	s->chain[SLOT_STOP] = &stop_sched_class;
 	s->chain[SLOT_DL] = &dl_sched_class;
 	s->chain[SLOT_RT] = &rt_sched_class;

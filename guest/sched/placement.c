@@ -74,7 +74,8 @@ static unsigned wake_affine(struct task_struct *p, unsigned this_cpu, unsigned p
 	struct rq *this = cpu_rq(s, this_cpu), *other = cpu_rq(s, prev);
 	u64 this_load, prev_load;
 
-	p->stats.nr_wakeups_affine_attempts++;
+	if (schedstat_enabled(p->sched))
+		p->stats.nr_wakeups_affine_attempts++;
 	if (available_idle_cpu(this) && cpus_share_cache(s, this_cpu, prev))
 		return available_idle_cpu(other) ? prev : this_cpu;
 	if ((flags & WF_SYNC) && READ_ONCE(this->nr_running) == 1)
@@ -180,7 +181,7 @@ unsigned select_task_rq_fair(struct task_struct *p, unsigned prev, int wake_flag
 		target = this_cpu;
 	else if (this_cpu != prev && usable(p, this_cpu))
 		target = wake_affine(p, this_cpu, prev, wake_flags);
-	if (target != prev)
+	if (target != prev && schedstat_enabled(p->sched))
 		p->stats.nr_wakeups_affine++;
 	return select_idle_sibling(p, prev, target);
 }

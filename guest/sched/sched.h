@@ -300,6 +300,7 @@ struct sched {
 	u64 *idle_mask;		/* CPUs with nothing to do */
 	u64 *fair_overload;	/* CPUs with two fair tasks or more */
 	struct sched_overload rt_overload, dl_overload;
+	bool schedstats; /* count what costs time: any time */
 	spinlock_t dl_lock;
 	u64 dl_total_bw; /* dl_lock */
 	spinlock_t tasks_lock;
@@ -331,6 +332,12 @@ static inline bool cpu_online(const struct sched *s, unsigned cpu)
 static inline bool task_allowed(const struct task_struct *p, unsigned cpu)
 {
 	return test_bit(cpu, p->cpus_ptr);
+}
+
+/* Whether the statistics of tasks and wake-ups are kept: /proc/sys/kernel/sched_schedstats. */
+static inline bool schedstat_enabled(const struct sched *s)
+{
+	return unlikely(READ_ONCE(s->schedstats));
 }
 
 static inline bool available_idle_cpu(const struct rq *rq)
@@ -501,9 +508,7 @@ int task_group_set_bandwidth(struct task_group *tg, u64 quota, u64 period, u64 b
 /* NULL, or the broken rule. No lock is held, nothing runs meanwhile. */
 const char *sched_check(struct sched *s);
 
-/* Text of /proc/schedstat and /proc/PID/sched, line by line without newline. */
+/* Takes a line of text without newline. */
 typedef void (*sched_emit_fn)(void *ctx, const char *line);
-void sched_show_schedstat(struct sched *s, sched_emit_fn emit, void *ctx);
-void sched_show_task(struct task_struct *p, sched_emit_fn emit, void *ctx);
 
 #endif

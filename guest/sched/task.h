@@ -168,7 +168,9 @@ struct sched_info {
 };
 
 struct sched_statistics {
-	u64 wait_max, sleep_start, sum_sleep_runtime;
+	u64 wait_max, wait_sum, wait_count; /* ready, without a CPU */
+	u64 sleep_start, sum_sleep_runtime, sleep_max;
+	u64 block_start, sum_block_runtime, block_max; /* uninterruptible */
 	u64 nr_wakeups, nr_wakeups_sync, nr_wakeups_migrate, nr_wakeups_local, nr_wakeups_remote;
 	u64 nr_wakeups_affine, nr_wakeups_affine_attempts;
 	u64 nr_migrations, nr_forced_migrations, nr_migrations_cold;

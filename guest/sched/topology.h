@@ -11,6 +11,15 @@
 
 #include "guest/sched/sched.h"
 
+/* Why a CPU looks for tasks elsewhere. */
+enum lb_kind { LB_IDLE, LB_BUSY, LB_NEWIDLE, NR_LB_KINDS };
+
+/* /proc/schedstat: calls; of them those that found nothing to do, and that could not move anything;
+ * weight to be moved; tasks moved; calls that found no busier group. Relaxed. */
+struct lb_stats {
+	u64 count, balanced, failed, imbalance, gained, nobusyg;
+};
+
 struct sched_domain {
 	struct sched_domain *parent;
 	struct sched_domain *next; /* all domains of the scheduler */
@@ -22,8 +31,7 @@ struct sched_domain {
 	u64 *span;
 	unsigned first_word, nr_words; /* of span, with bits */
 	u64 **groups;		       /* masks */
-	/* /proc/schedstat; atomic, relaxed */
-	u64 lb_count, lb_balanced, lb_failed, lb_gained, newidle_gained;
+	struct lb_stats lb[NR_LB_KINDS];
 };
 
 struct sched_topology {

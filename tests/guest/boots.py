@@ -66,6 +66,8 @@ preempt-off-spin | 1 | soft lockup: CPU 0 has preemption off; spin_preempt_off
 rcu-reader       | 2 | rcu: stall: grace period; waiting for CPUs: 1; read_for_ever
 rcu-reader       | 1 | rcu: stall: grace period; waiting for CPUs: 0; read_for_ever
 no-tick          | 2 | lost timer: no timer interrupt on CPU 1; spin_without_timer
+deadlock         | 2 | hung task: victim; waits for mutex right_fork, held by partner; a deadlock, for 240 ticks; take_left_then_right
+deadlock         | 1 | hung task: partner; waits for mutex left_fork, held by victim; take_right_then_left
 lost-ipi         | 2 | lost interrupt: CPU 1 was told
 warn             | 1 | WARNING: this is said once, and this was time 1; warn_three_times
 """

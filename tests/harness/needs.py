@@ -63,6 +63,7 @@ PROBES = {
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
     "clang-format": _program("clang-format"),
     "chromium": _program("chromium"),
+    "unshare": _program("unshare", "util-linux"),
     "man": _program("man", "man-db"),
 }
 

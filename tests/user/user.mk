@@ -2,7 +2,7 @@
 # Programs for user mode of guests and hosts, all static: tests/user/calls/*.c by glibc and by musl, the
 # rest by glibc. Included by the top Makefile.
 
-USER_CFLAGS := -std=gnu17 -O1 -g $(WARN) -I. -D_GNU_SOURCE -static -pthread -fno-pie -no-pie -fno-strict-aliasing
+USER_CFLAGS := -std=gnu17 -O1 -s $(WARN) -I. -D_GNU_SOURCE -static -pthread -fno-pie -no-pie -fno-strict-aliasing
 USER_LIB    := tests/user/lib/check.c
 USER_AREAS  := $(patsubst tests/user/calls/%.c,%,$(wildcard tests/user/calls/*.c))
 USER_HEADERS := $(wildcard tests/user/lib/*.h)

@@ -13,6 +13,7 @@ int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_contrast(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_stop(int argc, char **argv);

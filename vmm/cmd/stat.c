@@ -2,8 +2,10 @@
 /* stat.c - `parallax stat`: what a running guest costs; with --interval, what it costs per second. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/size.h"
 #include "vmm/cmd/client.h"
@@ -13,7 +15,7 @@
 
 static const struct option_def options[] = {
 	{ "json", 0, NULL, "the counters as JSON", verb_set_json },
-	{ "interval", 'i', "SECONDS", "again and again, with what changed per second",
+	{ "interval", 'i', "SECONDS", "again and again, with the rates, busiest first",
 	  verb_set_interval },
 };
 
@@ -43,8 +45,25 @@ static void print_head(const json_t *s)
 	printf("  %-30s %16ld\n", "serial output, bytes", (long)number(s, "serial-bytes"));
 }
 
+#define MAX_COUNTERS 256
+
+struct counter {
+	const char *key;
+	s64 value, change;
+};
+
+static int busiest_first(const void *a, const void *b)
+{
+	s64 x = ((const struct counter *)a)->change, y = ((const struct counter *)b)->change;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Those that moved, by how fast; the first time, all that ever did. */
 static void print_counters(const char *title, const json_t *now, const json_t *before, double s)
 {
+	struct counter c[MAX_COUNTERS];
+	size_t nr = 0;
 	const char *key;
 	json_t *value;
 
@@ -52,11 +71,16 @@ static void print_counters(const char *title, const json_t *now, const json_t *b
 	{
 		s64 n = json_integer_value(value), was = number(before, key);
 
-		if (!n || (before && n == was))
-			continue;
-		printf("  %s%-*s %16ld", title, (int)(30 - strlen(title)), key, (long)n);
+		if (n && !(before && n == was) && nr < MAX_COUNTERS)
+			c[nr++] = (struct counter){ key, n, before ? n - was : 0 };
+	}
+	if (before && nr)
+		qsort(c, nr, sizeof(c[0]), busiest_first);
+	for (size_t i = 0; i < nr; i++) {
+		printf("  %s%-*s %16ld", title, (int)(30 - strlen(title)), c[i].key,
+		       (long)c[i].value);
 		if (before)
-			printf(" %14.1f/s", (double)(n - was) / s);
+			printf(" %14.1f/s", (double)c[i].change / s);
 		fputc('\n', stdout);
 	}
 }
@@ -65,6 +89,9 @@ static void print(const json_t *now, const json_t *before)
 {
 	double s = (double)(number(now, "uptime-ns") - number(before, "uptime-ns")) / 1e9;
 
+	/* On a terminal the figures stay where they are, and change. */
+	if (before && isatty(STDOUT_FILENO))
+		fputs("\033[H\033[J", stdout);
 	print_head(now);
 	print_counters("exits: ", json_object_get(now, "exits"), json_object_get(before, "exits"),
 		       s);

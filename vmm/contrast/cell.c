@@ -287,6 +287,7 @@ static int run_machine(const struct contrast_run *r, const struct machine_config
 	}
 	res = machine_run(m);
 	text = read_output(out);
+	fputs(res->report, stderr); /* of a crash or a timeout: where it was */
 	a = res->moment[strcmp(r->workload->guest, "boot") == 0 ? MOMENT_START : MOMENT_BEGIN];
 	b = res->moment[strcmp(r->workload->guest, "boot") == 0 ? MOMENT_BEGIN : MOMENT_END];
 	read_result(cell, text ? text : "");

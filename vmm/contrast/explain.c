@@ -238,7 +238,8 @@ static void say_count(struct text *t, u64 n, const char *what)
 
 static void say_virtio(struct text *t, const struct contrast_cell *b)
 {
-	if (!b->v[CM_DOORBELLS] && !b->v[CM_INTERRUPTS])
+	/* A line for the console's own sake is not the work's. */
+	if (b->v[CM_DOORBELLS] + b->v[CM_INTERRUPTS] < 10)
 		return;
 	say(t, " Virtio took ");
 	say_count(t, b->v[CM_DOORBELLS], "doorbell");

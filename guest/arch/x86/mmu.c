@@ -28,6 +28,17 @@ void mmu_switch(struct mm_struct *mm)
 		clear_bit(cpu, old->cpu_mask);
 }
 
+void mmu_leave(void)
+{
+	struct mm_struct *old = this_cpu_read(active_mm);
+
+	if (!old)
+		return;
+	this_cpu_write(active_mm, NULL);
+	write_cr3(kernel_pt.root);
+	clear_bit(smp_processor_id(), old->cpu_mask);
+}
+
 struct flush {
 	struct mm_struct *mm;
 	u64 start, end;

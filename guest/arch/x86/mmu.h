@@ -11,6 +11,9 @@
 /* Enters mm on this CPU (NULL: stay). IRQs off. */
 void mmu_switch(struct mm_struct *mm);
 
+/* This CPU goes: it keeps no address space. IRQs off. */
+void mmu_leave(void);
+
 /* mm_system.flush_tlb: forgets [start, end) wherever mm is in use. IRQs on. */
 void mmu_flush(struct mm_struct *mm, u64 start, u64 end);
 

@@ -10,6 +10,7 @@
 #include "guest/arch/x86/desc.h"
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/mmu.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/usermode.h"
@@ -96,7 +97,7 @@ static bool start_cpu(unsigned cpu, u32 apic_id)
 		return false;
 	*p = (struct trampoline_params){
 		.stack = idle->stack,
-		.cr3 = (u32)read_cr3(),
+		.cr3 = (u32)kernel_pt.root, /* not the caller's: a process may be asking */
 		/* SMEP would be right, too, but PGE must wait for paging and all come in C. */
 		.cr4 = CR4_PAE | (read_cr4() & CR4_LA57),
 		.cr0 = (u32)read_cr0(),
@@ -222,6 +223,7 @@ int smp_restart(unsigned cpu)
 _Noreturn void smp_die(void)
 {
 	lapic_timer_set(0);
+	mmu_leave();
 	smp_store_release(this_cpu_ptr(&dead), true);
 	for (;;)
 		halt();

@@ -20,6 +20,7 @@
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/trace.h"
 #include "guest/lib/printf.h"
 
 void trap_entry(struct pt_regs *regs);
@@ -147,6 +148,8 @@ static _Noreturn void die(struct pt_regs *regs)
 /* An exception in the kernel: of an instruction that may have one, or the end. */
 static void kernel_trap(struct pt_regs *regs, u64 address)
 {
+	if (regs->vector != X86_TRAP_NMI)
+		trace(TRACE_EXCEPTION, (u32)regs->vector, address, regs->rip);
 	if (regs->vector == X86_TRAP_PF && address < USER_TASK_SIZE && ex_find(regs->rip) &&
 	    user_memory_fault(regs, address))
 		return;

@@ -11,7 +11,8 @@
 #include "guest/process/oom.h"
 #include "guest/process/process.h"
 #include "guest/process/syscalls.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
+#include "guest/kernel/trace.h"
 
 /* Page-fault error code (SDM volume 3, 4.7). */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
@@ -137,6 +138,7 @@ void user_trap(struct pt_regs *regs, u64 address)
 		do_syscall(regs);
 		return;
 	}
+	trace(TRACE_EXCEPTION, (u32)regs->vector, address, regs->rip);
 	local_irq_enable();
 	if (regs->vector == 14)
 		user_page_fault(regs, address);

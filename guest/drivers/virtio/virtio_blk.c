@@ -120,7 +120,7 @@ static void vblk_interrupt(void *arg)
 		while ((rq = take(b))) {
 			/* done() may submit the next one. */
 			spin_unlock(&b->lock);
-			rq->done(rq);
+			blk_done(rq);
 			spin_lock(&b->lock);
 		}
 		add_waiting(b);

@@ -49,7 +49,7 @@ struct test {
 	{                                                                                       \
 		return check_main(area, tests, sizeof(tests) / sizeof((tests)[0]), argc, argv); \
 	}
-/* With argument TEST only that test; status 0 unless a test was killed or not found. */
+/* With arguments only the tests so named; "--list" names them. Status 0 unless a test was killed. */
 int check_main(const char *area, const struct test *tests, size_t n, int argc, char **argv);
 
 /* For a helper program that a test has started: its lines begin with "@area.test " too. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init.c - pid 1 of the conformance image: mounts, runs the programs that /tests/list names (or its
- * arguments that do not begin with "-"), one after the other, and ends the machine. In a chroot and a
+ * init.c - pid 1 of the conformance image: mounts, runs the programs that /tests/list names one
+ * after the other, and ends the machine. In a chroot and a
  * pid namespace of the host it does the same, so that both have one environment.
  *
  * Each program's lines come between "@@ begin NAME" and "@@ end NAME STATUS"; "@@ done" is the last.
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define MAX_PROGRAMS 256
+#define MAX_TESTS    64
 
 static void must_mount(const char *type, const char *where, const char *options)
 {
@@ -47,14 +48,18 @@ static size_t read_list(char *text, size_t size, char **names)
 	return count;
 }
 
-static void run(const char *name)
+/* LINE is a program's name and, if it is not to run all its tests, theirs. */
+static void run(char *line)
 {
 	char path[256];
 	char *const env[] = { "PATH=/bin:/sbin", "HOME=/", NULL };
-	char *const argv[] = { path, NULL };
+	char *argv[MAX_TESTS + 2] = { path };
+	char *save, *name = strtok_r(line, " ", &save);
 	int status = 0;
 	pid_t pid;
 
+	for (int i = 1; i <= MAX_TESTS && (argv[i] = strtok_r(NULL, " ", &save)); i++)
+		;
 	snprintf(path, sizeof(path), "/tests/%s", name);
 	dprintf(1, "@@ begin %s\n", name);
 	pid = fork();
@@ -77,11 +82,11 @@ static void run(const char *name)
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	static char text[16384];
 	static char *names[MAX_PROGRAMS];
-	size_t n = 0;
+	size_t n;
 
 	must_mount("proc", "/proc", NULL);
 	must_mount("sysfs", "/sys", NULL);
@@ -90,11 +95,7 @@ int main(int argc, char **argv)
 	must_mount("tmpfs", "/tmp", "mode=1777");
 	umask(022);
 	sethostname("parallax", 8);
-	for (int i = 1; i < argc; i++)
-		if (argv[i][0] != '-' && strchr(argv[i], '/') && n < MAX_PROGRAMS)
-			names[n++] = argv[i];
-	if (!n)
-		n = read_list(text, sizeof(text), names);
+	n = read_list(text, sizeof(text), names);
 	for (size_t i = 0; i < n; i++)
 		run(names[i]);
 	dprintf(1, "@@ done\n");

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""suite.py - the conformance programs as tests: Debian's kernel is asked what it answers, and the host's
+Linux and the tiny kernel, in both modes, must say the same."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import compare
+import places
+from harness import needs
+from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result
+
+SECONDS = 900  # for one kernel to answer all
+CANNOT = 77
+BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
+
+
+@dataclass
+class Case:
+    name: str
+    place: str
+    program: str
+    virt: str = None
+
+
+def all_cases(env):
+    for program in places.programs(env.build):
+        yield Case(f"host {program}", "host", program)
+    # A kernel without processes has no system calls to ask for.
+    if (ROOT / "guest" / "process").is_dir():
+        for virt in ("full", "para"):
+            for program in places.programs(env.build):
+                yield Case(f"{virt} {program}", "parallax", program, virt)
+
+
+def lacks(place):
+    """Why a place cannot be asked here, or None."""
+    return needs.missing({"host": ("root", "unshare"), "parallax": ("kvm",)}[place])
+
+
+def groups(chosen):
+    """The cases of each machine that is asked."""
+    found = {}
+    for case in chosen:
+        found.setdefault((case.place, case.virt), []).append(case)
+    return found
+
+
+def reference(ctx, programs):
+    built = ctx.run([BUILD_IMAGES], env={"B": str(ctx.env.build)})
+    if built.status:
+        raise places.Broken((built.errors.splitlines() or ["?"])[-1])
+    return places.ask("debian", ctx.env.build, programs, ctx.tmp / "debian", SECONDS)
+
+
+def conformance(ctx, chosen):
+    answerable = {key: cases for key, cases in groups(chosen).items() if not lacks(key[0])}
+    for key, cases in groups(chosen).items():
+        if key not in answerable:
+            for case in cases:
+                yield Result(f"user/{case.name}", SKIP, lacks(key[0]))
+    if not answerable:
+        return
+    programs = sorted({c.program for cases in answerable.values() for c in cases})
+    try:
+        want = reference(ctx, programs)
+    except places.Broken as err:
+        raise Failed(str(err)) from err
+    for (place, virt), cases in answerable.items():
+        words = ("--virt", virt) if virt else ()
+        try:
+            got = places.ask(place, ctx.env.build, [c.program for c in cases], ctx.tmp / f"{place}-{virt}", SECONDS, words)
+        except places.Broken as err:
+            for case in cases:
+                yield Result(f"user/{case.name}", FAIL, str(err))
+            continue
+        for case in cases:
+            verdict = compare.program(case.program, got, want, place, "debian")
+            ctx.log[:] = verdict.differences
+            yield Result(f"user/{case.name}", FAIL if verdict.differences else PASS, verdict.summary(),
+                         got.seconds / len(cases))
+
+
+def image_twice(ctx):
+    """The initramfs is the same bytes whoever builds it, and holds what its manifest says."""
+    builder, manifest = ROOT / "images/build.py", ROOT / "images/busybox.manifest"
+    for name in ("one", "two"):
+        done = ctx.run([builder, manifest, ctx.tmp / name / "busybox.cpio.gz"])
+        ctx.equal(done.status, 0, "status")
+    first, second = ((ctx.tmp / n / "busybox.cpio.gz").read_bytes() for n in ("one", "two"))
+    ctx.check(first == second, "two builds differ")
+    listing = (ctx.tmp / "one/busybox.list").read_text()
+    ctx.contains(listing, " /init\n", "/dev/console (5, 1)", "/usr/bin/vi -> /usr/bin/busybox")
+
+
+def jobs(env):
+    yield Job("user/image", image_twice)
+    chosen = list(all_cases(env))
+    yield Job("user/conformance", conformance, timeout=4 * SECONDS, needs=("qemu",), lane="testbed", cases=chosen)

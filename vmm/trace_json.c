@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace_json.c - a trace in the trace-event format: slices for exits (complete events), nested slices for
+ * what runs on each of the guest's CPUs (begin and end), instants for exceptions; sorted by time.
+ *
+ * Every begin gets its end, also when events were lost in between: what is open on a CPU is kept on a stack.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "vmm/loop.h"
+#include "vmm/stats.h"
+#include "vmm/trace_priv.h"
+
+#define HOST	 1
+#define GUEST	 2
+#define MAX_OPEN 8
+
+/* A reference to what was kept, in the order of time. */
+struct item {
+	u64 ns;
+	size_t seq;		    /* of equals, the one that was kept first */
+	const struct trace_exit *x; /* of a vCPU, or */
+	const struct trace_event *e;
+	u32 cpu;
+};
+
+struct writer {
+	FILE *out;
+	const struct trace *t;
+	u64 end;
+	bool more; /* a comma is due */
+	struct {
+		u32 type[MAX_OPEN];
+		unsigned nr;
+		bool named;
+	} open[TRACE_MAX_CPUS];
+};
+
+/* By the two moments at which both clocks were read. */
+static u64 guest_ns(const struct trace *t, u64 tsc)
+{
+	double rate = 1;
+
+	if (t->nr_syncs < 1)
+		return t->start;
+	if (t->nr_syncs == 2 && t->sync[1].tsc > t->sync[0].tsc)
+		rate = (double)(t->sync[1].ns - t->sync[0].ns) /
+		       (double)(t->sync[1].tsc - t->sync[0].tsc);
+	if (tsc < t->sync[0].tsc)
+		return t->sync[0].ns;
+	rate *= (double)(tsc - t->sync[0].tsc);
+	return rate > 1e18 ? UINT64_MAX : t->sync[0].ns + (u64)rate;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Everything, in order; nr of them, to be freed. NULL without memory. */
+static struct item *sorted(const struct trace *t, u64 end, size_t *nr)
+{
+	u64 last[TRACE_MAX_CPUS] = { 0 };
+	size_t n = t->nr_events, at = 0;
+	struct item *items;
+
+	for (unsigned i = 0; i < t->cpus; i++)
+		n += t->lane[i].nr;
+	items = calloc(n + 1, sizeof(*items));
+	if (!items)
+		return NULL;
+	for (unsigned i = 0; i < t->cpus; i++)
+		for (size_t k = 0; k < t->lane[i].nr; k++, at++)
+			items[at] = (struct item){ .ns = t->lane[i].exit[k].start,
+						   .seq = at,
+						   .x = &t->lane[i].exit[k],
+						   .cpu = i };
+	for (size_t k = 0; k < t->nr_events; k++, at++) {
+		u32 cpu = t->event[k].cpu;
+		u64 ns = MIN(guest_ns(t, t->event[k].e.tsc), end);
+
+		ns = MAX(ns, t->start);
+		last[cpu] = MAX(last[cpu], ns);
+		items[at] = (struct item){
+			.ns = last[cpu], .seq = at, .e = &t->event[k].e, .cpu = cpu
+		};
+	}
+	qsort(items, n, sizeof(*items), by_time);
+	*nr = n;
+	return items;
+}
+
+/* ---- one event ------------------------------------------------------------------------------------ */
+
+static void begin_event(struct writer *w, char phase, unsigned pid, u32 cpu, u64 ns)
+{
+	u64 since = ns - MIN(w->t->start, ns);
+
+	fprintf(w->out, "%s\n{\"ph\":\"%c\",\"pid\":%u,\"tid\":%u,\"ts\":%lu.%03lu",
+		w->more ? "," : "", phase, pid, cpu, since / 1000, since % 1000);
+	w->more = true;
+}
+
+static void put_name(struct writer *w, const char *name)
+{
+	fputs(",\"name\":", w->out);
+	json_put_string(w->out, name);
+}
+
+static void metadata(struct writer *w, const char *what, unsigned pid, u32 cpu, const char *name)
+{
+	fprintf(w->out,
+		"%s\n{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"name\":\"%s\",\"args\":{\"name\":",
+		w->more ? "," : "", pid, cpu, what);
+	json_put_string(w->out, name);
+	fputs("}}", w->out);
+	w->more = true;
+}
+
+static void put_exit(struct writer *w, const struct item *i)
+{
+	const struct trace_exit *x = i->x;
+	bool mmio = x->reason == KVM_EXIT_MMIO, place = mmio || x->reason == KVM_EXIT_IO;
+	u64 dur = x->end - MIN(x->start, x->end);
+	char name[64];
+
+	if (place)
+		snprintf(name, sizeof(name), "%s %s", x->device ? x->device : "nothing there",
+			 x->write ? "write" : "read");
+	else
+		snprintf(name, sizeof(name), "%s", exit_reason_name(x->reason));
+	begin_event(w, 'X', HOST, i->cpu, i->ns);
+	put_name(w, name);
+	fprintf(w->out, ",\"dur\":%lu.%03lu,\"cat\":\"exit\"", dur / 1000, dur % 1000);
+	if (place)
+		fprintf(w->out, ",\"args\":{\"%s\":\"%#lx\",\"size\":%u}",
+			mmio ? "address" : "port", x->addr, x->size);
+	fputs("}", w->out);
+}
+
+/* ---- the guest's ------------------------------------------------------------------------------------ */
+
+static void close_top(struct writer *w, u32 cpu, u64 ns)
+{
+	w->open[cpu].nr--;
+	begin_event(w, 'E', GUEST, cpu, ns);
+	fputs("}", w->out);
+}
+
+/* Closes down to and with the innermost of that type; nothing when there is none. */
+static void close_type(struct writer *w, u32 cpu, u64 ns, u32 type)
+{
+	unsigned n = w->open[cpu].nr;
+
+	while (n && w->open[cpu].type[n - 1] != type)
+		n--;
+	while (n && w->open[cpu].nr >= n)
+		close_top(w, cpu, ns);
+}
+
+static void open_slice(struct writer *w, const struct item *i, const char *name, const char *cat)
+{
+	if (w->open[i->cpu].nr == MAX_OPEN)
+		return; /* ends of others were lost */
+	w->open[i->cpu].type[w->open[i->cpu].nr++] = i->e->type;
+	begin_event(w, 'B', GUEST, i->cpu, i->ns);
+	put_name(w, name);
+	fprintf(w->out, ",\"cat\":\"%s\"", cat);
+}
+
+/* The guest's words: what is no letter becomes a question mark. */
+static const char *guest_text(const struct trace_event *e, char buf[32])
+{
+	size_t n = 0;
+
+	for (; n < sizeof(e->text) && e->text[n]; n++)
+		buf[n] = e->text[n] >= ' ' && e->text[n] <= '~' ? e->text[n] : '?';
+	buf[n] = 0;
+	return buf;
+}
+
+static void put_softirq(struct writer *w, const struct item *i)
+{
+	static const char *const names[] = { TRACE_SOFTIRQS };
+	char name[128] = "softirq";
+
+	for (size_t b = 0; b < ARRAY_SIZE(names); b++)
+		if (i->e->value >> b & 1)
+			snprintf(name + strlen(name), sizeof(name) - strlen(name), " %s", names[b]);
+	open_slice(w, i, name, "softirq");
+	fputs("}", w->out);
+}
+
+static void put_exception(struct writer *w, const struct item *i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), i->e->value == 14 ? "page fault" : "exception %u",
+		 i->e->value);
+	begin_event(w, 'i', GUEST, i->cpu, i->ns);
+	put_name(w, name);
+	fprintf(w->out,
+		",\"s\":\"t\",\"cat\":\"fault\",\"args\":{\"address\":\"%#lx\",\"rip\":\"%#lx\"}}",
+		i->e->arg[0], i->e->arg[1]);
+}
+
+static void put_guest(struct writer *w, const struct item *i)
+{
+	const struct trace_event *e = i->e;
+	char text[32], name[64];
+
+	switch (e->type) {
+	case TRACE_SWITCH:
+		while (w->open[i->cpu].nr)
+			close_top(w, i->cpu, i->ns);
+		snprintf(name, sizeof(name), "pid %u", e->value);
+		open_slice(w, i, *guest_text(e, text) ? text : name, "task");
+		fprintf(w->out, ",\"args\":{\"pid\":%u}}", e->value);
+		break;
+	case TRACE_IRQ_ENTRY:
+		snprintf(name, sizeof(name), "irq %s", guest_text(e, text));
+		if (w->open[i->cpu].nr == MAX_OPEN)
+			break;
+		open_slice(w, i, name, "irq");
+		fprintf(w->out, ",\"args\":{\"vector\":%u}}", e->value);
+		break;
+	case TRACE_IRQ_EXIT:
+		close_type(w, i->cpu, i->ns, TRACE_IRQ_ENTRY);
+		break;
+	case TRACE_SOFTIRQ_ENTRY:
+		if (w->open[i->cpu].nr < MAX_OPEN)
+			put_softirq(w, i);
+		break;
+	case TRACE_SOFTIRQ_EXIT:
+		close_type(w, i->cpu, i->ns, TRACE_SOFTIRQ_ENTRY);
+		break;
+	case TRACE_EXCEPTION:
+		put_exception(w, i);
+		break;
+	default:
+		break; /* a guest may write what it likes */
+	}
+}
+
+static void put_names(struct writer *w)
+{
+	char name[32];
+
+	metadata(w, "process_name", HOST, 0, "host: exits to the VMM");
+	for (unsigned i = 0; i < w->t->cpus; i++) {
+		snprintf(name, sizeof(name), "vCPU %u", i);
+		metadata(w, "thread_name", HOST, i, name);
+	}
+	if (!w->t->nr_events)
+		return;
+	metadata(w, "process_name", GUEST, 0, "guest: its kernel");
+	for (size_t k = 0; k < w->t->nr_events; k++) {
+		u32 cpu = w->t->event[k].cpu;
+
+		if (w->open[cpu].named)
+			continue;
+		w->open[cpu].named = true;
+		snprintf(name, sizeof(name), "CPU %u", cpu);
+		metadata(w, "thread_name", GUEST, cpu, name);
+	}
+}
+
+static void put_all(struct writer *w, const struct item *items, size_t nr)
+{
+	u64 last = w->t->start;
+
+	fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", w->out);
+	put_names(w);
+	for (size_t i = 0; i < nr; i++) {
+		if (items[i].x)
+			put_exit(w, &items[i]);
+		else
+			put_guest(w, &items[i]);
+		last = items[i].ns;
+	}
+	for (u32 cpu = 0; cpu < TRACE_MAX_CPUS; cpu++)
+		while (w->open[cpu].nr)
+			close_top(w, cpu, last);
+	fputs("\n]}\n", w->out);
+}
+
+int trace_write(struct trace *t, const char *path, struct error *e)
+{
+	struct writer w = { .t = t, .end = loop_now() };
+	struct item *items;
+	size_t nr;
+	bool bad;
+
+	w.out = fopen(path, "we");
+	if (!w.out)
+		return error_sys(e, -errno, "-o %s", path);
+	items = sorted(t, w.end, &nr);
+	if (!items) {
+		fclose(w.out);
+		return error_sys(e, -ENOMEM, "-o %s: sorting %zu events", path, t->nr_events);
+	}
+	put_all(&w, items, nr);
+	free(items);
+	bad = ferror(w.out);
+	bad |= fclose(w.out) != 0;
+	return bad ? error_sys(e, errno ? -errno : -EIO, "-o %s: cannot write", path) : 0;
+}
