@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* proc_text.c - see proc_text.h. */
 #include "guest/fs/proc_text.h"
-#include "guest/fs/seq_file.h"
 #include "guest/lib/bitmap.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/parse.h"
@@ -283,8 +282,12 @@ void proc_show_area(struct seq *s, const struct proc_area_text *a)
 			   a->dev_minor, a->ino);
 
 	seq_printf(s, "%-*s", a->name ? MAX(n, AREA_NAME_COLUMN) : n, line);
-	if (a->name)
-		seq_escape(s, a->name, "\n");
+	for (const char *p = a->name; p && *p; p++) {
+		if (*p == '\n')
+			seq_puts(s, "\\012");
+		else
+			s->write(s->arg, p, 1);
+	}
 	seq_puts(s, "\n");
 }
 

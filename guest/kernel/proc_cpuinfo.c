@@ -2,6 +2,7 @@
 /* proc_cpuinfo.c - /proc/cpuinfo, from CPUID (SDM volume 2; the words are Linux's cpufeatures.h). */
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/cpu.h"
+#include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/fs/seq_file.h"
 #include "guest/kernel/proc.h"
@@ -120,7 +121,7 @@ static void show_cpu(struct seq *s, unsigned cpu)
 	seq_printf(s, "\nbogomips\t: %lu.%02lu\nclflush size\t: %u\ncache_alignment\t: %u\n",
 		   khz / 500, khz / 5 % 100, line, line);
 	seq_printf(s, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
-		   sizes & 0xff, sizes >> 8 & 0xff);
+		   sizes & 0xff, kernel_pt.levels == 5 ? 57 : 48);
 }
 
 static int show_cpuinfo(struct seq *s, void *arg)

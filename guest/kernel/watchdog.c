@@ -11,7 +11,6 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
-#include "guest/kernel/softirq.h"
 #include "guest/kernel/timers.h"
 #include "guest/locking/blocked.h"
 
@@ -180,7 +179,8 @@ void watchdog_rcu_stall(const u64 *cpus)
 
 /* ---- W6 ------------------------------------------------------------------------------------------- */
 
-static struct delayed_work hung_work;
+/* A timer, not work: it needs no thread and no memory, of which it could be the one that is missing. */
+static struct timer_list hung_timer;
 
 static __attribute__((noinline)) void report_hung(struct thread *th, const char *line)
 {
@@ -190,13 +190,12 @@ static __attribute__((noinline)) void report_hung(struct thread *th, const char 
 }
 
 /* tasks_lock keeps every thread's memory where it is. */
-static void look_for_hung(struct work_struct *work)
+static void look_for_hung(struct timer_list *timer)
 {
 	char line[BLOCKED_LINE];
 	struct task_struct *p;
 	u64 flags = spin_lock_irqsave(&kernel_sched->tasks_lock);
 
-	(void)work;
 	list_for_each_entry (p, &kernel_sched->tasks, sched_node) {
 		struct thread *th = thread_of(p);
 		u64 switches = READ_ONCE(p->nvcsw) + READ_ONCE(p->nivcsw);
@@ -209,15 +208,15 @@ static void look_for_hung(struct work_struct *work)
 		}
 	}
 	spin_unlock_irqrestore(&kernel_sched->tasks_lock, flags);
-	queue_delayed_work(system_unbound_wq, &hung_work, threshold);
+	mod_timer(timer, jiffies() + threshold);
 }
 
 void watchdog_start_hung(void)
 {
 	if (threshold == OFF)
 		return;
-	INIT_DELAYED_WORK(&kernel_workqueues, &hung_work, look_for_hung);
-	queue_delayed_work(system_unbound_wq, &hung_work, threshold);
+	timer_setup(&kernel_timers, &hung_timer, look_for_hung, 0);
+	mod_timer(&hung_timer, jiffies() + threshold);
 }
 
 /* ---- the beat --------------------------------------------------------------------------------------- */

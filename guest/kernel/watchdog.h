@@ -37,7 +37,7 @@ enum watchdog_kind {
 /* Reads the command line. Boot CPU, before the first CPU starts its own. */
 void watchdog_setup(void);
 
-/* Begins to look for hung tasks. Work queues are up. */
+/* Begins to look for hung tasks. Timers and softirqs are up. */
 void watchdog_start_hung(void);
 
 /* Starts and ends this CPU's beat. IRQs off. */

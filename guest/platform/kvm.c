@@ -17,6 +17,7 @@
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
 #include "guest/lib/math.h"
+#include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 #include "guest/platform/calibrate.h"
 #include "guest/platform/platform.h"
@@ -25,6 +26,7 @@
 #define KVM_FEATURE_CLOCKSOURCE2       3
 #define KVM_FEATURE_STEAL_TIME	       5
 #define KVM_FEATURE_PV_EOI	       6
+#define KVM_FEATURE_PV_SEND_IPI	       11
 #define KVM_FEATURE_CLOCKSOURCE_STABLE 24
 
 #define KVM_LEAF_FEATURES	       1
@@ -34,6 +36,8 @@
 #define MSR_KVM_STEAL_TIME	       0x4b564d03
 #define MSR_KVM_PV_EOI		       0x4b564d04
 #define KVM_MSR_ENABLED		       1
+
+#define KVM_HC_SEND_IPI		       10
 
 struct pvclock_time_info {
 	u32 version; /* odd while the host writes */
@@ -69,7 +73,7 @@ static bool has(unsigned feature)
 	return features >> feature & 1;
 }
 
-/* pv=-eoi,-steal,-clock: to do without, so that what each is worth can be measured. */
+/* pv=-eoi,-steal,-clock,-ipi: to do without, so that what each is worth can be measured. */
 static void obey_wishes(void)
 {
 	static const struct {
@@ -79,6 +83,7 @@ static void obey_wishes(void)
 		{ "-clock", 1u << KVM_FEATURE_CLOCKSOURCE2 },
 		{ "-steal", 1u << KVM_FEATURE_STEAL_TIME },
 		{ "-eoi", 1u << KVM_FEATURE_PV_EOI },
+		{ "-ipi", 1u << KVM_FEATURE_PV_SEND_IPI },
 	};
 	struct cmdline_arg arg;
 	const char *item;
@@ -93,7 +98,7 @@ static void obey_wishes(void)
 		if (i < ARRAY_SIZE(names))
 			features &= ~names[i].bits;
 		else
-			pr_err("pv=%.*s: there are -clock, -steal and -eoi", (int)len, item);
+			pr_err("pv=%.*s: there are -clock, -steal, -eoi and -ipi", (int)len, item);
 	}
 }
 
@@ -109,6 +114,9 @@ static bool kvm_detect(void)
 			continue;
 		leaf_base = base;
 		features = cpuid(base + KVM_LEAF_FEATURES, 0).eax;
+		/* A KVM without hardware may offer hypercalls that never return; our own VMM tries one first. */
+		if (!boot_info.has_fdt)
+			features &= ~(1u << KVM_FEATURE_PV_SEND_IPI);
 		obey_wishes();
 		return true;
 	}
@@ -187,6 +195,7 @@ static u64 told_lapic_khz(void)
 
 static void kvm_clock_init(void)
 {
+	static char extras[48];
 	static struct clocksource kvmclock = { "kvmclock", pvclock_read_ns, true };
 	const char *how = "told";
 	u64 tsc_khz = boot_info.tsc_khz ? boot_info.tsc_khz : cpu_features.tsc_khz;
@@ -210,17 +219,43 @@ static void kvm_clock_init(void)
 		lapic_hz = calibrate_lapic_by_clock();
 		how = "measured";
 	}
-	platform_names.extras = has(KVM_FEATURE_PV_EOI) && has(KVM_FEATURE_STEAL_TIME)
-					? "PV EOI, steal time"
-				: has(KVM_FEATURE_PV_EOI)     ? "PV EOI"
-				: has(KVM_FEATURE_STEAL_TIME) ? "steal time"
-							      : "";
+	ksnprintf(extras, sizeof(extras), "%s%s%s", has(KVM_FEATURE_PV_EOI) ? ", PV EOI" : "",
+		  has(KVM_FEATURE_STEAL_TIME) ? ", steal time" : "",
+		  has(KVM_FEATURE_PV_SEND_IPI) ? ", PV IPI" : "");
+	platform_names.extras = *extras ? extras + 2 : "";
 	pr_info("  %s, %s; TSC %lu.%03lu MHz; local APIC timer %lu.%03lu MHz (%s)\n",
 		clock_source()->name,
 		clock_source()->may_step_back ? "made monotonic across CPUs" : "stable on all CPUs",
 		tsc_khz / 1000, tsc_khz % 1000, lapic_hz / 1000000, lapic_hz / 1000 % 1000, how);
 	pr_info("  KVM features %#x; in use: %s\n", features,
 		*platform_names.extras ? platform_names.extras : "none beyond the clock");
+}
+
+static u64 hypercall(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	u64 r;
+
+	/* Each vendor has its own instruction. KVM would replace the wrong one, but text is read-only. */
+	if (memcmp(cpu_features.vendor, "GenuineIntel", 12) == 0)
+		__asm__ volatile("vmcall"
+				 : "=a"(r)
+				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "=a"(r)
+				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
+				 : "memory");
+	return r;
+}
+
+/* Linux, Documentation/virt/kvm/x86/hypercalls.rst: the last argument is the low half of the ICR. */
+static bool kvm_send_ipis(u32 base, const u64 bits[2], unsigned vector)
+{
+	if (!has(KVM_FEATURE_PV_SEND_IPI))
+		return false;
+	/* What was written before is seen by whom it wakes: the exit orders it. */
+	return (s64)hypercall(KVM_HC_SEND_IPI, bits[0], bits[1], base, vector) >= 0;
 }
 
 static bool kvm_event_start(unsigned hz, bool periodic)
@@ -254,5 +289,6 @@ const struct platform kvm_platform = {
 	.cpu_init = kvm_cpu_init,
 	.event_start = kvm_event_start,
 	.event_set = platform_lapic_event_set,
+	.send_ipis = kvm_send_ipis,
 	.steal_ns = kvm_steal_ns,
 };

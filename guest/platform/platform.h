@@ -30,6 +30,11 @@ struct platform {
 	/* The next event of this CPU at that time of clock_ns() or a little later; UINT64_MAX: none.
 	 * IRQs off. */
 	void (*event_set)(u64 expires);
+	/*
+	 * The same interrupt to several CPUs at once: those with APIC id base + n for each bit n that is
+	 * set. IRQs off. NULL, or false: one by one, by lapic_send().
+	 */
+	bool (*send_ipis)(u32 base, const u64 bits[2], unsigned vector);
 	/* Nanoseconds that this CPU was runnable but not running, or NULL: the machine does not say. */
 	u64 (*steal_ns)(unsigned cpu);
 };

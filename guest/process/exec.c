@@ -105,7 +105,7 @@ static void new_program_state(struct uthread *u, struct cred *cred)
 
 	posix_timers_delete(p);
 	flush_signal_handlers(p);
-	u->altstack = (struct sigaltstack_state){ .flags = 2 };
+	u->altstack = (struct sigaltstack_state){ 0 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;
 	u->restart = NULL;
 	u->pdeath_signal = 0;

@@ -48,16 +48,16 @@ static void vfork_complete(struct process *p)
 
 static void release_files(struct uthread *u)
 {
-	struct files_struct *files = u->vt.files;
-	struct fs_struct *fs = u->vt.fs;
+	/* Who closes must still be the one who opened: its record locks go with the files. */
+	struct vfs_task closer = u->vt;
 	u64 flags = spin_lock_irqsave(&proc_lock);
 
 	/* /proc looks at them under the lock. */
 	u->vt.files = NULL;
 	u->vt.fs = NULL;
 	spin_unlock_irqrestore(&proc_lock, flags);
-	files_put(&u->vt, files);
-	fs_struct_put(u->vt.vfs, fs);
+	files_put(&closer, closer.files);
+	fs_struct_put(closer.vfs, closer.fs);
 }
 
 /* ---- the process's end ------------------------------------------------------------------------------------ */

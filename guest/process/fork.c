@@ -244,7 +244,7 @@ static int publish(struct uthread *u, struct uthread *me, struct process *p,
 	uthread_attach(u, p);
 	if (trace)
 		tracee_begin(trace, u, me);
-	u->th->t.tgid = p->tgid;
+	u->th->t.tgid = u->vt.tgid = p->tgid;
 	u->vt.rlimit = p->rlimit;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return 0;

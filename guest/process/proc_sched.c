@@ -72,6 +72,7 @@ static size_t save_stack(struct task_struct *t, u64 *pc, size_t max)
 static int show_stack(struct seq *s, void *arg)
 {
 	struct task_struct *t;
+	struct ksym sym;
 	u64 pc[32];
 	size_t n;
 
@@ -81,8 +82,9 @@ static int show_stack(struct seq *s, void *arg)
 	if (!t)
 		return -ESRCH;
 	n = save_stack(t, pc, ARRAY_SIZE(pc));
-	for (size_t i = 0; i < n; i++)
-		seq_printf(s, "[<0>] %pS\n", (void *)pc[i]);
+	/* Below the kernel's part lies what the program was doing: not for here. */
+	for (size_t i = 0; i < n && ksym_lookup(&kernel_symbols, pc[i], &sym); i++)
+		seq_printf(s, "[<0>] %s+%#lx/%#lx\n", sym.name, sym.offset, sym.size);
 	put_task(t);
 	return 0;
 }
@@ -91,19 +93,14 @@ static int show_stack(struct seq *s, void *arg)
 static bool is_sleeping(const char *name)
 {
 	static const char *const names[] = {
-		"schedule",
-		"__schedule",
-		"preempt_schedule",
-		"schedule_until",
-		"schedule_timeout",
-		"schedule_hrtimeout",
-		"wait_for_completion",
-		"mutex_lock",
-		"down_read",
-		"down_write",
-		"msleep",
-		"usleep_range",
-		"sleep_until_signal",
+		"sched_env_switch",   "do_sched_yield",
+		"kthread_parkme",     "schedule",
+		"__schedule",	      "preempt_schedule",
+		"schedule_until",     "schedule_timeout",
+		"schedule_hrtimeout", "wait_for_completion",
+		"mutex_lock",	      "down_read",
+		"down_write",	      "msleep",
+		"usleep_range",	      "sleep_until_signal",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)

@@ -60,9 +60,9 @@ struct process {
 	struct process *real_parent;	    /* who made it, or who adopted it */
 	struct process *parent;		    /* the debugger, while there is one; else real_parent */
 	struct list_head children, sibling; /* by real_parent */
-	struct list_head tracees; /* threads that it debugs: struct tracee */
-	struct tracee *leader_trace; /* of a leader that has ended before the others */
-	struct list_head threads;		 /* uthread.group_node */
+	struct list_head tracees;	    /* threads that it debugs: struct tracee */
+	struct tracee *leader_trace;	    /* of a leader that has ended before the others */
+	struct list_head threads;	    /* uthread.group_node */
 	unsigned nr_threads, nr_live;
 	struct list_head all_node; /* every process, by age */
 	int pgid, sid;
@@ -122,8 +122,8 @@ struct uthread {
 	u64 real_blocked; /* while sigtimedwait() has some unblocked to be woken by them */
 	struct sigpending pending;
 	struct sigaltstack_state altstack;
-	bool must_stop; /* a group stop is due */
-	bool stopped;	/* counted in nr_stopped */
+	bool must_stop;	      /* a group stop is due */
+	bool stopped;	      /* counted in nr_stopped */
 	struct tracee *trace; /* by a debugger; NULL: not */
 	int trace_signal;     /* what the debugger lets through */
 

@@ -373,8 +373,9 @@ s64 do_kill(int pid, int sig, const struct siginfo *info)
 			if (pid == -1 ? (p == init_process || p == me) : p->pgid != pgid)
 				continue;
 			err = kill_one(p, sig, info);
-			found += !err;
+			found += !err || (err == -EPERM && pid == -1);
 		}
+		/* As on Linux, kill(-1) does not mind those it may not kill. */
 		if (found)
 			err = 0;
 	}

@@ -113,9 +113,14 @@ struct sigqueue {
 	struct posix_timer *timer; /* NULL: of the slab */
 };
 
+/* sigaltstack(2). */
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
+#define SS_AUTODISARM (1u << 31)
+
 struct sigaltstack_state {
-	u64 sp, size;
-	u32 flags;
+	u64 sp, size; /* size 0: none */
+	u32 flags;    /* SS_AUTODISARM or 0 */
 };
 
 void sigpending_init(struct sigpending *p);

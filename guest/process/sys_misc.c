@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_misc.c - system calls about the machine. */
 #include "guest/arch/x86/smp.h"
+#include "guest/kernel/cputime.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/random.h"
@@ -41,10 +42,13 @@ SYS(sysinfo)
 		u64 totalhigh, freehigh;
 		u32 mem_unit;
 	} out = { .mem_unit = 1 };
+	const struct loadavg load = loadavg_read();
 	const struct process *p;
 	u64 flags;
 
 	out.uptime = (s64)(clock_ns() / NSEC_PER_SEC);
+	for (unsigned i = 0; i < 3; i++)
+		out.loads[i] = load.avg[i] << (16 - 11); /* fractions of 16 bits, not 11 */
 	out.totalram = nr_managed_pages(&kernel_mm.pg) << PAGE_SHIFT;
 	out.freeram = nr_free_pages(&kernel_mm.pg) << PAGE_SHIFT;
 	out.sharedram = (u64)atomic64_read(&kernel_vfs.nr_shmem) << PAGE_SHIFT;

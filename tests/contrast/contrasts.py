@@ -11,7 +11,7 @@ import zlib
 from harness.core import Job
 
 WORKLOADS = ("boot console disk-read disk-read-random disk-write disk-write-random tick-100 tick-250 tick-1000 idle "
-             "switch switch-far lock ipi clock fault vmalloc touch chase").split()
+             "switch switch-far lock ipi ipi-many clock fault vmalloc touch chase").split()
 DARK = "--blink-settings=preferredColorScheme=0"
 LIGHT = "--blink-settings=preferredColorScheme=1"
 
@@ -125,7 +125,7 @@ def alone(ctx):
 
 def refusals(ctx):
     for words, fragment in (("--workload frob", "--workload frob"), ("--modes half", "--modes half"),
-                            ("--modes para-everything", "clock, steal, eoi"), ("--backing 3M", "--backing 3M"),
+                            ("--modes para-everything", "clock, steal, eoi, ipi"), ("--backing 3M", "--backing 3M"),
                             ("--runs 0", "--runs 0"), ("--count 0", "--count 0"), ("--modes full-eoi", "full-eoi")):
         done = contrast(ctx, *words.split(), status=2)
         ctx.contains(done.err, fragment)

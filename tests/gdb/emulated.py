@@ -133,8 +133,9 @@ def debian(ctx):
         ("x/2i schedule", "<schedule>"),
         ("set $before = *(long *)&jiffies_64", ""),
         ("python run_until('*(long *)&jiffies_64 > $before', 0.2)", "it is true"),
-        ("set $rip_then = $rip", ""), ("stepi", ""), ("stepi", ""), ("stepi", ""),
-        ("p $rip != $rip_then", "= 1"),
+        ("set $rip_then = $rip", ""), ("set $moved = 0", ""),
+        *[("stepi", ""), ("set $moved = $moved || $rip != $rip_then", "")] * 3,  # a loop may have three instructions
+        ("p $moved", "= 1"),
         ("info threads", "CPU#0", "CPU#1"),
         ("thread apply all info registers rip", r"^rip .*[\s\S]*^rip "),
         # The host name, which the guest waits for to change.

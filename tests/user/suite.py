@@ -2,6 +2,7 @@
 """suite.py - the conformance programs as tests: Debian's kernel is asked what it answers, and the host's
 Linux and the tiny kernel, in both modes, must say the same."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,16 @@ def image_twice(ctx):
     ctx.contains(listing, " /init\n", "/dev/console (5, 1)", "/usr/bin/vi -> /usr/bin/busybox")
 
 
+def proc_files(ctx):
+    """All of /proc and /sys can be read while processes come and go, and says what it must."""
+    image = places.image(ctx.env.build, ["stress/proc_files"], ctx.tmp / "proc.cpio")
+    done = ctx.vmm("--cpus", "2", "--initrd", image, "--timeout", "280", "--append", "quiet")
+    ctx.check(re.search(r"^ok [1-9][0-9]{2,} files, ", done.text.replace("\r", ""), re.M), "not all of it was right")
+    ctx.contains(done.out, "@@ end stress/proc_files 0")
+
+
 def jobs(env):
+    yield Job("user/proc files", proc_files, timeout=300, needs=("kvm",))
     yield Job("user/image", image_twice)
     chosen = list(all_cases(env))
     yield Job("user/conformance", conformance, timeout=4 * SECONDS, needs=("qemu",), lane="testbed", cases=chosen)

@@ -157,6 +157,9 @@ enum contrast_verdict contrast_verdict(const struct contrast_row *row,
 /* Whether the exits of the two are the work's own, and not the run's ends and stray ticks. */
 bool contrast_exits_matter(const struct contrast_cell *a, const struct contrast_cell *b);
 
+/* Whether there is enough of their CPU time for a ratio to mean something. */
+bool contrast_cpu_matters(const struct contrast_cell *a, const struct contrast_cell *b);
+
 /* What a cause is, for people; NULL when its name says it. */
 const char *contrast_cause_words(const char *name);
 

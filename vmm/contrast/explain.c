@@ -14,7 +14,7 @@
 #define CLEAR 0.1
 
 /* CPU time in ns below which one interrupt of the host decides. */
-#define WORTH_TIMING 20000000UL
+#define WORTH_TIMING 50000000UL
 
 /* Instructions below which a tick that falls in between decides. */
 #define WORTH_COUNTING 40000UL
@@ -263,6 +263,13 @@ static void say_eoi(struct text *t, const struct contrast_mode *mb, const struct
 		    contrast_number(all, n2));
 }
 
+bool contrast_cpu_matters(const struct contrast_cell *a, const struct contrast_cell *b)
+{
+	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
+
+	return ca && cb && MAX(ca, cb) >= WORTH_TIMING;
+}
+
 static void say_cost(struct text *t, const struct contrast_row *row, const struct contrast_cell *a,
 		     const struct contrast_cell *b, enum contrast_verdict verdict)
 {
@@ -272,7 +279,7 @@ static void say_cost(struct text *t, const struct contrast_row *row, const struc
 
 	if (instructions_matter(row, a, b))
 		instructions = per_n(b, b->v[CM_INSTRUCTIONS]) / per_n(a, a->v[CM_INSTRUCTIONS]);
-	if (MAX(ca, cb) < WORTH_TIMING)
+	if (!contrast_cpu_matters(a, b))
 		return;
 	cpu = per_n(b, cb) / per_n(a, ca);
 	snprintf(r, sizeof(r), "%.2fx", cpu);

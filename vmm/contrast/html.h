@@ -10,7 +10,8 @@ void html_text(FILE *out, const char *text);
 
 extern const char html_style[];
 
-#define HTML_COLOURS 8 /* classes c0.. of the style */
+#define HTML_OTHERS \
+	10 /* the last of the classes c0.. of the style: causes without a colour of their own */
 unsigned html_cause_colour(const char *name);
 
 /* Exits by cause, as long as their sum is of widest. */

@@ -18,7 +18,8 @@ static const struct {
 	{ "virtio-blk", 3 },	{ "virtio-console", 3 },
 	{ "kvm:doorbell", 4 },	{ "kvm:halt_exits", 5 },
 	{ "hlt", 5 },		{ "kvm:irq_window_exits", 6 },
-	{ "kvm:irq_exits", 6 },
+	{ "kvm:irq_exits", 7 }, { "kvm:pf_taken", 8 },
+	{ CAUSE_UNNAMED, 9 },
 };
 
 unsigned html_cause_colour(const char *name)
@@ -26,7 +27,7 @@ unsigned html_cause_colour(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
 		if (!strcmp(colours[i].name, name))
 			return colours[i].colour;
-	return HTML_COLOURS - 1;
+	return HTML_OTHERS;
 }
 
 static void open_svg(FILE *out, const char *label)

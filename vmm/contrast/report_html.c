@@ -70,7 +70,7 @@ static void put_overview(FILE *out, const struct contrast_report *r)
 	      out);
 	html_text(out, r->mode[0].name);
 	fputs(" takes for the same work: to the left is less, to the right is more. "
-	      "The scale is logarithmic. Without a bar: the work takes no exits of its own.</p>\n<div class=sum>"
+	      "The scale is logarithmic. Without a bar: no exits of its own, or too little time to tell.</p>\n<div class=sum>"
 	      "<span class=\"th row\">workload</span><span class=th>exits</span><span class=th></span>"
 	      "<span class=th>CPU time of the host</span><span class=th></span>\n",
 	      out);
@@ -94,7 +94,9 @@ static void put_overview(FILE *out, const struct contrast_report *r)
 				  contrast_exits_matter(a, b)
 					  ? ratio(a, a->v[CM_EXITS], b, b->v[CM_EXITS])
 					  : 0);
-			put_ratio(out, "CPU", ratio(a, cpu_ns(a), b, cpu_ns(b)));
+			put_ratio(out, "CPU",
+				  contrast_cpu_matters(a, b) ? ratio(a, cpu_ns(a), b, cpu_ns(b))
+							     : 0);
 			fputc('\n', out);
 		}
 	}

@@ -89,6 +89,12 @@ const struct contrast_workload contrast_workloads[] = {
 	  .guest = "ipi",
 	  .cpus = 2,
 	  .chance = true },
+	{ .name = "ipi-many",
+	  .title = "A function called on seven other CPUs",
+	  .unit = "call",
+	  .guest = "ipi",
+	  .cpus = 8,
+	  .chance = true },
 	{ .name = "clock",
 	  .title = "Reading the clock",
 	  .unit = "read",
@@ -129,7 +135,7 @@ const struct contrast_workload *contrast_workload_find(const char *name, size_t 
 }
 
 /* What a guest of KVM can be told to do without (guest/platform/kvm.c). */
-static const char *const pv_features[] = { "clock", "steal", "eoi" };
+static const char *const pv_features[] = { "clock", "steal", "eoi", "ipi" };
 
 static bool pv_feature_known(const char *name, size_t len)
 {
@@ -161,7 +167,7 @@ int contrast_mode_parse(const char *text, size_t len, struct contrast_mode *out,
 		if (!pv_feature_known(name, n))
 			return error_set(
 				e, -EINVAL,
-				"--modes %.*s: what para can do without: clock, steal, eoi",
+				"--modes %.*s: what para can do without: clock, steal, eoi, ipi",
 				(int)len, text);
 		snprintf(out->pv + used, sizeof(out->pv) - used, "%s-%.*s", used ? "," : "", (int)n,
 			 name);

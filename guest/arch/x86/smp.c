@@ -286,10 +286,45 @@ void smp_restart_timer(unsigned cpu)
 	send(cpu, APIC_MODE_FIXED, VECTOR_RESCHEDULE);
 }
 
+#define IPIS_AT_ONCE 128
+
+/* A call interrupt to each whose bit is set, with one request if the platform can. */
+static void send_some(u32 base, u64 bits[2])
+{
+	unsigned long id;
+
+	if (!(bits[0] | bits[1]))
+		return;
+	if (!platform->send_ipis || !platform->send_ipis(base, bits, VECTOR_CALL_FUNCTION))
+		for_each_set_bit (id, bits, IPIS_AT_ONCE)
+			lapic_send(base + (u32)id, APIC_MODE_FIXED, VECTOR_CALL_FUNCTION);
+	bits[0] = bits[1] = 0;
+}
+
+/* To everybody who takes part but self. IRQs off; call.lock. */
+static void send_calls(unsigned self)
+{
+	u64 bits[2] = { 0 };
+	u32 base = 0;
+	size_t cpu;
+
+	for_each_set_bit (cpu, call.cpus, nr_cpus) {
+		u32 id = apic_id_of[cpu];
+
+		if (cpu == self)
+			continue;
+		if (id < base || id - base >= IPIS_AT_ONCE)
+			send_some(base, bits);
+		if (!(bits[0] | bits[1]))
+			base = id;
+		bits[(id - base) / 64] |= 1UL << (id - base) % 64;
+	}
+	send_some(base, bits);
+}
+
 void on_each_cpu(void (*fn)(void *arg), void *arg)
 {
 	unsigned self;
-	size_t cpu;
 	u64 flags;
 
 	BUG_ON(irqs_disabled()); /* two callers with IRQs off would wait for each other */
@@ -298,13 +333,9 @@ void on_each_cpu(void (*fn)(void *arg), void *arg)
 	call.arg = arg;
 	self = smp_processor_id();
 	atomic_set_release(&call.pending, (s32)bitmap_weight(call.cpus, nr_cpus) - 1);
-	for_each_set_bit (cpu, call.cpus, nr_cpus) {
-		if (cpu == self)
-			continue;
-		flags = local_irq_save();
-		lapic_send(apic_id_of[cpu], APIC_MODE_FIXED, VECTOR_CALL_FUNCTION);
-		local_irq_restore(flags);
-	}
+	flags = local_irq_save();
+	send_calls(self);
+	local_irq_restore(flags);
 	flags = local_irq_save();
 	fn(arg);
 	local_irq_restore(flags);

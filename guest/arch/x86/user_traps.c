@@ -8,11 +8,11 @@
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
+#include "guest/kernel/trace.h"
 #include "guest/process/oom.h"
 #include "guest/process/process.h"
 #include "guest/process/syscalls.h"
 #include "guest/process/tracee.h"
-#include "guest/kernel/trace.h"
 
 /* Page-fault error code (SDM volume 3, 4.7). */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };

@@ -31,6 +31,7 @@ void usermode_setup_cpu(void)
 	wrmsr(MSR_STAR, (u64)USER32_CS << 48 | (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);
 	wrmsr(MSR_SYSCALL_MASK, SYSCALL_MASK);
+	this_cpu_write(fpu_is_on, false); /* INIT has switched it off on a CPU that comes back */
 }
 
 void user_state_init(struct user_state *s)
