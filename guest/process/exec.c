@@ -16,7 +16,7 @@
 #include "guest/process/filemap.h"
 #include "guest/process/futex.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 #define STACK_FIRST   (34 * PAGE_SIZE)
 #define STACK_GAP_MIN (128ULL << 20)
@@ -105,7 +105,7 @@ static void new_program_state(struct uthread *u, struct cred *cred)
 
 	posix_timers_delete(p);
 	flush_signal_handlers(p);
-	u->altstack = (struct sigaltstack_state){ .flags = 2 };
+	u->altstack = (struct sigaltstack_state){ 0 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;
 	u->restart = NULL;
 	u->pdeath_signal = 0;
@@ -268,7 +268,7 @@ s64 do_execveat(int dfd, const char *path, u64 argv, u64 envp, int flags)
 	err = exec_file(u, f, path, (struct strings){ .user = argv },
 			(struct strings){ .user = envp });
 	if (!err && u->trace)
-		trace_exec(u, old_tid);
+		tracee_exec(u, old_tid);
 	return err;
 }
 

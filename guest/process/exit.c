@@ -10,7 +10,7 @@
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
 #include "guest/process/pidfd.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 /* ---- what a thread gives back ---------------------------------------------------------------------------- */
 
@@ -48,16 +48,16 @@ static void vfork_complete(struct process *p)
 
 static void release_files(struct uthread *u)
 {
-	struct files_struct *files = u->vt.files;
-	struct fs_struct *fs = u->vt.fs;
+	/* Who closes must still be the one who opened: its record locks go with the files. */
+	struct vfs_task closer = u->vt;
 	u64 flags = spin_lock_irqsave(&proc_lock);
 
 	/* /proc looks at them under the lock. */
 	u->vt.files = NULL;
 	u->vt.fs = NULL;
 	spin_unlock_irqrestore(&proc_lock, flags);
-	files_put(&u->vt, files);
-	fs_struct_put(u->vt.vfs, fs);
+	files_put(&closer, closer.files);
+	fs_struct_put(closer.vfs, closer.fs);
 }
 
 /* ---- the process's end ------------------------------------------------------------------------------------ */
@@ -169,7 +169,7 @@ static void process_exit(struct process *p, int status)
 		p->exit_status = status;
 	reparent_children(p, &dead);
 	kill_orphaned_group(p->pgid, p);
-	trace_process_exit(p);
+	tracee_process_exit(p);
 	p->state = PROC_ZOMBIE;
 	flush_sigpending(&p->shared_pending);
 	pidfds_notify(p);
@@ -190,7 +190,7 @@ _Noreturn void do_exit(int status)
 	u64 flags;
 
 	if (u->trace)
-		trace_event(u, PTRACE_EVENT_EXIT, (u64)status);
+		tracee_event(u, PTRACE_EVENT_EXIT, (u64)status);
 	u->exiting = true;
 	current->flags |= PF_EXITING;
 	flags = spin_lock_irqsave(&proc_lock);
@@ -202,7 +202,7 @@ _Noreturn void do_exit(int status)
 	if (last && p == init_process)
 		init_has_ended(p->group_exit ? p->exit_status : status);
 	if (last) {
-		trace_tracer_exit(p);
+		tracee_tracer_exit(p);
 		itimer_stop(p);
 		posix_timers_delete(p);
 	}
@@ -211,8 +211,8 @@ _Noreturn void do_exit(int status)
 	/* One thread may come here while the last one is ahead: whoever leaves the list last, ends it. */
 	flags = spin_lock_irqsave(&proc_lock);
 	rusage_add(&p->own, (struct rusage_times[]){ thread_times(u) });
+	tracee_thread_exit(u, status);
 	task_io_add(&p->io, &u->io);
-	trace_thread_exit(u, status);
 	uthread_detach(u);
 	first_of_many = p->nr_threads != 0;
 	flush_sigpending(&u->pending);
@@ -319,10 +319,10 @@ static bool look(struct wait_request *w)
 	struct tracee *tracee;
 
 	w->ret = -ECHILD;
-	tracee = trace_find_news(me, w->type, w->id, w->options, &any, w->res);
+	tracee = tracee_find_news(me, w->type, w->id, w->options, &any, w->res);
 	if (tracee) {
 		w->ret = tracee->tid;
-		trace_reap(tracee);
+		tracee_reap(tracee);
 		spin_unlock_irqrestore(&proc_lock, flags);
 		return true;
 	}

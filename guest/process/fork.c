@@ -13,7 +13,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/pidfd.h"
 #include "guest/process/tick.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 static int check_flags(const struct clone_args *a)
 {
@@ -198,7 +198,7 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 }
 
 /* A traced thread's child, traced by the same from its first step. proc_lock held. */
-static void trace_begin(struct tracee *t, struct uthread *u, const struct uthread *me)
+static void tracee_begin(struct tracee *t, struct uthread *u, const struct uthread *me)
 {
 	const struct tracee *mine = me->trace;
 
@@ -208,7 +208,7 @@ static void trace_begin(struct tracee *t, struct uthread *u, const struct uthrea
 	}
 	t->seized = mine->seized;
 	t->options = mine->options;
-	trace_attach(t, u, mine->tracer);
+	tracee_attach(t, u, mine->tracer);
 	if (t->seized) {
 		t->trap_stop = true;
 		WRITE_ONCE(u->th->t.signal_pending, true);
@@ -243,8 +243,8 @@ static int publish(struct uthread *u, struct uthread *me, struct process *p,
 	}
 	uthread_attach(u, p);
 	if (trace)
-		trace_begin(trace, u, me);
-	u->th->t.tgid = p->tgid;
+		tracee_begin(trace, u, me);
+	u->th->t.tgid = u->vt.tgid = p->tgid;
 	u->vt.rlimit = p->rlimit;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return 0;
@@ -303,7 +303,7 @@ s64 do_clone(const struct clone_args *a)
 		if (err)
 			goto fail_pidfd;
 	}
-	err = trace_clone_prepare(me, a->flags, a->exit_signal, &trace, &event);
+	err = tracee_clone_prepare(me, a->flags, a->exit_signal, &trace, &event);
 	if (!err)
 		err = publish(u, me, p, a, trace);
 	if (err)
@@ -315,12 +315,12 @@ s64 do_clone(const struct clone_args *a)
 	get_task(&u->th->t); /* the running thread's own */
 	wake_up_new_task(&u->th->t);
 	if (me->trace && !(a->flags & CLONE_UNTRACED))
-		trace_event(me, event, (u64)tid);
+		tracee_event(me, event, (u64)tid);
 	if (a->flags & CLONE_VFORK) {
 		wait_for_vfork(&vfork_done, p);
 		put_process(p);
 		if (me->trace && !(a->flags & CLONE_UNTRACED))
-			trace_event(me, PTRACE_EVENT_VFORK_DONE, (u64)tid);
+			tracee_event(me, PTRACE_EVENT_VFORK_DONE, (u64)tid);
 	}
 	return tid;
 fail_pidfd:

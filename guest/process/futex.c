@@ -59,6 +59,7 @@ void futex_unlock_two(struct bucket *a, struct bucket *b)
 int futex_get_key(u64 uaddr, bool private, struct futex_key *key, struct page **page)
 {
 	struct mm_struct *mm = current_uthread()->mm;
+	bool read_only = false;
 
 	*page = NULL;
 	if (uaddr & 3)
@@ -70,15 +71,18 @@ int futex_get_key(u64 uaddr, bool private, struct futex_key *key, struct page **
 		return 0;
 	/* As for writing, where that may be: a page of zeros that all share says nothing yet. */
 	*page = mm_get_page(mm, uaddr, FAULT_WRITE);
-	if (!*page)
+	if (!*page) {
 		*page = mm_get_page(mm, uaddr, 0);
+		read_only = true;
+	}
 	if (!*page)
 		return -EFAULT;
 	/* A page of this process alone is as private as its address. */
 	if (PageAnon(*page)) {
 		put_page(mm->sys->pg, *page);
 		*page = NULL;
-		return 0;
+		/* One that can only be read never changes: there is nothing to wait for. */
+		return read_only ? -EFAULT : 0;
 	}
 	*key = (struct futex_key){ *page, uaddr & (PAGE_SIZE - 1) };
 	return 0;
@@ -453,7 +457,7 @@ s64 do_futex(u64 uaddr, int op, u32 val, u64 deadline, u64 uaddr2, u32 val2, u32
 
 	int cmd = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET &&
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET &&
 	    cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (cmd) {

@@ -90,11 +90,12 @@ s64 do_setpgid(int pid, int pgid)
 	u64 flags;
 	s64 ret;
 
+	pid = pid ? pid : me->tgid;
+	pgid = pgid ? pgid : pid;
 	if (pgid < 0)
 		return -EINVAL;
-	pid = pid ? pid : me->tgid;
 	flags = spin_lock_irqsave(&proc_lock);
-	ret = setpgid_locked(me, find_process(pid), pgid ? pgid : pid);
+	ret = setpgid_locked(me, find_process(pid), pgid);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return ret;
 }

@@ -4,7 +4,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/debug.h"
 #include "guest/process/sys_util.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 enum {
 	PTRACE_TRACEME,
@@ -311,15 +311,15 @@ static bool resumes(struct tracee *t, u64 request, u64 data, s64 *ret)
 		else
 			t->listening = true;
 		if (!*ret && t->trap_stop)
-			trace_continued(t->u);
+			tracee_continued(t->u);
 	} else if (request == PTRACE_DETACH) {
-		trace_detach(t, (int)data);
+		tracee_detach(t, (int)data);
 	} else {
-		trace_resume(t,
-			     request == PTRACE_SYSCALL	    ? TRACE_SYSCALL
-			     : request == PTRACE_SINGLESTEP ? TRACE_STEP
-							    : TRACE_RUN,
-			     (int)data);
+		tracee_resume(t,
+			      request == PTRACE_SYSCALL	     ? TRACEE_SYSCALL
+			      : request == PTRACE_SINGLESTEP ? TRACEE_STEP
+							     : TRACEE_RUN,
+			      (int)data);
 	}
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return true;
@@ -388,7 +388,7 @@ static s64 traceme(void)
 	if (u->trace || u->proc == init_process)
 		err = -EPERM;
 	else
-		trace_attach(t, u, u->proc->real_parent);
+		tracee_attach(t, u, u->proc->real_parent);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	if (err)
 		kfree(&kernel_mm.slab, t);
@@ -416,7 +416,7 @@ static s64 attach(int tid, bool seize, u64 options)
 	} else {
 		t->seized = seize;
 		t->options = (u32)options;
-		trace_attach(t, u, current_process());
+		tracee_attach(t, u, current_process());
 		if (!seize)
 			send_signal_locked(u->proc, u, SIGSTOP, NULL);
 		/* Stopped by job control: from now on it stops as a tracee. */
@@ -449,7 +449,7 @@ static s64 nudge(int tid, bool kill)
 		t->trap_stop = true;
 		WRITE_ONCE(u->th->t.signal_pending, true);
 		if (t->listening)
-			trace_continued(u);
+			tracee_continued(u);
 		else if (!wake_up_state(&u->th->t, TASK_INTERRUPTIBLE))
 			kick_task(&u->th->t);
 	}
@@ -481,7 +481,7 @@ static void thaw(struct tracee *t)
 
 	t->frozen = false;
 	if (t->u->th->t.fatal_signal_pending)
-		trace_wake_to_die(t->u);
+		tracee_wake_to_die(t->u);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 

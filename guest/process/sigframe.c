@@ -11,7 +11,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 /* struct sigcontext, in the order of Linux's uapi. */
 struct sigcontext {
@@ -39,12 +39,13 @@ struct rt_sigframe {
 	/* the FXSAVE image lies above, 64-byte aligned */
 };
 
-enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
 enum { UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
 
 bool on_altstack(const struct uthread *u, u64 sp)
 {
-	return sp > u->altstack.sp && sp - u->altstack.sp <= u->altstack.size;
+	/* One that is put away while a handler runs is never in use. */
+	return !(u->altstack.flags & SS_AUTODISARM) && sp > u->altstack.sp &&
+	       sp - u->altstack.sp <= u->altstack.size;
 }
 
 static void save_context(struct ucontext *uc, const struct uthread *u, const struct pt_regs *r,
@@ -56,9 +57,9 @@ static void save_context(struct ucontext *uc, const struct uthread *u, const str
 		.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
 		.ss_sp = u->altstack.sp,
 		.ss_size = u->altstack.size,
-		.ss_flags = !u->altstack.size	     ? SS_DISABLE
-			    : on_altstack(u, r->rsp) ? SS_ONSTACK
-						     : 0,
+		.ss_flags = (s32)(u->altstack.flags | (!u->altstack.size	? SS_DISABLE
+						       : on_altstack(u, r->rsp) ? SS_ONSTACK
+										: 0)),
 		.mc = { r->r8,	r->r9,	   r->r10,	  r->r11,
 			r->r12, r->r13,	   r->r14,	  r->r15,
 			r->rdi, r->rsi,	   r->rbp,	  r->rbx,
@@ -102,6 +103,8 @@ static bool setup_frame(struct uthread *u, struct pt_regs *r, const struct k_sig
 	if (copy_to_user(fp, u->regs.fpu, sizeof(u->regs.fpu)) ||
 	    copy_to_user(sp, &frame, sizeof(frame)))
 		return false;
+	if (u->altstack.flags & SS_AUTODISARM)
+		u->altstack = (struct sigaltstack_state){ 0 };
 	r->rdi = (u64)sig;
 	r->rsi = sp + offsetof(struct rt_sigframe, info);
 	r->rdx = sp + offsetof(struct rt_sigframe, uc);
@@ -166,6 +169,7 @@ s64 do_sigreturn(struct pt_regs *r)
 	if (!on_altstack(u, r->rsp)) {
 		u->altstack.sp = frame.uc.ss_sp;
 		u->altstack.size = frame.uc.ss_flags & SS_DISABLE ? 0 : frame.uc.ss_size;
+		u->altstack.flags = (u32)frame.uc.ss_flags & SS_AUTODISARM;
 	}
 	set_blocked(u, frame.uc.sigmask);
 	return (s64)r->rax;
@@ -201,7 +205,7 @@ static void stop_here(struct uthread *u)
 		int sig = p->stop_signal;
 
 		spin_unlock_irqrestore(&proc_lock, flags);
-		trace_job_stop(u, sig);
+		tracee_job_stop(u, sig);
 	} else {
 		u->stopped = true;
 		set_current_state(TASK_STOPPED);
@@ -271,7 +275,7 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 		if (u->must_stop)
 			stop_here(u);
 		if (u->trace && u->trace->trap_stop)
-			trace_trap_stop(u);
+			tracee_trap_stop(u);
 		flags = spin_lock_irqsave(&proc_lock);
 		if (p->group_exit) {
 			spin_unlock_irqrestore(&proc_lock, flags);
@@ -288,7 +292,7 @@ static int next_handled(struct uthread *u, const struct pt_regs *r, struct sigin
 		}
 		if (u->trace && sig != SIGKILL) {
 			spin_unlock_irqrestore(&proc_lock, flags);
-			sig = trace_signal(u, sig, info);
+			sig = tracee_signal(u, sig, info);
 			if (!sig)
 				continue;
 			flags = spin_lock_irqsave(&proc_lock);
@@ -370,5 +374,5 @@ void do_signal(struct pt_regs *r)
 	u->restore_blocked = false;
 	mask = u->blocked | sa.mask;
 	set_blocked(u, sa.flags & SA_NODEFER ? mask : mask | sigbit(sig));
-	trace_handler(u);
+	tracee_handler(u);
 }

@@ -4,7 +4,7 @@
 #include "guest/lib/string.h"
 #include "guest/process/groups.h"
 #include "guest/process/internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 #define SIG_KERNEL_STOP	   (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
 #define SIG_DEFAULT_IGNORE (sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
@@ -106,7 +106,7 @@ void kill_thread_locked(struct uthread *u)
 	u->must_stop = false;
 	if (u->stopped)
 		wake_up_state(&u->th->t, TASK_STOPPED);
-	trace_wake_to_die(u);
+	tracee_wake_to_die(u);
 	wake_for_signal(u, true);
 }
 
@@ -148,7 +148,7 @@ static void continue_process(struct process *p)
 		u->must_stop = false;
 		if (u->stopped)
 			wake_up_state(&u->th->t, TASK_STOPPED);
-		trace_continued(u);
+		tracee_continued(u);
 	}
 	if (p->group_stopped) {
 		p->group_stopped = false;
@@ -373,8 +373,9 @@ s64 do_kill(int pid, int sig, const struct siginfo *info)
 			if (pid == -1 ? (p == init_process || p == me) : p->pgid != pgid)
 				continue;
 			err = kill_one(p, sig, info);
-			found += !err;
+			found += !err || (err == -EPERM && pid == -1);
 		}
+		/* As on Linux, kill(-1) does not mind those it may not kill. */
 		if (found)
 			err = 0;
 	}

@@ -94,6 +94,11 @@ enum {
 	SEGV_ACCERR = 2,
 	BUS_ADRERR = 2,
 	FPE_INTDIV = 1,
+	FPE_FLTDIV = 3,
+	FPE_FLTOVF,
+	FPE_FLTUND,
+	FPE_FLTRES,
+	FPE_FLTINV,
 	ILL_ILLOPN = 2,
 	TRAP_BRKPT = 1,
 	TRAP_TRACE = 2
@@ -113,9 +118,14 @@ struct sigqueue {
 	struct posix_timer *timer; /* NULL: of the slab */
 };
 
+/* sigaltstack(2). */
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
+#define SS_AUTODISARM (1u << 31)
+
 struct sigaltstack_state {
-	u64 sp, size;
-	u32 flags;
+	u64 sp, size; /* size 0: none */
+	u32 flags;    /* SS_AUTODISARM or 0 */
 };
 
 void sigpending_init(struct sigpending *p);

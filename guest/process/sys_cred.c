@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_cred.c - system calls about users and groups, credentials(7). A change is a new struct cred. */
+#include "guest/lib/sort.h"
 #include "guest/lib/string.h"
 #include "guest/process/exec.h"
 #include "guest/process/prctl.h"
@@ -256,6 +257,14 @@ SYS(getgroups)
 	return cred()->ngroups;
 }
 
+static int compare_gids(const void *x, const void *y, void *unused)
+{
+	u32 gid = *(const u32 *)x, other = *(const u32 *)y;
+
+	(void)unused;
+	return gid < other ? -1 : gid > other;
+}
+
 SYS(setgroups)
 {
 	struct cred *n;
@@ -271,6 +280,7 @@ SYS(setgroups)
 		cred_put(n);
 		return -EFAULT;
 	}
+	sort_r(n->groups, a, sizeof(n->groups[0]), compare_gids, NULL);
 	n->ngroups = (u32)a;
 	commit(n);
 	return 0;

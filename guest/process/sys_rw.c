@@ -348,6 +348,17 @@ static s64 end_waiting_mask(s64 ret)
 	return ret;
 }
 
+/* Linux tells how much of the time was left. */
+static s64 tell_rest(u64 user, u64 deadline, s64 ret)
+{
+	u64 now = clock_ns();
+
+	/* What cannot be told is no error of the call. */
+	if (user)
+		(void)put_timespec(user, deadline > now ? deadline - now : 0);
+	return ret;
+}
+
 SYS(ppoll)
 {
 	u64 deadline;
@@ -355,7 +366,7 @@ SYS(ppoll)
 
 	if (!err)
 		err = set_waiting_mask(d, e);
-	return err ? err : end_waiting_mask(poll_until(a, b, deadline));
+	return err ? err : tell_rest(c, deadline, end_waiting_mask(poll_until(a, b, deadline)));
 }
 
 /* ---- select ---------------------------------------------------------------------------------------------------- */
@@ -423,7 +434,8 @@ SYS(pselect6)
 		err = -EFAULT;
 	if (!err)
 		err = set_waiting_mask(mask[0], mask[1]);
-	return err ? err : end_waiting_mask(select_until((int)a, sets, deadline));
+	return err ? err
+		   : tell_rest(e, deadline, end_waiting_mask(select_until((int)a, sets, deadline)));
 }
 
 /* ---- epoll ------------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,9 @@
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
 
+/* What a program asks for beyond them was not done: it can look. */
+#define SA_KNOWN_FLAGS 0xdc000807UL
+
 SYS(rt_sigaction)
 {
 	struct process *p = current_process();
@@ -22,6 +25,7 @@ SYS(rt_sigaction)
 	old = p->sighand->action[sig - 1];
 	if (b) {
 		sa.mask &= ~SIG_UNBLOCKABLE;
+		sa.flags &= SA_KNOWN_FLAGS;
 		p->sighand->action[sig - 1] = sa;
 		/* POSIX 3.3.1.3: what is pending and now ignored is dropped. */
 		if (sig_ignored(p, sig)) {
@@ -203,7 +207,7 @@ SYS(rt_tgsigqueueinfo)
 	return do_tgkill((int)a, (int)b, (int)c, &info);
 }
 
-enum { MINSIGSTKSZ = 2048, SS_DISABLE = 2, SS_ONSTACK = 1 };
+enum { MINSIGSTKSZ = 2048 };
 
 SYS(sigaltstack)
 {
@@ -214,19 +218,23 @@ SYS(sigaltstack)
 		u64 size;
 	} st, old = { u->altstack.sp, 0, 0, u->altstack.size };
 	bool inside = on_altstack(u, u->frame->rsp);
+	s32 mode;
 
 	old.flags = !u->altstack.size ? SS_DISABLE : inside ? SS_ONSTACK : 0;
+	old.flags |= (s32)u->altstack.flags;
 	if (a) {
 		if (copy_from_user(&st, a, sizeof(st)))
 			return -EFAULT;
 		if (inside)
 			return -EPERM;
-		if (st.flags & ~(SS_DISABLE | SS_ONSTACK))
+		mode = st.flags & ~(s32)SS_AUTODISARM;
+		if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
 			return -EINVAL;
-		if (!(st.flags & SS_DISABLE) && st.size < MINSIGSTKSZ)
+		if (mode != SS_DISABLE && st.size < MINSIGSTKSZ)
 			return -ENOMEM;
-		u->altstack.sp = st.flags & SS_DISABLE ? 0 : st.sp;
-		u->altstack.size = st.flags & SS_DISABLE ? 0 : st.size;
+		u->altstack.sp = mode == SS_DISABLE ? 0 : st.sp;
+		u->altstack.size = mode == SS_DISABLE ? 0 : st.size;
+		u->altstack.flags = (u32)st.flags & SS_AUTODISARM;
 	}
 	return b && copy_to_user(b, &old, sizeof(old)) ? -EFAULT : 0;
 }

@@ -45,7 +45,7 @@ static s64 unknown_call(u64 nr)
 
 void syscall_dispatch(struct pt_regs *regs)
 {
-	u64 nr = regs->rax;
+	u64 nr = (u32)regs->rax; /* only these bits count */
 
 	/* As on Linux: for who restarts or debugs the call. */
 	regs->vector = VECTOR_SYSCALL;

@@ -180,7 +180,7 @@ int start_init(void)
 	p->real_parent = p->parent = get_process(p);
 	list_add_tail(&p->all_node, &all_processes);
 	uthread_attach(u, p);
-	u->th->t.tgid = p->tgid;
+	u->th->t.tgid = u->vt.tgid = p->tgid;
 	init_process = p;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	get_task(&u->th->t);

@@ -9,10 +9,11 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/trace.h"
+#include "guest/lib/string.h"
 #include "guest/process/oom.h"
 #include "guest/process/process.h"
 #include "guest/process/syscalls.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 /* Page-fault error code (SDM volume 3, 4.7). */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
@@ -124,6 +125,28 @@ static const struct {
 	[19] = { SIGFPE, 0 },	       [21] = { SIGSEGV, SI_KERNEL },
 };
 
+/* Which of the exceptions that are not masked it was: #MF by the x87's words, #XM by MXCSR, whose low
+ * six bits mean the same (SDM volume 1, 8.1.3 and 10.2.3). */
+static int float_code(struct uthread *u, u64 vector)
+{
+	static const u8 codes[6] = { FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV,
+				     FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES };
+	u64 flags = local_irq_save();
+	u16 control, status;
+	u32 mxcsr, raised;
+
+	user_state_save(&u->regs);
+	local_irq_restore(flags);
+	memcpy(&control, u->regs.fpu, sizeof(control));
+	memcpy(&status, u->regs.fpu + 2, sizeof(status));
+	memcpy(&mxcsr, u->regs.fpu + 24, sizeof(mxcsr));
+	raised = vector == 16 ? status & ~(u32)control : mxcsr & ~(mxcsr >> 7);
+	for (unsigned bit = 0; bit < 6; bit++)
+		if (raised & 1u << bit)
+			return codes[bit];
+	return 0;
+}
+
 void user_trap(struct pt_regs *regs, u64 address)
 {
 	unsigned sig = regs->vector < 32 ? trap_signals[regs->vector].sig : 0;
@@ -142,6 +165,8 @@ void user_trap(struct pt_regs *regs, u64 address)
 	local_irq_enable();
 	if (regs->vector == 14)
 		user_page_fault(regs, address);
+	else if (regs->vector == 16 || regs->vector == 19)
+		force_signal(SIGFPE, float_code(current_uthread(), regs->vector), regs->rip);
 	else
 		force_signal(sig ? (int)sig : SIGILL, trap_signals[regs->vector].code, regs->rip);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.h - being debugged, ptrace(2): the tracee's side, which stops and tells.
+ * tracee.h - being debugged, ptrace(2): the tracee's side, which stops and tells.
  *
  * Each traced thread has a struct tracee, in its tracer's list from attach to detach. It outlives the
  * thread until the tracer has waited for its end. Guard of everything: proc_lock.
  */
-#ifndef GUEST_PROCESS_TRACE_H
-#define GUEST_PROCESS_TRACE_H
+#ifndef GUEST_PROCESS_TRACEE_H
+#define GUEST_PROCESS_TRACEE_H
 
 #include "guest/process/process.h"
 
@@ -32,7 +32,7 @@ struct tracee {
 	u32 uid;
 	bool seized;
 	u32 options;
-	enum { TRACE_RUN, TRACE_SYSCALL, TRACE_STEP } mode;
+	enum { TRACEE_RUN, TRACEE_SYSCALL, TRACEE_STEP } mode;
 
 	bool stopped;	/* in a stop that the tracer ends */
 	bool frozen;	/* while the tracer looks into it: not even death moves it */
@@ -53,44 +53,44 @@ struct tracee {
 void traced_syscall(struct uthread *u, struct pt_regs *regs);
 
 /* Before a signal is delivered: the one that the tracer lets through, 0: none. IRQs on. */
-int trace_signal(struct uthread *u, int sig, struct siginfo *info);
+int tracee_signal(struct uthread *u, int sig, struct siginfo *info);
 
 /* Stops for job control, or because the tracer wants it to. */
-void trace_job_stop(struct uthread *u, int sig);
-void trace_trap_stop(struct uthread *u);
+void tracee_job_stop(struct uthread *u, int sig);
+void tracee_trap_stop(struct uthread *u);
 
 /* If the tracer asked for them. */
-void trace_event(struct uthread *u, int event, u64 message);
+void tracee_event(struct uthread *u, int event, u64 message);
 /* execve() has succeeded; the thread had this tid before. */
-void trace_exec(struct uthread *u, int old_tid);
+void tracee_exec(struct uthread *u, int old_tid);
 /* A handler is about to run of which the tracer wants to see the first instruction. */
-void trace_handler(struct uthread *u);
+void tracee_handler(struct uthread *u);
 
 /* The event that a clone is, and whether the child is traced from its start; *out: then its tracee, to
  * be attached, NULL without. -ENOMEM. */
-int trace_clone_prepare(struct uthread *me, u64 flags, u64 exit_signal, struct tracee **out,
-			int *event);
+int tracee_clone_prepare(struct uthread *me, u64 flags, u64 exit_signal, struct tracee **out,
+			 int *event);
 /* proc_lock held. */
-void trace_attach(struct tracee *t, struct uthread *u, struct process *tracer);
+void tracee_attach(struct tracee *t, struct uthread *u, struct process *tracer);
 
 /* SIGCONT: who listens hears it. proc_lock held. */
-void trace_continued(struct uthread *u);
+void tracee_continued(struct uthread *u);
 /* A stopped one dies. proc_lock held. */
-void trace_wake_to_die(struct uthread *u);
+void tracee_wake_to_die(struct uthread *u);
 /* The thread ends, while others remain or not; the process ends. proc_lock held. */
-void trace_thread_exit(struct uthread *u, int status);
-void trace_process_exit(struct process *p);
+void tracee_thread_exit(struct uthread *u, int status);
+void tracee_process_exit(struct process *p);
 /* The tracer ends: lets go of all. */
-void trace_tracer_exit(struct process *tracer);
+void tracee_tracer_exit(struct process *tracer);
 
 /* For wait(): one that matches and has news, marked as told unless keep; *any: one matches. NULL: none.
- * proc_lock held; a dead one's memory goes by trace_reap(). */
-struct tracee *trace_find_news(struct process *tracer, int type, int id, unsigned options,
-			       bool *any, struct wait_result *res);
-void trace_reap(struct tracee *t);
+ * proc_lock held; a dead one's memory goes by tracee_reap(). */
+struct tracee *tracee_find_news(struct process *tracer, int type, int id, unsigned options,
+				bool *any, struct wait_result *res);
+void tracee_reap(struct tracee *t);
 
 /* ptrace.c calls: ends the stop with that mode and signal; ends the tracing. proc_lock held. */
-void trace_resume(struct tracee *t, int mode, int sig);
-void trace_detach(struct tracee *t, int sig);
+void tracee_resume(struct tracee *t, int mode, int sig);
+void tracee_detach(struct tracee *t, int sig);
 
 #endif

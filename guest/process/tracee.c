@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trace.c - see trace.h. */
-#include "guest/process/trace.h"
+/* tracee.c - see tracee.h. */
+#include "guest/process/tracee.h"
 #include "guest/arch/x86/ptrace.h"
 #include "guest/process/clone_flags.h"
 #include "guest/process/internal.h"
@@ -70,7 +70,7 @@ static int stop(struct uthread *u, int code)
 	return stop_locked(u, code, CLD_TRAPPED, &info, spin_lock_irqsave(&proc_lock));
 }
 
-int trace_signal(struct uthread *u, int sig, struct siginfo *info)
+int tracee_signal(struct uthread *u, int sig, struct siginfo *info)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct process *tracer;
@@ -100,7 +100,7 @@ int trace_signal(struct uthread *u, int sig, struct siginfo *info)
 	return passed;
 }
 
-void trace_job_stop(struct uthread *u, int sig)
+void tracee_job_stop(struct uthread *u, int sig)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct siginfo info = trap_info(u, sig | PTRACE_EVENT_STOP << 8);
@@ -112,7 +112,7 @@ void trace_job_stop(struct uthread *u, int sig)
 		    seized ? &info : NULL, flags);
 }
 
-void trace_trap_stop(struct uthread *u)
+void tracee_trap_stop(struct uthread *u)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	const struct process *p = u->proc;
@@ -128,7 +128,7 @@ void trace_trap_stop(struct uthread *u)
 	stop_locked(u, code, CLD_TRAPPED, &info, flags);
 }
 
-void trace_event(struct uthread *u, int event, u64 message)
+void tracee_event(struct uthread *u, int event, u64 message)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct tracee *t = u->trace;
@@ -144,7 +144,7 @@ void trace_event(struct uthread *u, int event, u64 message)
 	stop_locked(u, code, CLD_TRAPPED, &info, flags);
 }
 
-void trace_exec(struct uthread *u, int old_tid)
+void tracee_exec(struct uthread *u, int old_tid)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct process *p = u->proc;
@@ -170,13 +170,13 @@ void trace_exec(struct uthread *u, int old_tid)
 		info.rt.uid = u->vt.cred->uid;
 		send_signal(u->proc, u, SIGTRAP, &info);
 	} else {
-		trace_event(u, PTRACE_EVENT_EXEC, (u64)old_tid);
+		tracee_event(u, PTRACE_EVENT_EXEC, (u64)old_tid);
 	}
 }
 
-void trace_handler(struct uthread *u)
+void tracee_handler(struct uthread *u)
 {
-	if (u->trace && u->trace->mode == TRACE_STEP)
+	if (u->trace && u->trace->mode == TRACEE_STEP)
 		stop(u, SIGTRAP);
 }
 
@@ -188,7 +188,7 @@ static void syscall_stop(struct uthread *u, u8 op)
 	struct tracee *t = u->trace;
 	int sig;
 
-	if (!t || t->mode != TRACE_SYSCALL)
+	if (!t || t->mode != TRACEE_SYSCALL)
 		return;
 	t->syscall_op = op;
 	t->message = op;
@@ -213,7 +213,7 @@ void traced_syscall(struct uthread *u, struct pt_regs *regs)
 		if (regs->vector == VECTOR_SYSCALL)
 			regs->error_code = nr;
 	}
-	if (u->trace && u->trace->mode == TRACE_STEP && regs->vector == VECTOR_SYSCALL)
+	if (u->trace && u->trace->mode == TRACEE_STEP && regs->vector == VECTOR_SYSCALL)
 		force_signal(SIGTRAP, TRAP_BRKPT, regs->rip);
 	else
 		syscall_stop(u, 2);
@@ -221,8 +221,8 @@ void traced_syscall(struct uthread *u, struct pt_regs *regs)
 
 /* ---- beginning and end -------------------------------------------------------------------------------- */
 
-int trace_clone_prepare(struct uthread *me, u64 flags, u64 exit_signal, struct tracee **out,
-			int *event)
+int tracee_clone_prepare(struct uthread *me, u64 flags, u64 exit_signal, struct tracee **out,
+			 int *event)
 {
 	*event = flags & CLONE_VFORK	  ? PTRACE_EVENT_VFORK
 		 : exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
@@ -236,7 +236,7 @@ int trace_clone_prepare(struct uthread *me, u64 flags, u64 exit_signal, struct t
 	return *out ? 0 : -ENOMEM;
 }
 
-void trace_attach(struct tracee *t, struct uthread *u, struct process *tracer)
+void tracee_attach(struct tracee *t, struct uthread *u, struct process *tracer)
 {
 	t->tracer = tracer;
 	t->u = u;
@@ -253,12 +253,12 @@ static void wake_traced(struct tracee *t)
 	wake_up_state(&t->u->th->t, TASK_TRACED);
 }
 
-void trace_resume(struct tracee *t, int mode, int sig)
+void tracee_resume(struct tracee *t, int mode, int sig)
 {
 	struct pt_regs *regs = t->u->frame;
 
 	t->mode = mode;
-	if (mode == TRACE_STEP)
+	if (mode == TRACEE_STEP)
 		regs->eflags |= X86_EFLAGS_TF;
 	else
 		regs->eflags &= ~X86_EFLAGS_TF;
@@ -266,7 +266,7 @@ void trace_resume(struct tracee *t, int mode, int sig)
 	wake_traced(t);
 }
 
-void trace_detach(struct tracee *t, int sig)
+void tracee_detach(struct tracee *t, int sig)
 {
 	struct uthread *u = t->u;
 
@@ -287,7 +287,7 @@ void trace_detach(struct tracee *t, int sig)
 	kfree(&kernel_mm.slab, t);
 }
 
-void trace_continued(struct uthread *u)
+void tracee_continued(struct uthread *u)
 {
 	struct tracee *t = u->trace;
 
@@ -299,7 +299,7 @@ void trace_continued(struct uthread *u)
 		wake_traced(t);
 }
 
-void trace_wake_to_die(struct uthread *u)
+void tracee_wake_to_die(struct uthread *u)
 {
 	struct tracee *t = u->trace;
 
@@ -316,7 +316,7 @@ static void tracee_ended(struct tracee *t, int status)
 		    status & 0x7f ? status & 0x7f : status >> 8 & 0xff);
 }
 
-void trace_thread_exit(struct uthread *u, int status)
+void tracee_thread_exit(struct uthread *u, int status)
 {
 	struct process *p = u->proc;
 	struct tracee *t = u->trace;
@@ -337,7 +337,7 @@ void trace_thread_exit(struct uthread *u, int status)
 		tracee_ended(t, p->group_exit ? p->exit_status : status);
 }
 
-void trace_process_exit(struct process *p)
+void tracee_process_exit(struct process *p)
 {
 	struct tracee *t = p->leader_trace;
 
@@ -353,7 +353,7 @@ void trace_process_exit(struct process *p)
 	}
 }
 
-void trace_tracer_exit(struct process *tracer)
+void tracee_tracer_exit(struct process *tracer)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct tracee *t, *next;
@@ -367,7 +367,7 @@ void trace_tracer_exit(struct process *tracer)
 		for_each_process (q)
 			if (q->leader_trace == t)
 				q->leader_trace = NULL;
-		trace_detach(t, 0);
+		tracee_detach(t, 0);
 		if (p && kill)
 			send_signal_locked(p, NULL, SIGKILL, NULL);
 	}
@@ -383,8 +383,8 @@ static bool matches(const struct tracee *t, int type, int id)
 	return type != P_PGID || (t->u ? t->u->proc->pgid : t->pgid) == id;
 }
 
-struct tracee *trace_find_news(struct process *tracer, int type, int id, unsigned options,
-			       bool *any, struct wait_result *res)
+struct tracee *tracee_find_news(struct process *tracer, int type, int id, unsigned options,
+				bool *any, struct wait_result *res)
 {
 	struct tracee *t;
 
@@ -413,7 +413,7 @@ struct tracee *trace_find_news(struct process *tracer, int type, int id, unsigne
 	return NULL;
 }
 
-void trace_reap(struct tracee *t)
+void tracee_reap(struct tracee *t)
 {
 	if (t->u || !t->reported)
 		return;
