@@ -12,7 +12,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/oom.h"
 #include "guest/process/proc_internal.h"
-#include "guest/process/trace.h"
+#include "guest/process/tracee.h"
 
 struct view {
 	struct proc_task_text t;
