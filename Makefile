@@ -97,7 +97,7 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -m 755 $(B)/parallax $(DESTDIR)$(PREFIX)/bin/parallax
 	ln -sf parallax $(DESTDIR)$(PREFIX)/bin/parallax-qemu
 	install -m 644 $(B)/guest/parallax.elf $(DESTDIR)$(PREFIX)/lib/parallax/parallax.elf
-	install -m 644 guest/gdb/parallax-gdb.py $(DESTDIR)$(PREFIX)/lib/parallax/parallax.elf-gdb.py
+	install -m 644 $(B)/guest/parallax.elf-gdb.py $(DESTDIR)$(PREFIX)/lib/parallax/parallax.elf-gdb.py
 	install -m 644 docs/parallax.1 $(DESTDIR)$(PREFIX)/share/man/man1/parallax.1
 	install -m 644 docs/parallax.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/parallax
 

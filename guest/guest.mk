@@ -60,7 +60,7 @@ $(B)/guest/parallax.elf: $(B)/guest/parallax.elf.1 $(B)/guest/kallsyms.1.o
 	$(guest_link) $(B)/guest/kallsyms.1.o
 	$(Q)scripts/kallsyms.sh compare $< $@
 
-# gdb loads NAME-gdb.py beside NAME by itself.
-$(B)/guest/parallax.elf-gdb.py: guest/gdb/parallax-gdb.py
+# gdb loads NAME-gdb.py beside NAME by itself: one file.
+$(B)/guest/parallax.elf-gdb.py: guest/gdb/parallax-gdb.py guest/gdb/parallax-gdb-memory.py
 	$(Q)mkdir -p $(@D)
-	$(Q)cp $< $@
+	$(Q)cat $^ >$@

@@ -15,6 +15,7 @@
 
 #define RING_MASK (CONSOLE_HISTORY - 1)
 #define TYPED	  512u
+#define UNWATCHED UINT32_MAX /* differs from whatever is wanted first, nothing included */
 
 _Static_assert((CONSOLE_HISTORY & RING_MASK) == 0, "indices run freely");
 
@@ -252,6 +253,7 @@ void console_hub_attach(struct console_hub *h, int fd, const u8 *early, size_t n
 	}
 	w->hub = h;
 	w->fd = fd;
+	w->watched = UNWATCHED;
 	w->seen = h->total > CONSOLE_HISTORY ? h->total - CONSOLE_HISTORY : 0;
 	w->typed_n = MIN(n, sizeof(w->typed));
 	if (w->typed_n)

@@ -3,10 +3,24 @@
 #include "vmm/gdb/server.h"
 #include "vmm/machine_priv.h"
 
-static void finish(void *arg, enum gdb_finish how)
+static void kill_machine(void *arg)
 {
-	machine_end(arg, how == GDB_FINISH_RESET ? MACHINE_END_RESET : MACHINE_END_USER,
-		    EXIT_GUEST_OFF);
+	machine_end(arg, MACHINE_END_USER, EXIT_GUEST_OFF);
+}
+
+static int reset_machine(void *arg, struct error *e)
+{
+	return machine_reset(arg, e);
+}
+
+/* machine_listener */
+static void notice(void *arg, enum machine_event event, enum machine_cause cause)
+{
+	struct machine *m = arg;
+
+	(void)cause;
+	if (event == MACHINE_RESET_DONE)
+		gdb_x86_was_reset(gdb_server_target(m->gdb));
 }
 
 int machine_add_gdb(struct machine *m, struct error *e)
@@ -21,11 +35,18 @@ int machine_add_gdb(struct machine *m, struct error *e)
 		.cpuid = m->cpuid,
 		.paused = m->cfg->paused,
 		.arg = m,
-		.finish = finish,
+		.kill = kill_machine,
+		.reset = reset_machine,
 		.crashed = machine_vcpu_ended,
 	};
 
-	return m->cfg->gdb ? gdb_server_create(m->cfg->gdb, &gm, &m->gdb, e) : 0;
+	int err = m->cfg->gdb ? gdb_server_create(m->cfg->gdb, &gm, &m->gdb, e) : 0;
+
+	if (m->gdb) {
+		m->gdb_listener = (struct machine_listener){ .notice = notice, .arg = m };
+		machine_listen(m, &m->gdb_listener);
+	}
+	return err;
 }
 
 bool machine_debug(void *arg, struct vcpu *v, enum vcpu_end why)

@@ -59,6 +59,7 @@ struct machine {
 	size_t fdt_size;
 
 	struct gdb_server *gdb; /* NULL: nobody debugs this machine */
+	struct machine_listener gdb_listener;
 	struct loop_timer *timeout;
 	atomic_int ended;	      /* enum machine_end; the first writer wins */
 	enum machine_cause end_cause; /* the same writer's */

@@ -12,6 +12,7 @@
 #include "guest/kernel/time.h"
 #include "guest/kernel/watchdog.h"
 #include "guest/lib/string.h"
+#include "guest/locking/mutex.h"
 
 #define PATIENCE_NS (60 * NSEC_PER_SEC)
 #define NOBODY	    UINT32_MAX
@@ -99,6 +100,49 @@ static int warn_three_times(void *unused)
 	return 0;
 }
 
+static DEFINE_MUTEX(left_fork);
+static DEFINE_MUTEX(right_fork);
+static struct task_struct *partner;
+
+static int take_left_then_right(void *unused)
+{
+	(void)unused;
+	mutex_lock(&left_fork);
+	while (!mutex_is_locked(&right_fork))
+		msleep(1);
+	/* Something has to open the circle again. */
+	BUG_ON(!mutex_lock_interruptible(&right_fork));
+	mutex_unlock(&left_fork);
+	return 0;
+}
+
+static int take_right_then_left(void *unused)
+{
+	(void)unused;
+	mutex_lock(&right_fork);
+	while (!mutex_is_locked(&left_fork))
+		msleep(1);
+	mutex_lock(&left_fork);
+	mutex_unlock(&left_fork);
+	mutex_unlock(&right_fork);
+	return 0;
+}
+
+static void start_partner(unsigned cpu)
+{
+	(void)cpu;
+	partner = kthread_create(take_right_then_left, NULL, "partner");
+	BUG_ON(!partner);
+	kthread_start(partner);
+}
+
+static void interrupt_victim(struct task_struct *t)
+{
+	WRITE_ONCE(t->signal_pending, true);
+	wake_up_state(t, TASK_INTERRUPTIBLE);
+	kthread_join(partner);
+}
+
 static void lose_ipis(unsigned cpu)
 {
 	WRITE_ONCE(no_ipi_to, cpu);
@@ -112,15 +156,21 @@ static const struct fault {
 	unsigned min_cpus;
 	int (*victim)(void *unused);   /* on the last CPU */
 	void (*prepare)(unsigned cpu); /* NULL: nothing. Just before the victim starts, on CPU 0 */
+	void (*mend)(struct task_struct *victim); /* NULL: it goes on by itself once reported */
 } faults[] = {
-	{ "irqs-off-spin", "spins with interrupts off", WATCHDOG_HARD, 2, spin_irqs_off, NULL },
-	{ "preempt-off-spin", "spins with preemption off", WATCHDOG_SOFT, 1, spin_preempt_off,
+	{ "irqs-off-spin", "spins with interrupts off", WATCHDOG_HARD, 2, spin_irqs_off, NULL,
 	  NULL },
-	{ "rcu-reader", "never leaves an RCU read side", WATCHDOG_RCU, 1, read_for_ever, NULL },
-	{ "no-tick", "gets no timer interrupts", WATCHDOG_TIMER, 2, spin_without_timer, NULL },
+	{ "preempt-off-spin", "spins with preemption off", WATCHDOG_SOFT, 1, spin_preempt_off, NULL,
+	  NULL },
+	{ "rcu-reader", "never leaves an RCU read side", WATCHDOG_RCU, 1, read_for_ever, NULL,
+	  NULL },
+	{ "no-tick", "gets no timer interrupts", WATCHDOG_TIMER, 2, spin_without_timer, NULL,
+	  NULL },
 	{ "lost-ipi", "is not told that a thread wants to run on it", WATCHDOG_IPI, 2, get_woken,
-	  lose_ipis },
-	{ "warn", "passes a WARN_ONCE() three times", WATCHDOG_NR_KINDS, 1, warn_three_times,
+	  lose_ipis, NULL },
+	{ "deadlock", "takes a lock and wants another, whose holder wants the first", WATCHDOG_HUNG,
+	  1, take_left_then_right, start_partner, interrupt_victim },
+	{ "warn", "passes a WARN_ONCE() three times", WATCHDOG_NR_KINDS, 1, warn_three_times, NULL,
 	  NULL },
 };
 
@@ -157,6 +207,8 @@ static u8 commit(const struct fault *f)
 	console_printf("fault=%s: %s\n", f->name, ok ? "reported" : "not reported");
 	if (!ok)
 		return 1;
+	if (f->mend)
+		f->mend(t);
 	kthread_join(t);
 	console_printf("fault=%s: and the kernel goes on\n", f->name);
 	return 0;

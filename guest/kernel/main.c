@@ -154,6 +154,7 @@ static void boot_smp(void)
 	smp_boot();
 	rcu_start_threads();
 	deferred_work_start();
+	watchdog_start_hung();
 	pr_info("  %u of %lu CPUs online", nr_cpus, boot_info.nr_cpus);
 }
 

@@ -19,6 +19,8 @@ struct thread {
 	bool should_stop, should_park;
 	int (*threadfn)(void *data);
 	void *data;
+	u64 seen_switches; /* watchdog.c: of a thread that waits for a lock */
+	unsigned seen_waiting;
 	int exit_code;		  /* valid once exited is complete */
 	struct completion exited; /* off its CPU for good */
 	struct completion parked, unparked;
@@ -29,6 +31,12 @@ DECLARE_PER_CPU(struct task_struct *, current_task);
 static inline struct thread *thread_of(struct task_struct *t)
 {
 	return container_of(t, struct thread, t);
+}
+
+/* Where a backtrace begins while the thread does not run: __switch_to_asm left five registers, then RBP. */
+static inline const void *thread_frame(const struct thread *th)
+{
+	return (const u64 *)th->sp + 5;
 }
 
 /* The boot CPU's first thread: runs kernel_main(), pid 0, idles afterwards. */

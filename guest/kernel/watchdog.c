@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watchdog.c - see watchdog.h for W1..W5. */
+/* watchdog.c - see watchdog.h for W1..W6. */
 #include "guest/kernel/watchdog.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/backtrace.h"
@@ -12,9 +12,11 @@
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/kernel/timers.h"
+#include "guest/locking/blocked.h"
 
 #define DEFAULT_SECONDS 10
 #define BEATS		4u /* in a threshold */
+#define HUNG_LOOKS	6u /* a threshold apart */
 #define OFF		UINT32_MAX
 
 struct watchdog {
@@ -173,6 +175,48 @@ void watchdog_rcu_stall(const u64 *cpus)
 			pr_emerg("CPU %lu does not even answer NMIs", cpu);
 	}
 	atomic_inc(&reports[WATCHDOG_RCU]);
+}
+
+/* ---- W6 ------------------------------------------------------------------------------------------- */
+
+/* A timer, not work: it needs no thread and no memory, of which it could be the one that is missing. */
+static struct timer_list hung_timer;
+
+static __attribute__((noinline)) void report_hung(struct thread *th, const char *line)
+{
+	pr_emerg("BUG: hung task: %s, for %u ticks or more", line, HUNG_LOOKS * threshold);
+	backtrace_print(NULL, thread_frame(th));
+	atomic_inc(&reports[WATCHDOG_HUNG]);
+}
+
+/* tasks_lock keeps every thread's memory where it is. */
+static void look_for_hung(struct timer_list *timer)
+{
+	char line[BLOCKED_LINE];
+	struct task_struct *p;
+	u64 flags = spin_lock_irqsave(&kernel_sched->tasks_lock);
+
+	list_for_each_entry (p, &kernel_sched->tasks, sched_node) {
+		struct thread *th = thread_of(p);
+		u64 switches = READ_ONCE(p->nvcsw) + READ_ONCE(p->nivcsw);
+
+		if (!blocked_describe(kernel_sched, p, line) || switches != th->seen_switches) {
+			th->seen_switches = switches;
+			th->seen_waiting = 0;
+		} else if (++th->seen_waiting == HUNG_LOOKS) {
+			report_hung(th, line);
+		}
+	}
+	spin_unlock_irqrestore(&kernel_sched->tasks_lock, flags);
+	mod_timer(timer, jiffies() + threshold);
+}
+
+void watchdog_start_hung(void)
+{
+	if (threshold == OFF)
+		return;
+	timer_setup(&kernel_timers, &hung_timer, look_for_hung, 0);
+	mod_timer(&hung_timer, jiffies() + threshold);
 }
 
 /* ---- the beat --------------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
  * W4 lost interrupt: a message to look at the run queue was sent two beats ago and has not come. The
  *    beat itself mends it.
  * W5 RCU stall: guest/locking/rcu.c; here the CPUs it names are asked where they are.
+ * W6 hung task: a thread that has waited for one lock for six thresholds without running once. Who
+ *    holds the lock is said, and where the thread sleeps.
  *
  * Time is counted in ticks and beats of the CPU that looks, not in ns: in a virtual machine all CPUs may
  * stand still together, which is nobody's fault. watchdog=TICKS sets the threshold (default 10 s worth,
@@ -28,11 +30,15 @@ enum watchdog_kind {
 	WATCHDOG_TIMER,
 	WATCHDOG_IPI,
 	WATCHDOG_RCU,
+	WATCHDOG_HUNG,
 	WATCHDOG_NR_KINDS
 };
 
 /* Reads the command line. Boot CPU, before the first CPU starts its own. */
 void watchdog_setup(void);
+
+/* Begins to look for hung tasks. Timers and softirqs are up. */
+void watchdog_start_hung(void);
 
 /* Starts and ends this CPU's beat. IRQs off. */
 void watchdog_start_cpu(void);

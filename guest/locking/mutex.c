@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mutex.c - see mutex.h. Uncontended, locking and unlocking are one atomic operation each. */
 #include "guest/locking/mutex.h"
+#include "guest/locking/blocked.h"
 
 #define WAITERS 1UL /* unlocking has to look at the list */
 #define HANDOFF 2UL /* the first waiter wants it handed over */
@@ -78,6 +79,7 @@ int mutex_lock_begin(struct mutex *m, struct mutex_waiter *w)
 	}
 	list_add_tail(&w->node, &m->wait_list);
 	__atomic_fetch_or(&m->owner, WAITERS, __ATOMIC_RELAXED);
+	task_blocked_on(self, m, BLOCKER_MUTEX);
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 	return 1;
 }
@@ -115,8 +117,10 @@ int mutex_lock_poll(struct mutex *m, struct mutex_waiter *w, unsigned state)
 			err = 0;
 		}
 	}
-	if (err <= 0)
+	if (err <= 0) {
 		__set_current_state(TASK_RUNNING);
+		task_unblocked(w->task);
+	}
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rwsem.c - see rwsem.h. Who lets go grants the lock to whoever is first, before waking. */
 #include "guest/locking/rwsem.h"
+#include "guest/locking/blocked.h"
 
 void init_rwsem_named(struct rw_semaphore *s, const void *key, const char *name)
 {
@@ -56,6 +57,7 @@ static int down_state(struct rw_semaphore *s, bool write, unsigned state)
 		goto out;
 	}
 	list_add_tail(&w.node, &s->wait_list);
+	task_blocked_on(w.task, s, write ? BLOCKER_WRITE : BLOCKER_READ);
 	for (;;) {
 		set_current_state(state);
 		if (w.granted)
@@ -71,6 +73,7 @@ static int down_state(struct rw_semaphore *s, bool write, unsigned state)
 		flags = spin_lock_irqsave(&s->lock);
 	}
 	__set_current_state(TASK_RUNNING);
+	task_unblocked(w.task);
 out:
 	spin_unlock_irqrestore(&s->lock, flags);
 	if (err)

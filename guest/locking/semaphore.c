@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* semaphore.c - see semaphore.h. up() gives the unit to the first waiter: no newcomer can take it. */
 #include "guest/locking/semaphore.h"
+#include "guest/locking/blocked.h"
 
 void sema_init(struct semaphore *s, unsigned count)
 {
@@ -33,6 +34,7 @@ int semaphore_down_begin(struct semaphore *s, struct semaphore_waiter *w)
 	} else {
 		*w = (struct semaphore_waiter){ .task = current };
 		list_add_tail(&w->node, &s->wait_list);
+		task_blocked_on(w->task, s, BLOCKER_SEMAPHORE);
 	}
 	spin_unlock_irqrestore(&s->lock, flags);
 	return wait;
@@ -50,8 +52,10 @@ int semaphore_down_poll(struct semaphore *s, struct semaphore_waiter *w, unsigne
 		list_del(&w->node);
 		err = -EINTR;
 	}
-	if (err <= 0)
+	if (err <= 0) {
 		__set_current_state(TASK_RUNNING);
+		task_unblocked(w->task);
+	}
 	spin_unlock_irqrestore(&s->lock, flags);
 	return err;
 }

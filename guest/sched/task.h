@@ -208,6 +208,7 @@ struct task_struct {
 	struct rb_root_cached pi_waiters; /* best waiter of each lock held */
 	struct task_struct *pi_top_task;  /* rq->lock and pi_lock */
 	struct rt_mutex_waiter *pi_blocked_on;
+	uintptr_t blocker; /* pi_lock; guest/locking/blocked.h */
 
 	u64 nvcsw, nivcsw;
 	struct sched_info sched_info;

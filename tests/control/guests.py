@@ -98,7 +98,7 @@ class Guest:
                 raise Failed(f"{text!r} never came")
             time.sleep(0.05)
 
-    def gone(self, timeout=10):
+    def gone(self, timeout=60):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:

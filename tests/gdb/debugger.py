@@ -12,7 +12,7 @@ MARK = "@@@@"
 class Guest:
     """`parallax run --gdb` in the background, reached through a unix socket."""
 
-    def __init__(self, ctx, *words, paused=True, binary=None, limit=50):
+    def __init__(self, ctx, *words, paused=True, binary=None, limit=250):
         self.ctx = ctx
         self.socket = ctx.tmp / "gdb"
         self.process = ctx.start([binary or ctx.env.parallax, "run", "--gdb", f"unix:{self.socket}", "--timeout",
@@ -48,7 +48,7 @@ class Guest:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
 
-def wait_for(condition, what, process=None, seconds=10):
+def wait_for(condition, what, process=None, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline or (process and process.popen.poll() is not None):

@@ -8,7 +8,7 @@ from harness.assemble import NEEDS as ASM
 from harness.assemble import assemble
 from harness.core import Job
 
-from gdb import cost, emulated, peers
+from gdb import cost, emulated, helpers, peers
 from gdb.debugger import INTERRUPT, Guest, expect, session, wait_for
 
 GDB = ("kvm", "gdb")
@@ -286,39 +286,37 @@ def monitor(ctx):
         ("monitor phys 0x100000000000", "not memory"), ("monitor walk 0x10", "not present"),
         ("monitor walk 0x8000000000000000", "not a canonical address"), ("monitor walk", "usage"),
         ("monitor frobnicate", "no such command"),
-        ("monitor reset", ""))
+        ("monitor quit", ""))
     guest.end(0)
 
 
-def helper_commands(ctx):
-    """What the px- commands print is what the kernel itself says of the same moment."""
-    guest = Guest(ctx, "--cpus", "2")
-    outputs = session(
+def reset(ctx):
+    """Power-on again, under the debugger and from outside: breakpoints of every kind go on being hit."""
+    guest = Guest(ctx, "--cpus", "2", "--append", "exit=7 quiet")
+    again = [("continue", r"Breakpoint \d+, kernel_main"), ("continue", r"Breakpoint \d+, init_main")]
+    session(
         ctx, guest,
-        ("break smp_boot", ""), ("continue", ""), ("px-runqueues", "^CPU 0: .*running swapper/0"),
-        ("delete", ""),
-        ("break demo.c:spin thread 1", ""), ("continue", "spin"),
-        ("px-dmesg", "Parallax tiny kernel"),
-        ("px-ps", r"^0x\w+ +0 R.* swapper/0", r"^0x\w+ +\d+ R\* +0 .* spin-[AB]$"),
-        ("px-runqueues", r"^CPU 0: .*running spin-[AB] \(\d+\)\n  waits +(init|spin-[AB]) ", r"^CPU 1: \d+ runnable"),
-        ("px-irqs", r"^VECTOR +CPU0 +CPU1  NAME", "tick|timer|clock event"),
-        ("px-percpu cpu_number", r"^CPU 0: 0$", r"^CPU 1: 1$"),
-        ("px-percpu runqueues.cpu", r"^CPU 0: 0$", r"^CPU 1: 1$"),
-        ("px-pagewalk kernel_main", "-> physical"), ("px-pagewalk 0", "not mapped"),
-        ("python gdb.execute('monitor walk 0x%x' % int(gdb.parse_and_eval('(unsigned long)kernel_main')))", "->"),
-        ("python print(sum(int(gdb.parse_and_eval('((struct irq_counts *)((unsigned long)&irq_counts + "
-         "per_cpu_offset[0]))->n[%d]' % v)) for v in range(256)))", r"^\d+$"),
-        ("delete", ""), ("continue", "exited normally"))
-    log = [line for line in outputs[6].splitlines() if line.startswith("[")]
-    console = guest.end(0).text.splitlines()
-    shown = [line for line in console if re.match(r"\[ *\d+\.\d{6}\] ", line)]
-    ctx.equal(log, shown[:len(log)], "px-dmesg and the console")
-    ctx.check(len(log) > 30, "a short log")
-    counted = sum(int(line.split()[1]) for line in outputs[9].splitlines()[1:])
-    ctx.equal(counted, int(outputs[15]), "px-irqs and the counters")
-    ours, monitors = outputs[12], outputs[14]
-    entries = r"\b[0-9a-f]{16}\b"
-    ctx.equal(re.findall(entries, ours.split("->")[0]), re.findall(r": (" + entries + ")", monitors), "page walks")
+        ("break kernel_main", ""), ("break init_main", ""), *again,
+        ("p nr_cpus", "= 2"),
+        ("monitor reset", "as at power-on"), ("maintenance flush register-cache", ""),
+        ("info registers rip cr0", r"^rip +0x100000", r"^cr0 .*\[ PE ET \]"),
+        ("info threads", r"^  2 .*CPU#1.*not started"),
+        *again,
+        ("set breakpoint always-inserted on", ""), ("break machine_exit", ""), ("px-reset", "0x0*100000 "),
+        *again, ("continue", "machine_exit"), ("px-reset", "0x0*100000 "), *again,
+        ("delete", ""), ("continue", "exited with code 07"))
+    guest.end(7)
+
+
+def reset_by_the_guest(ctx):
+    """The guest resets itself: its memory is new, and so are the patches in it."""
+    guest = Guest(ctx, "--append", "prompt quiet", "--serial", "null")
+    session(
+        ctx, guest,
+        ("break kernel_main", ""), ("continue", "kernel_main"), ("break prompt_run", ""), ("continue", "prompt_run"),
+        ("tbreak next_byte", ""), ("continue", "next_byte"),
+        ("set $rip = (long)reboot", ""), ("continue", "kernel_main"), ("continue", "prompt_run"), ("kill", ""))
+    guest.end(0)
 
 
 def debug_verb(ctx):
@@ -363,9 +361,11 @@ def jobs(_env):
     yield job("crash", crash, (*GDB, *ASM))
     yield job("real mode", real_mode, (*GDB, *ASM))
     yield job("monitor", monitor)
-    yield job("helper commands", helper_commands)
+    yield job("reset", reset)
+    yield job("reset by the guest", reset_by_the_guest)
     yield job("debug verb", debug_verb)
     yield job("debug refuses", debug_refuses, ("kvm",))
     yield from cost.jobs(_env)
     yield from emulated.jobs(_env)
+    yield from helpers.jobs(_env)
     yield from peers.jobs(_env)

@@ -66,6 +66,8 @@ preempt-off-spin | 1 | soft lockup: CPU 0 has preemption off; spin_preempt_off
 rcu-reader       | 2 | rcu: stall: grace period; waiting for CPUs: 1; read_for_ever
 rcu-reader       | 1 | rcu: stall: grace period; waiting for CPUs: 0; read_for_ever
 no-tick          | 2 | lost timer: no timer interrupt on CPU 1; spin_without_timer
+deadlock         | 2 | hung task: victim; waits for mutex right_fork, held by partner; a deadlock, for 240 ticks; take_left_then_right
+deadlock         | 1 | hung task: partner; waits for mutex left_fork, held by victim; take_right_then_left
 lost-ipi         | 2 | lost interrupt: CPU 1 was told
 warn             | 1 | WARNING: this is said once, and this was time 1; warn_three_times
 """
@@ -79,7 +81,7 @@ def rows(table):
 
 def selftest(words):
     def run(ctx):
-        done = ctx.vmm(*words, "--timeout", "50", "--append", "selftest=all quiet")
+        done = ctx.vmm(*words, "--timeout", "250", "--append", "selftest=all quiet")
         ctx.equal(done.status, 0, "status")
         ctx.equal(done.err, b"", "stderr")
         tap.sound(done.text, ALL_TESTS)
@@ -88,7 +90,7 @@ def selftest(words):
 
 def memory(words, append):
     def run(ctx):
-        done = ctx.vmm(*words, "--timeout", "50", "--append", f"selftest=mm quiet {append}")
+        done = ctx.vmm(*words, "--timeout", "250", "--append", f"selftest=mm quiet {append}")
         ctx.equal(done.status, 0, "status")
         tap.sound(done.text, MEMORY_TESTS)
     return run
@@ -99,7 +101,7 @@ def memory_tables(ctx):
               "meminfo": "MemTotal: ", "vmstat": "nr_free_pages ", "slabinfo": "kmalloc-64 ",
               "vmallocinfo": " kstack_alloc+0x0/", "iomem": "  00100000-", "pagetables": "---[ Linear Mapping ]---",
               "numastat": "numa_hit ", "extfrag": "unusable_index", "kmemleak": ", 0 of them unreferenced"}
-    done = ctx.vmm("--timeout", "50", "--append", f"kmemleak quiet show={','.join(tables)}")
+    done = ctx.vmm("--timeout", "250", "--append", f"kmemleak quiet show={','.join(tables)}")
     ctx.equal(done.status, 0, "status")
     ctx.contains(done.out, *tables.values())
     managed = sum(int(pages) for pages in re.findall(r"^ +managed +(\d+)", done.text, re.M))
@@ -107,13 +109,13 @@ def memory_tables(ctx):
     ctx.equal(total, managed * 4, "MemTotal and the zones' managed pages, KiB")
     # The kernel, its page frames' structures and the first MiB's holes are not there to be had.
     ctx.check(240 << 10 < total < 256 << 10, f"{total} KiB of 256 MiB")
-    done = ctx.vmm("--timeout", "50", "--append", "quiet show=meminfos")
+    done = ctx.vmm("--timeout", "250", "--append", "quiet show=meminfos")
     ctx.equal(done.status, 1, "status of an unknown table")
     ctx.contains(done.out, "show=pagetypeinfo")
 
 
 def memory_demo(ctx):
-    done = ctx.vmm("--timeout", "50", "--append", "quiet demo=mm")
+    done = ctx.vmm("--timeout", "250", "--append", "quiet demo=mm")
     ctx.equal(done.status, 0, "status")
     ctx.check(re.search(r"\b(\d+) of \1 hold what their owners wrote", done.text), "compaction lost pages")
     ctx.check(re.search(r"6 MiB in a row taken back .* (\d+) of \1 intact", done.text), "the area did not come back")
@@ -123,14 +125,14 @@ def memory_demo(ctx):
 
 
 def selftest_unknown(ctx):
-    done = ctx.vmm("--timeout", "20", "--append", "selftest=nonsense quiet")
+    done = ctx.vmm("--timeout", "100", "--append", "selftest=nonsense quiet")
     ctx.contains(done.out, "Bail out!")
     ctx.check(done.status not in (0, 124, 125, 126), f"status {done.status}")
 
 
 def demo(mode):
     def run(ctx):
-        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50")
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "250")
         ctx.equal(done.status, 0, "status")
         platform = "kvm" if mode == "para" else "pc"
         ctx.check(re.search(rf"\bplatform +{platform}\b", done.text), f"its platform is not {platform}")
@@ -143,7 +145,7 @@ def demo(mode):
 def demo_sched(mode):
     """Tables of all four policies; and inheritance lends the lock's holder the waiter's priority."""
     def run(ctx):
-        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", "demo=sched quiet")
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "250", "--append", "demo=sched quiet")
         ctx.equal(done.status, 0, "status")
         for policy in ("eevdf", "cfs", "o1", "bfs"):
             ctx.equal(len(re.findall(rf"^  {policy} ", done.text, re.M)), 2, f"tables with {policy}")
@@ -155,7 +157,7 @@ def demo_sched(mode):
 def demo_time(mode, words, idle):
     """Its tables, and whether idle CPUs were spared ticks; how exact timers are is not judged."""
     def run(ctx):
-        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "50", "--append", f"demo=time quiet {words}")
+        done = ctx.vmm("--virt", mode, "--cpus", "2", "--timeout", "250", "--append", f"demo=time quiet {words}")
         ctx.equal(done.status, 0, "status")
         ctx.contains(done.out, "hrtimer", "wheel, levels 0 and 1", "a sleeper's place was taken", "TIMER")
         spared = re.findall(r"^ +\d+ +\d+ +(\d+) +(\d+) of \d+\s*$", done.text, re.M)
@@ -166,7 +168,7 @@ def demo_time(mode, words, idle):
 
 def policy(name):
     def run(ctx):
-        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"sched={name} selftest=sched,locking,rcu")
+        done = ctx.vmm("--cpus", "2", "--timeout", "250", "--append", f"sched={name} selftest=sched,locking,rcu")
         ctx.equal(done.status, 0, "status")
         ctx.contains(done.out, f"fair is {name}")
         tap.sound(done.text, 15)
@@ -176,7 +178,7 @@ def policy(name):
 def timeless(word):
     """All that depends on time works without tickless idle, and with a periodic clock event."""
     def run(ctx):
-        done = ctx.vmm("--cpus", "2", "--timeout", "50", "--append", f"{word}=off selftest=time,sched,rcu")
+        done = ctx.vmm("--cpus", "2", "--timeout", "250", "--append", f"{word}=off selftest=time,sched,rcu")
         ctx.equal(done.status, 0, "status")
         tap.sound(done.text, 15)
     return run
@@ -184,7 +186,7 @@ def timeless(word):
 
 def ends_with(append, status):
     def run(ctx):
-        done = ctx.vmm("--timeout", "30", "--append", append + " quiet")
+        done = ctx.vmm("--timeout", "150", "--append", append + " quiet")
         ctx.equal(done.status, status, "status")
         ctx.equal(done.err, b"", "stderr")
     return run
@@ -197,7 +199,7 @@ def quiet(ctx):
 
 def crash(name, words):
     def run(ctx):
-        done = ctx.vmm("--timeout", "30", "--append", f"panic={name} quiet")
+        done = ctx.vmm("--timeout", "150", "--append", f"panic={name} quiet")
         ctx.equal(done.status, 99, "status")
         ctx.contains(done.out, "Kernel panic", "Call chain", words)
         if name != "test":
@@ -208,7 +210,7 @@ def crash(name, words):
 def fault(name, mode, cpus, words):
     """A watchdog tells, with the culprit's name; then the kernel goes on as if nothing had been."""
     def run(ctx):
-        done = ctx.vmm("--virt", mode, "--cpus", cpus, "--timeout", "100", "--append", f"fault={name} watchdog=40 quiet")
+        done = ctx.vmm("--virt", mode, "--cpus", cpus, "--timeout", "250", "--append", f"fault={name} watchdog=40 quiet")
         ctx.equal(done.status, 0, "status")
         ctx.contains(done.out, *(w.strip() for w in words.split(";")), "and the kernel goes on")
         ctx.check("time 2" not in done.text and "time 3" not in done.text, "a second warning")
@@ -217,10 +219,10 @@ def fault(name, mode, cpus, words):
 
 def fault_alone(ctx):
     """What nobody is left to notice is not committed; what does not exist, neither."""
-    done = ctx.vmm("--timeout", "20", "--append", "fault=irqs-off-spin quiet")
+    done = ctx.vmm("--timeout", "100", "--append", "fault=irqs-off-spin quiet")
     ctx.equal(done.status, 2, "status")
     ctx.contains(done.out, "with one CPU nobody is left to notice")
-    done = ctx.vmm("--timeout", "20", "--append", "fault=nonsense quiet")
+    done = ctx.vmm("--timeout", "100", "--append", "fault=nonsense quiet")
     ctx.equal(done.status, 2, "status")
     ctx.contains(done.out, "fault=nonsense: no such fault", "fault=lost-ipi")
 
@@ -230,7 +232,7 @@ def timeout(append, *words):
         done = ctx.vmm("--timeout", "1", "--cpus", "2", "--append", append + " quiet")
         ctx.equal(done.status, 124, "status")
         ctx.contains(done.err, "still ran after 1 s", "CPU 0:", "CPU 1:", *words)
-        ctx.check(1 <= done.seconds < 6, f"it took {done.seconds:.1f} s")
+        ctx.check(1 <= done.seconds < 30, f"it took {done.seconds:.1f} s")
     return run
 
 
@@ -264,7 +266,7 @@ def stats_table(ctx):
 
 
 def stats_json(ctx):
-    done = ctx.vmm("--stats=json", "--name", 'a"b\\c', "--virt", "full", "--cpus", "2", "--timeout", "50")
+    done = ctx.vmm("--stats=json", "--name", 'a"b\\c', "--virt", "full", "--cpus", "2", "--timeout", "250")
     ctx.equal(done.status, 0, "status")
     stats = json.loads(done.err)
     ctx.equal((stats["name"], stats["virt"], stats["cpus"], stats["memory"]), ('a"b\\c', "full", 2, 256 << 20),
@@ -279,7 +281,7 @@ def stats_json(ctx):
 
 
 def contrast(ctx):
-    done = ctx.run([ctx.env.parallax, "contrast", "--cpus", "2", "--timeout", "50"])
+    done = ctx.run([ctx.env.parallax, "contrast", "--cpus", "2", "--timeout", "250"])
     ctx.equal(done.status, 0, "status")
     ctx.equal(done.err, b"", "stderr")
     table = done.text[done.text.rindex("para/full"):]
@@ -338,7 +340,7 @@ def multiboot(fmt, initrd):
             path = ctx.tmp / "module"
             path.write_bytes(b"the module\0")
             words = ["--initrd", path]
-        done = ctx.vmm("--timeout", "20", "--append", "alpha beta=1", *words, image)
+        done = ctx.vmm("--timeout", "100", "--append", "alpha beta=1", *words, image)
         ctx.equal(done.status, 0, "status")
         # GRUB puts the file's name first, others do not: the words must be there.
         ctx.contains(done.out, "alpha beta=1\n", *(["the module"] if initrd else []))
@@ -348,21 +350,21 @@ def multiboot(fmt, initrd):
 def flat(option, base):
     def run(ctx):
         image = assemble(ctx, "samples/flat.asm")
-        done = ctx.vmm("--timeout", "20", *([option] if option else []), image)
+        done = ctx.vmm("--timeout", "100", *([option] if option else []), image)
         ctx.equal((done.status, done.text), (5, base), "status and address")
     return run
 
 
 def flat_sector(ctx):
     """A boot sector is recognised without being named."""
-    done = ctx.vmm("--timeout", "20", assemble(ctx, "samples/flat.asm", SECTOR=1))
+    done = ctx.vmm("--timeout", "100", assemble(ctx, "samples/flat.asm", SECTOR=1))
     ctx.equal((done.status, done.text), (5, "07c00"), "status and address")
 
 
 def top_of_memory(mem, address):
     def run(ctx):
         image = assemble(ctx, "samples/memory.asm", ADDRESS=address)
-        ctx.equal(ctx.vmm("--timeout", "20", "--mem", mem, image).status, 0, "status")
+        ctx.equal(ctx.vmm("--timeout", "100", "--mem", mem, image).status, 0, "status")
     return run
 
 

@@ -43,13 +43,13 @@ def same(ctx, got, n=FLOOD):
 
 def through_shell(ctx, script, *words, **kw):
     """parallax run WORDS from sh; in SCRIPT, "$@" is that command."""
-    return ctx.run(["sh", "-c", script, "sh", ctx.env.parallax, "run", "--timeout", "40", *words], **kw)
+    return ctx.run(["sh", "-c", script, "sh", ctx.env.parallax, "run", "--timeout", "200", *words], **kw)
 
 
 # ---- output ---------------------------------------------------------------------------------------
 
 def to_pipe(ctx):
-    done = ctx.vmm("--timeout", "40", flood(ctx))
+    done = ctx.vmm("--timeout", "200", flood(ctx))
     ctx.equal(done.status, 0, "status")
     same(ctx, done.out)
 
@@ -57,14 +57,14 @@ def to_pipe(ctx):
 def to_file(ctx):
     path = ctx.tmp / "out"
     path.write_bytes(b"what was there before")
-    done = ctx.vmm("--serial", f"file:{path}", "--timeout", "40", flood(ctx))
+    done = ctx.vmm("--serial", f"file:{path}", "--timeout", "200", flood(ctx))
     ctx.equal((done.status, done.out), (0, b""), "status and stdout")
     same(ctx, path.read_bytes())
 
 
 def to_null(what):
     def run(ctx):
-        done = ctx.vmm("--serial", what, "--timeout", "40", "--stats", assemble(ctx, "samples/hello.asm", STATUS=0))
+        done = ctx.vmm("--serial", what, "--timeout", "200", "--stats", assemble(ctx, "samples/hello.asm", STATUS=0))
         # Without the port, its status reads as ones: "room for more".
         ctx.equal((done.status, done.out), (0, b""), "status and stdout")
     return run
@@ -89,7 +89,7 @@ def to_appended_file(ctx):
 def to_socket(ctx):
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        p = ctx.start([ctx.env.parallax, "run", "--timeout", "40", flood(ctx)], stdin=theirs, stdout=theirs)
+        p = ctx.start([ctx.env.parallax, "run", "--timeout", "200", flood(ctx)], stdin=theirs, stdout=theirs)
         theirs.close()
         got = b""
         while chunk := ours.recv(65536):
@@ -100,7 +100,7 @@ def to_socket(ctx):
 
 def slow_reader(ctx):
     """The guest waits for its reader; nothing is dropped."""
-    p = ctx.start([ctx.env.parallax, "run", "--timeout", "55", flood(ctx)])
+    p = ctx.start([ctx.env.parallax, "run", "--timeout", "250", flood(ctx)])
     got, out = b"", p.popen.stdout.fileno()
     time.sleep(2)  # every buffer is full by then
     while chunk := os.read(out, 3001):
@@ -112,7 +112,7 @@ def slow_reader(ctx):
 
 def reader_goes(ctx):
     """`parallax run | head -c 100`: the guest goes on and ends as it would have."""
-    p = ctx.start([ctx.env.parallax, "run", "--timeout", "40", flood(ctx)])
+    p = ctx.start([ctx.env.parallax, "run", "--timeout", "200", flood(ctx)])
     os.read(p.popen.stdout.fileno(), 100)
     p.popen.stdout.close()
     p.popen.stdout = None
@@ -168,7 +168,7 @@ def file_keeps_clean(ctx):
 def four_ports(ctx):
     files = [ctx.tmp / str(i) for i in range(4)]
     words = [w for f in files for w in ("--serial", f"file:{f}")]
-    done = ctx.vmm("--timeout", "40", *words, assemble(ctx, "samples/hello.asm", STATUS=0))
+    done = ctx.vmm("--timeout", "200", *words, assemble(ctx, "samples/hello.asm", STATUS=0))
     ctx.equal(done.status, 0, "status")
     ctx.equal([f.read_bytes() for f in files], [b"hello from multiboot\n", b"", b"", b""], "the files")
 
@@ -182,7 +182,7 @@ def counted(n):
 
 def input_flood(ctx):
     data, words = counted(50_000)
-    done = ctx.vmm("--timeout", "50", assemble(ctx, "samples/count_input.asm", **words), feed=data + b"\xff")
+    done = ctx.vmm("--timeout", "250", assemble(ctx, "samples/count_input.asm", **words), feed=data + b"\xff")
     ctx.equal(done.status, 0, "status (1: bytes are missing or wrong, 2: overrun)")
 
 
@@ -211,7 +211,7 @@ def shared_flags(ctx):
     shared = (in_r, out_w)
     try:
         before = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in shared]
-        p = ctx.start([ctx.env.parallax, "run", "--timeout", "40", assemble(ctx, "samples/echo.asm")],
+        p = ctx.start([ctx.env.parallax, "run", "--timeout", "200", assemble(ctx, "samples/echo.asm")],
                       stdin=in_r, stdout=out_w)
         expect(ctx, out_r, b"ready\n")
         ctx.equal([fcntl.fcntl(fd, fcntl.F_GETFL) for fd in shared], before, "flags while it runs")
@@ -432,14 +432,14 @@ def killed_while_loading(ctx):
 def background(ctx):
     """A job of a shell's background runs on; the terminal stays the shell's."""
     script = 'exec <>"$TTY" >&0 2>&1; set -m; stty tostop; "$@" >/dev/null & wait $!; echo "job ended with $?"'
-    with Terminal(ctx, "--timeout", "20", assemble(ctx, "samples/hello.asm", STATUS=6), script=script) as t:
+    with Terminal(ctx, "--timeout", "100", assemble(ctx, "samples/hello.asm", STATUS=6), script=script) as t:
         t.expect(b"job ended with 6")
 
 
 def flood_on_terminal(ctx):
     n = 60_000
     want = pattern(n).replace(b"\n", b"\r\n")
-    with Terminal(ctx, "--timeout", "40", flood(ctx, n)) as t:
+    with Terminal(ctx, "--timeout", "200", flood(ctx, n)) as t:
         got = b""
         while len(got) < len(want) and select.select([t.master], [], [], 10)[0]:
             chunk = os.read(t.master, 4096)
@@ -462,7 +462,7 @@ def pty_port(ctx, *words):
 
 
 def pty_talk(ctx):
-    p, fd = pty_port(ctx, "--timeout", "40", assemble(ctx, "samples/echo.asm"))
+    p, fd = pty_port(ctx, "--timeout", "200", assemble(ctx, "samples/echo.asm"))
     try:
         expect(ctx, fd, b"ready\n")
         os.write(fd, b"hello\x01x")
@@ -475,7 +475,7 @@ def pty_talk(ctx):
 
 
 def pty_flood(ctx):
-    p, fd = pty_port(ctx, "--timeout", "50", flood(ctx))
+    p, fd = pty_port(ctx, "--timeout", "250", flood(ctx))
     got, want = b"", (FLOOD + 15) // 16 * 16
     try:
         while len(got) < want and select.select([fd], [], [], 10)[0]:

@@ -35,7 +35,7 @@ def stats_of(done):
 def selftests(mode, cpus):
     def run(ctx):
         disk = scratch_disk(ctx)
-        done = ctx.vmm(*MODES[mode], "--cpus", cpus, "--disk", f"{disk},serial=A1B2", "--stats=json", "--timeout", 50,
+        done = ctx.vmm(*MODES[mode], "--cpus", cpus, "--disk", f"{disk},serial=A1B2", "--stats=json", "--timeout", 250,
                        "--append", "selftest=drivers quiet")
         ctx.equal(done.status, 0, "status")
         tap.sound(done.text, 4)
@@ -96,7 +96,7 @@ def per_request(ctx, mode, words, count):
     place = ("--virt", "full", "--serial", "null") if mode == "full" else ("--console", "null", "--serial", "none")
     totals = []
     for what in ("reads=0 writes=0", words):
-        done = ctx.vmm(*place, "--disk", disk, "--stats=json", "--timeout", 40, "--append", f"quiet demo=io {what}")
+        done = ctx.vmm(*place, "--disk", disk, "--stats=json", "--timeout", 200, "--append", f"quiet demo=io {what}")
         ctx.equal(done.status, 0, "status")
         totals.append(stats_of(done)["exits_total"])
     return (totals[1] - totals[0]) / count

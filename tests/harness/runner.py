@@ -114,7 +114,7 @@ class Runner:
             self.tally.add(result, seconds, ctx.log if result.status == FAIL else [])
             began = now
 
-        watchdog = threading.Timer(job.timeout + GRACE, ctx.expire)
+        watchdog = threading.Timer(job.limit + GRACE, ctx.expire)
         watchdog.daemon = True
         watchdog.start()
         try:

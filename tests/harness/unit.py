@@ -53,4 +53,4 @@ def jobs(env):
     for source in sorted((ROOT / "tests" / "unit").glob("*/test_*.c")):
         program = env.build / "unit" / source.parent.name / source.stem
         name = f"unit/{source.parent.name}/{source.stem.removeprefix('test_')}"
-        yield Job(name, run_program(program) if program.exists() else built(program), timeout=400)
+        yield Job(name, run_program(program) if program.exists() else built(program), timeout=180)

@@ -327,23 +327,21 @@ static enum gdb_reply run_threads(struct gdb_session *s, const char *args)
 	return go(s);
 }
 
-static enum gdb_reply finish(struct gdb_session *s, enum gdb_finish how)
-{
-	s->done = true;
-	s->ops->finish(s->target, how);
-	return GDB_SILENT;
-}
-
 static enum gdb_reply kill_guest(struct gdb_session *s, const char *args)
 {
 	(void)args;
-	return finish(s, GDB_FINISH_KILL);
+	s->done = true;
+	s->ops->kill(s->target);
+	return GDB_SILENT;
 }
 
+/* `R': no reply; the debugger asks where the guest stands. */
 static enum gdb_reply restart(struct gdb_session *s, const char *args)
 {
 	(void)args;
-	return finish(s, GDB_FINISH_RESET);
+	s->text.used = 0;
+	s->ops->reset(s->target, &s->text);
+	return GDB_SILENT;
 }
 
 static enum gdb_reply detach(struct gdb_session *s, const char *args)
@@ -364,7 +362,7 @@ static enum gdb_reply long_name(struct gdb_session *s, const char *args)
 		return run_threads(s, args + 4);
 	if (!strncmp(args, "Kill;", 5)) {
 		s->done = true;
-		s->ops->finish(s->target, GDB_FINISH_KILL);
+		s->ops->kill(s->target);
 		return gdb_ok(s);
 	}
 	return GDB_REPLY;

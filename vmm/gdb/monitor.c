@@ -307,7 +307,8 @@ static void cmd_help(struct call *k)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		gdb_text(k->out, "%-7s %s\n", commands[i].name, commands[i].help);
-	gdb_text(k->out, "%-7s %s\n", "reset", "as the guest's own reset: ends the machine");
+	gdb_text(k->out, "%-7s %s\n", "reset",
+		 "power-on again; the guest stands at its first instruction");
 	gdb_text(k->out, "%-7s %s\n", "quit", "ends the machine");
 }
 

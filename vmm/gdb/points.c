@@ -363,3 +363,22 @@ void points_clear(struct points *p)
 	while (p->nr)
 		drop(p, p->nr - 1);
 }
+
+void points_renew(struct points *p, const struct kvm_sregs *s)
+{
+	const gpa_t nowhere = GPA(UINT64_MAX);
+
+	p->nr_int3 = 0;
+	for (unsigned i = 0; i < p->nr; i++) {
+		p->point[i]->mapped = false;
+		p->point[i]->gpa = nowhere;
+	}
+	for (unsigned i = p->nr; i-- > 0;) {
+		struct point *pt = p->point[i];
+
+		if (pt->means == BY_INT3 && establish(p, pt, s)) {
+			p->point[i] = p->point[--p->nr];
+			free(pt);
+		}
+	}
+}

@@ -68,6 +68,12 @@ int points_insert(struct points *p, const struct kvm_sregs *sregs, enum gdb_poin
 int points_remove(struct points *p, enum gdb_point_type type, u64 addr, u64 len);
 void points_clear(struct points *p);
 
+/*
+ * Guest memory and page tables have been made anew: patches are planted again where that can be done
+ * now, else kept by a debug register; a point for which there is no means is dropped.
+ */
+void points_renew(struct points *p, const struct kvm_sregs *sregs);
+
 /* D1: replaces our int3s in a copy of [gpa, gpa + n); keeps them when that memory is written. */
 void points_hide(const struct points *p, gpa_t gpa, u8 *buf, size_t n);
 int points_write(struct points *p, gpa_t gpa, const u8 *buf, size_t n);

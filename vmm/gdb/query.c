@@ -156,12 +156,17 @@ static enum gdb_reply monitor(struct gdb_session *s, const char *args)
 		return gdb_error(s, -EINVAL);
 	line[n] = 0;
 	s->text.used = 0;
-	if (!strcmp(line, "quit") || !strcmp(line, "reset")) {
+	if (!strcmp(line, "quit")) {
 		s->done = true;
-		s->ops->finish(s->target, *line == 'q' ? GDB_FINISH_KILL : GDB_FINISH_RESET);
+		s->ops->kill(s->target);
 		return gdb_ok(s);
 	}
-	if (!s->ops->monitor(s->target, s->cpu_g, line, &s->text))
+	if (!strcmp(line, "reset")) {
+		if (!s->ops->reset(s->target, &s->text))
+			gdb_text(&s->text, "the machine is as at power-on; gdb still shows the "
+					   "registers from before until `maintenance flush "
+					   "register-cache'\n");
+	} else if (!s->ops->monitor(s->target, s->cpu_g, line, &s->text))
 		gdb_text(&s->text, "no such command: %s; `monitor help` lists them\n", line);
 	if (!s->text.used)
 		return gdb_ok(s);

@@ -177,13 +177,30 @@ void gdb_regs_forget(struct gdb_regs *r)
 	r->valid = r->fp_valid = false;
 }
 
+/* After a reset the boot state waits in kvm_run for the next KVM_RUN: it holds already. */
+static int take_over(struct kvm_run *run, int fd)
+{
+	u64 dirty = run->kvm_dirty_regs;
+	int err = 0;
+
+	if (dirty & KVM_SYNC_X86_SREGS)
+		err = kvm_set_sregs(fd, &run->s.regs.sregs);
+	if (!err && dirty & KVM_SYNC_X86_REGS)
+		err = kvm_set_regs(fd, &run->s.regs.regs);
+	if (!err)
+		run->kvm_dirty_regs = 0;
+	return err;
+}
+
 int gdb_regs_fetch(struct gdb_regs *r)
 {
 	int err;
 
 	if (r->valid)
 		return 0;
-	err = kvm_get_regs(r->v->fd, &r->regs);
+	err = take_over(r->v->run, r->v->fd);
+	if (!err)
+		err = kvm_get_regs(r->v->fd, &r->regs);
 	if (!err)
 		err = kvm_get_sregs(r->v->fd, &r->sregs);
 	if (!err)

@@ -50,8 +50,6 @@ struct gdb_action {
 	u64 start, end; /* GDB_STEP_RANGE: while start <= pc < end */
 };
 
-enum gdb_finish { GDB_FINISH_KILL, GDB_FINISH_RESET };
-
 /* A text that grows to a bound and then says that it was cut. */
 struct gdb_text {
 	char buf[GDB_MONITOR_MAX];
@@ -88,7 +86,9 @@ struct gdb_target_ops {
 	void (*resume)(void *arg, const struct gdb_action *action);
 	/* The debugger is gone: every point is removed; the guest goes on unless it never ran. */
 	void (*release)(void *arg, bool detached);
-	void (*finish)(void *arg, enum gdb_finish how);
+	void (*kill)(void *arg); /* ends the machine */
+	/* Power-on again; the CPUs stay where they are then. 0, or -errno with the reason in out. */
+	int (*reset)(void *arg, struct gdb_text *out);
 
 	/* One line of the user's; false when there is no such command. */
 	bool (*monitor)(void *arg, unsigned cpu, const char *line, struct gdb_text *out);

@@ -365,11 +365,45 @@ static void target_release(void *arg, bool detached)
 	t->ran |= detached;
 }
 
-static void target_finish(void *arg, enum gdb_finish how)
+static void target_kill(void *arg)
 {
 	struct gdb_x86 *t = arg;
 
-	t->m.finish(t->m.arg, how);
+	t->m.kill(t->m.arg);
+}
+
+void gdb_x86_was_reset(struct gdb_x86 *t)
+{
+	for (unsigned i = 0; i < t->m.nr_vcpus; i++) {
+		struct gdb_cpu *c = &t->cpu[i];
+
+		gdb_regs_forget(&c->regs);
+		c->ahead.nr = 0;
+		/* What has not been told is told as a stop: its CPU waits to be resumed. */
+		if (!t->running)
+			c->event = NO_EVENT;
+		else if (c->event == CRASH_EVENT)
+			c->event = STOP_EVENT;
+	}
+	if (t->points.nr && !gdb_regs_fetch(&t->cpu[0].regs))
+		points_renew(&t->points, &t->cpu[0].regs.sregs);
+	/* A CPU that goes on by itself takes the debug registers as they are now. */
+	for (unsigned i = 0; t->running && i < t->m.nr_vcpus; i++) {
+		gdb_regs_forget(&t->cpu[i].regs);
+		set_debug(t, &t->cpu[i], false);
+	}
+}
+
+static int target_reset(void *arg, struct gdb_text *out)
+{
+	struct gdb_x86 *t = arg;
+	struct error e;
+	int err = t->m.reset(t->m.arg, &e);
+
+	if (err)
+		gdb_text(out, "%s\n", e.text);
+	t->last = 0;
+	return err;
 }
 
 /* ---- state -------------------------------------------------------------------------------------- */
@@ -475,6 +509,7 @@ const struct gdb_target_ops gdb_x86_ops = {
 	.halt = target_halt,
 	.resume = target_resume,
 	.release = target_release,
-	.finish = target_finish,
+	.kill = target_kill,
+	.reset = target_reset,
 	.monitor = gdb_x86_monitor,
 };

@@ -27,8 +27,9 @@ struct gdb_machine {
 	const struct kvm_cpuid2 *cpuid; /* what the guest sees */
 	bool paused;			/* starts with its CPUs standing still */
 	void *arg;
-	/* The debugger ends it. */
-	void (*finish)(void *arg, enum gdb_finish how);
+	/* The debugger ends it; or resets it: 0, or -errno with e filled. */
+	void (*kill)(void *arg);
+	int (*reset)(void *arg, struct error *e);
 	/* A vCPU that could not go on, and was held for the debugger, is let go. */
 	void (*crashed)(void *arg, struct vcpu *v, enum vcpu_end why);
 };
@@ -42,6 +43,9 @@ int gdb_x86_create(const struct gdb_machine *m,
 		   void (*on_stop)(void *arg, const struct gdb_stop *stop), void *arg,
 		   struct gdb_x86 **out, struct error *e);
 void gdb_x86_destroy(struct gdb_x86 *t); /* after the vCPUs have ended; NULL is fine */
+
+/* The machine is as at power-on, whoever wanted it: breakpoints stay. Loop thread, all vCPUs still. */
+void gdb_x86_was_reset(struct gdb_x86 *t);
 
 /*
  * vCPU thread: KVM gave up the vCPU, for the reason in its kvm_run; why is what it means for a

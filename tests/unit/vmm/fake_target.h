@@ -22,7 +22,7 @@ struct fake {
 	u8 mem[FAKE_MEM];
 	unsigned points, halts, resumes, releases, finishes;
 	struct gdb_action action[GDB_MAX_CPUS];
-	enum gdb_finish how;
+	unsigned resets;
 	bool detached;
 };
 
@@ -171,12 +171,22 @@ static void fake_release(void *arg, bool detached)
 	f->releases++;
 }
 
-static void fake_finish(void *arg, enum gdb_finish how)
+static void fake_kill(void *arg)
 {
 	struct fake *f = arg;
 
-	f->how = how;
 	f->finishes++;
+}
+
+/* Every second one fails. */
+static int fake_reset(void *arg, struct gdb_text *out)
+{
+	struct fake *f = arg;
+
+	if (f->resets++ % 2 == 0)
+		return 0;
+	gdb_text(out, "no reset now\n");
+	return -EIO;
 }
 
 static bool fake_monitor(void *arg, unsigned cpu, const char *line, struct gdb_text *out)
@@ -207,7 +217,8 @@ static const struct gdb_target_ops fake_ops = {
 	.halt = fake_halt,
 	.resume = fake_resume,
 	.release = fake_release,
-	.finish = fake_finish,
+	.kill = fake_kill,
+	.reset = fake_reset,
 	.monitor = fake_monitor,
 };
 

@@ -108,6 +108,33 @@ START_TEST(unmapped_takes_a_debug_register)
 }
 END_TEST
 
+/* The same bytes lie there again, without patches; nothing is mapped any more. */
+START_TEST(memory_made_anew)
+{
+	u64 dr[8] = { 0 };
+
+	for (u64 at = 0x1010; at < 0x1016; at++)
+		ck_assert_int_eq(points_insert(&p, &flat, GDB_POINT_SOFTWARE, at, 1), 0);
+	ck_assert_int_eq(guest_mem_write(gm, GPA(0x1010), "abcdef", 6), 0);
+	points_renew(&p, &flat);
+	ck_assert_uint_eq(p.nr_int3, 6);
+	ck_assert_uint_eq(byte_at(0x1012), 0xcc);
+	ck_assert_int_eq(points_remove(&p, GDB_POINT_SOFTWARE, 0x1012, 1), 0);
+	ck_assert_uint_eq(byte_at(0x1012), 'c');
+
+	/* Four of five fit the debug registers; the memory is not touched. */
+	ck_assert_int_eq(guest_mem_write(gm, GPA(0x1010), "ABCDEF", 6), 0);
+	points_renew(&p, &nothing);
+	ck_assert_uint_eq(p.nr_int3, 0);
+	ck_assert_uint_eq(p.nr, 4);
+	ck_assert(points_debug_regs(&p, dr));
+	points_clear(&p);
+	ck_assert(!points_debug_regs(&p, dr));
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_uint_eq(byte_at(0x1010 + i), "ABCDEF"[i]);
+}
+END_TEST
+
 START_TEST(four_debug_registers)
 {
 	u64 dr[8] = { 0 };
@@ -227,6 +254,7 @@ int main(void)
 	tcase_add_test(t, guest_writes_over_it);
 	tcase_add_test(t, aliases);
 	tcase_add_test(t, unmapped_takes_a_debug_register);
+	tcase_add_test(t, memory_made_anew);
 	tcase_add_test(t, four_debug_registers);
 	tcase_add_test(t, found_by_stepping);
 	tcase_add_test(t, found_by_decoding);

@@ -284,6 +284,13 @@ START_TEST(monitor)
 	got = ask("qRcmd,7878");			/* xx */
 	ck_assert_int_eq(strncmp(got, "6e6f20737563", 12), 0);
 	ck_assert_str_eq(ask("qRcmd,6"), "E16");
+	got = ask("qRcmd,7265736574"); /* reset */
+	ck_assert_int_eq(strncmp(got, "746865206d616368696e65", 22), 0);
+	ck_assert_str_eq(ask("qRcmd,7265736574"), "6e6f207265736574206e6f770a");
+	ck_assert(!gdb_session_done(session));
+	ck_assert_uint_eq(fake.resets, 2);
+	ck_assert_ptr_null(ask("R00"));
+	ck_assert_uint_eq(fake.resets, 3);
 	ck_assert_str_eq(ask("qRcmd,71756974"), "OK"); /* quit */
 	ck_assert_uint_eq(fake.finishes, 1);
 	ck_assert(gdb_session_done(session));
