@@ -400,6 +400,8 @@ struct linux_winsize {
 #define FIONREAD   0x541B
 #define FIONBIO	   0x5421
 #define TIOCNOTTY  0x5422
+#define TIOCSETD   0x5423
+#define TIOCGETD   0x5424
 #define TCSBRKP	   0x5425
 #define TIOCGSID   0x5429
 #define TIOCGPTN   0x80045430

@@ -105,16 +105,6 @@ static void slave_closed(struct tty_struct *tty)
 		pty_free(p);
 }
 
-static s64 slave_ioctl(struct vfs_task *t, struct tty_struct *tty, u32 cmd, u64 arg)
-{
-	struct pty *p = pty_of(tty);
-	u32 index = p->index;
-
-	if (cmd == TIOCGPTN)
-		return copy_to_task(t, arg, &index, sizeof(index)) ? -EFAULT : 0;
-	return -ENOTTY;
-}
-
 static const struct tty_operations slave_ops = {
 	.write = ring_write,
 	.write_room = ring_room,
@@ -123,7 +113,6 @@ static const struct tty_operations slave_ops = {
 	.pushed = wake_master,
 	.unthrottle = wake_master,
 	.closed = slave_closed,
-	.ioctl = slave_ioctl,
 };
 
 static int slave_open(struct vfs_task *t, struct inode *inode, struct file *f)
@@ -324,6 +313,7 @@ static int make_pair(struct vfs_task *t, struct pty_set *set, struct pty **out)
 	}
 	kscnprintf(name, sizeof(name), "pts/%u", p->index);
 	tty_init(&p->slave, vfs, &slave_ops, name, MKDEV(PTS_MAJOR, p->index));
+	p->slave.termios.c_cflag &= ~HUPCL; /* there is no line to hang up */
 	init_waitqueue_head(&p->wait);
 	p->master_open = p->locked = true;
 	flags = spin_lock_irqsave(&core->lock);

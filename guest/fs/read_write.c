@@ -40,6 +40,8 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return -EBADF;
 	if (!S_ISDIR(f->f_inode->i_mode) && (!f->f_op || !f->f_op->read_iter))
 		return -EINVAL;
+	if (to->outside)
+		return -EFAULT;
 	if (iov_iter_is_empty_vector(to))
 		return 0;
 	if (bad_range(f, *pos, iov_iter_count(to)))
@@ -67,6 +69,8 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 		return -EBADF;
 	if (!f->f_op || !f->f_op->write_iter)
 		return -EINVAL;
+	if (from->outside)
+		return -EFAULT;
 	if (iov_iter_is_empty_vector(from))
 		return 0;
 	if (bad_range(f, *pos, iov_iter_count(from)))

@@ -221,6 +221,17 @@ static bool changes_something(u32 cmd)
 	       cmd == TCFLSH || cmd == TCXONC || cmd == TCSBRK || cmd == TCSBRKP;
 }
 
+enum { N_TTY };
+
+static s64 set_discipline(struct vfs_task *t, u64 arg)
+{
+	s32 wanted;
+
+	if (copy_from_task(t, &wanted, arg, sizeof(wanted)))
+		return -EFAULT;
+	return wanted == N_TTY ? 0 : -EINVAL; /* there is no other */
+}
+
 s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 {
 	struct tty_struct *tty = f->private_data;
@@ -231,7 +242,7 @@ s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 	if (changes_something(cmd)) {
 		ret = tty_check_change(t, tty, SIGTTOU);
 		if (ret)
-			return ret;
+			return ret == -EIO && cmd == TIOCSPGRP ? -ENOTTY : ret;
 	}
 	if (tty->ops->ioctl) {
 		ret = tty->ops->ioctl(t, tty, cmd, arg);
@@ -239,6 +250,10 @@ s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 			return ret;
 	}
 	switch (cmd) {
+	case TIOCGETD:
+		return copy_to_task(t, arg, &(s32){ N_TTY }, sizeof(s32)) ? -EFAULT : 0;
+	case TIOCSETD:
+		return set_discipline(t, arg);
 	case TIOCEXCL:
 	case TIOCNXCL:
 		tty->exclusive = cmd == TIOCEXCL;

@@ -21,6 +21,7 @@ void iov_iter_kernel(struct iov_iter *it, const void *buf, size_t len)
 void iov_iter_user(struct iov_iter *it, const struct uaccess_ops *ua, u64 addr, size_t len)
 {
 	init_single(it, ua, addr, MIN(len, MAX_RW_COUNT));
+	it->outside = ua->end && (addr > ua->end || len > ua->end - addr);
 }
 
 int iov_iter_vec(struct iov_iter *it, const struct uaccess_ops *ua, const iovec_t *iov, size_t nr)

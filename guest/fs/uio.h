@@ -19,6 +19,7 @@
 struct uaccess_ops {
 	size_t (*copy_to_user)(u64 to, const void *from, size_t n);
 	size_t (*copy_from_user)(void *to, u64 from, size_t n);
+	u64 end; /* of user space: a buffer that is not below it is refused before anything is done; 0: none */
 };
 
 /* A piece: an address in user space, or a kernel pointer as a number. Laid out as struct iovec. */
@@ -31,6 +32,7 @@ struct iov_iter {
 	size_t nr;		      /* pieces left, the current one too */
 	size_t skip;		      /* bytes of the current piece already passed */
 	size_t count;		      /* bytes left in all */
+	bool outside;		      /* the whole buffer is not in user space */
 };
 
 void iov_iter_kernel(struct iov_iter *it, const void *buf, size_t len);

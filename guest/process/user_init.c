@@ -24,7 +24,7 @@
 
 struct mm_system kernel_user_mm;
 
-const struct uaccess_ops kernel_uaccess = { copy_to_user, copy_from_user };
+const struct uaccess_ops kernel_uaccess = { copy_to_user, copy_from_user, USER_TASK_SIZE };
 
 void process_init(void)
 {

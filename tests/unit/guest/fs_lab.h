@@ -63,7 +63,7 @@ static size_t lab_copy_from(void *to, u64 from, size_t n)
 	return n - ok;
 }
 
-static const struct uaccess_ops lab_ua = { lab_copy_to, lab_copy_from };
+static const struct uaccess_ops lab_ua = { lab_copy_to, lab_copy_from, 0 };
 
 static inline struct iov_iter user_iter(void *buf, size_t n)
 {
