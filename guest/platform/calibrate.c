@@ -8,8 +8,8 @@
 #include "guest/platform/i8254.h"
 #include "devices/abi/pc.h"
 
-#define PIT_TICKS      4772	/* 4 ms */
-#define MOST_TICKS     47727	/* 40 ms: near a lap of its 16 bits, what it says is doubtful */
+#define PIT_TICKS      4772 /* 4 ms */
+#define MAX_TRIES      1000
 #define PM_TIMER_TICKS 7159	/* 2 ms */
 #define PM_TIMER_MASK  0xffffff /* 24 bits count everywhere, 32 only where the FADT says so */
 #define SPIN_NS	       (100 * NSEC_PER_USEC)
@@ -57,29 +57,41 @@ static void conclude(struct calibration *out, const struct sample *a, const stru
 	out->lapic_hz = (u64)(a->lapic - b->lapic) * hz / elapsed;
 }
 
+/* A host that lets us wait makes the PIT go round, every 55 ms; the PM timer takes almost 5 s. */
+static bool went_round(u32 pit_ticks, u32 pm_ticks)
+{
+	u64 expected = (u64)pm_ticks * PC_PIT_HZ / PC_PM_TMR_HZ;
+
+	return boot_info.pm_timer && expected > pit_ticks + UINT16_MAX / 2;
+}
+
 bool calibrate_by_pit(struct calibration *out)
 {
 	struct sample a, b;
-	u32 elapsed;
 
 	if (!i8254_present())
 		return false;
 	if (lapic_present())
 		lapic_timer_measure_start();
-	/*
-	 * Armed anew in each round: on a busy host the only interrupt may come before the first sample
-	 * was taken, and then there is none left to wait for.
-	 */
-	do {
+	/* Armed anew each time: once it has fired it counts on, and wakes nobody. */
+	for (unsigned tries = 0; tries < MAX_TRIES; tries++) {
+		u32 pm = boot_info.pm_timer ? read_pm_timer() : 0, elapsed;
+
 		i8254_one_shot(PIT_TICKS);
 		a = take_sample(read_pit);
 		safe_halt();
 		local_irq_disable();
 		b = take_sample(read_pit);
 		elapsed = (u16)(a.reference - b.reference); /* it counts down */
-	} while (elapsed < PIT_TICKS / 2 || elapsed > MOST_TICKS);
-	conclude(out, &a, &b, PC_PIT_HZ, elapsed);
-	return true;
+		if (boot_info.pm_timer)
+			pm = (read_pm_timer() - pm) & PM_TIMER_MASK;
+		/* Less: woken by something else. */
+		if (elapsed < PIT_TICKS / 2 || went_round(elapsed, pm))
+			continue;
+		conclude(out, &a, &b, PC_PIT_HZ, elapsed);
+		return true;
+	}
+	return false;
 }
 
 bool calibrate_by_pm_timer(struct calibration *out)

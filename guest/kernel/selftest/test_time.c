@@ -209,12 +209,15 @@ static void tasklet_runs(struct tasklet *tasklet)
 static void schedule_tasklet(void *unused)
 {
 	struct tasklet *tasklet = &tasklets[smp_processor_id()];
+	u64 flags;
 
 	(void)unused;
 	tasklet_setup(tasklet, tasklet_runs);
-	/* Twice is once. */
+	/* Twice is once, unless an interrupt in between runs it. */
+	flags = local_irq_save();
 	tasklet_schedule(&kernel_tasklets, tasklet);
 	tasklet_schedule(&kernel_tasklets, tasklet);
+	local_irq_restore(flags);
 }
 
 void ktest_time_softirq(struct ktest *t)
