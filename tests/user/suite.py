@@ -18,7 +18,7 @@ from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result, Skipped
 SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
 TYPING = 600
-HARM_SECONDS = 150
+HARM_SECONDS = 240
 PROCESSES = ROOT / "guest" / "process"  # a tiny kernel without it has no system calls to ask for
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
@@ -108,9 +108,9 @@ def proc_files(ctx):
     ctx.contains(done.out, "@@ end stress/proc_files 0")
 # Programs that mean harm, and the lines with which a kernel that has stood it lets them end.
 HARM = (
-    ("stress/fuzz -n 20000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back")),
-    ("stress/bomb -l 100 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
-    ("stress/bomb -l 100 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
+    ("stress/fuzz -n 5000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back")),
+    ("stress/bomb -l 40 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
+    ("stress/bomb -l 20 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
     ("stress/hog anon shared file pipes tables threads", tuple(
         f"@hog.{way} the others live on" for way in ("anon", "shared", "file", "pipes", "tables", "threads"))),
 )
