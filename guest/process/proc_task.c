@@ -12,6 +12,7 @@
 #include "guest/process/internal.h"
 #include "guest/process/oom.h"
 #include "guest/process/proc_internal.h"
+#include "guest/process/tracee.h"
 
 struct view {
 	struct proc_task_text t;
@@ -29,6 +30,8 @@ static char state_letter(const struct task_struct *t)
 		return 'X';
 	if (state & TASK_STOPPED)
 		return 'T';
+	if (state & TASK_TRACED)
+		return 't';
 	return state & TASK_UNINTERRUPTIBLE ? 'D' : 'S';
 }
 
@@ -103,7 +106,7 @@ static void view_family(struct view *v, const struct process *p)
 
 	t->tgid = p->tgid;
 	t->ppid = p->real_parent == p ? 0 : p->real_parent->tgid;
-	t->tracer = p->parent == p->real_parent ? 0 : p->parent->tgid;
+	t->tracer = p->leader && p->leader->trace ? p->leader->trace->tracer->tgid : 0;
 	t->pgrp = p->pgid;
 	t->sid = p->sid;
 	t->nr_threads = MAX(p->nr_threads, 1u); /* a zombie counts */
