@@ -71,11 +71,12 @@ check: ## run every test: units, boots, bad input, testbed, fuzzers
 
 bench: ## measure against a bare KVM program and QEMU; prints ratios
 	$(Q)sh scripts/deps.sh
-	$(Q)$(MAKE) --no-print-directory all $(B)/parallax-without-gdb
+	$(Q)$(MAKE) --no-print-directory all user $(B)/parallax-without-gdb
 	$(Q)python3 tests/bench/run --build $(B) --all $(BENCH_ARGS)
 	$(Q)python3 tests/bench/mm/run --build $(B)
 	$(Q)python3 tests/bench/sched/run --build $(B)
 	$(Q)python3 tests/bench/domains/run --build $(B)
+	$(Q)python3 tests/bench/user/run --build $(B)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (300)
 	$(Q)sh scripts/deps.sh
@@ -142,7 +143,7 @@ SIM_OBJS := $(patsubst %.c,%.o,$(wildcard guest/env/sim*.c guest/env/scenario.c)
 # What every start runs through comes first, side by side: the host maps a program in runs of pages, so
 # that rarely used code in between would count as resident.
 FIRST_SRCS := vmm/main.c vmm/cmd/run.c vmm/cmd/options_machine.c vmm/qmp/qmp_server.c vmm/qmp/registry.c \
-        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
+        $(filter-out vmm/cmd/% vmm/qmp/% vmm/gdb/% vmm/qemu/% vmm/contrast/% vmm/trace%,$(vmm_SRCS)) $(boot_SRCS) $(devices_SRCS) $(mm_SRCS) \
         $(base_SRCS)
 FIRST_OBJS := $(FIRST_SRCS:%.c=$(B)/host/%.o)
 

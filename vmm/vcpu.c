@@ -169,8 +169,8 @@ static void handle_mmio(struct vcpu *v)
 		account_place(v, run->mmio.phys_addr, true, run->mmio.is_write, hit, start);
 }
 
-/* Handles one exit; false when the vCPU is finished. Inline: a call would be part of each exit's price. */
-static inline __attribute__((always_inline)) bool handle_exit(struct vcpu *v)
+/* Handles one exit; false when the vCPU is finished. */
+static bool handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	enum vcpu_end why;
@@ -215,31 +215,32 @@ static inline __attribute__((always_inline)) bool handle_exit(struct vcpu *v)
 	return false;
 }
 
-/* The same, told to whoever watches. */
-static __attribute__((cold)) bool handle_exit_traced(struct vcpu *v)
+/* For whoever watches; before and after an exit is handled. */
+static __attribute__((cold, noinline)) void trace_begin(struct vcpu *v, struct trace_exit *x)
 {
-	struct trace_exit x = { .start = loop_now(), .reason = v->run->exit_reason };
-	const struct bus_hint *hint = NULL;
-	bool go_on;
-
-	if (x.reason == KVM_EXIT_IO) {
-		x.addr = v->run->io.port;
-		x.size = v->run->io.size;
-		x.write = v->run->io.direction == KVM_EXIT_IO_OUT;
-		hint = &v->pio_hint;
-	} else if (x.reason == KVM_EXIT_MMIO) {
-		x.addr = v->run->mmio.phys_addr;
-		x.size = (u8)v->run->mmio.len;
-		x.write = v->run->mmio.is_write;
-		hint = &v->mmio_hint;
+	*x = (struct trace_exit){ .start = loop_now(), .reason = v->run->exit_reason };
+	if (x->reason == KVM_EXIT_IO) {
+		x->addr = v->run->io.port;
+		x->size = v->run->io.size;
+		x->write = v->run->io.direction == KVM_EXIT_IO_OUT;
+	} else if (x->reason == KVM_EXIT_MMIO) {
+		x->addr = v->run->mmio.phys_addr;
+		x->size = (u8)v->run->mmio.len;
+		x->write = v->run->mmio.is_write;
 	}
-	go_on = handle_exit(v);
-	x.end = loop_now();
+}
+
+static __attribute__((cold, noinline)) void trace_end(struct vcpu *v, struct trace_exit *x)
+{
+	const struct bus_hint *hint = x->reason == KVM_EXIT_IO	   ? &v->pio_hint
+				      : x->reason == KVM_EXIT_MMIO ? &v->mmio_hint
+								   : NULL;
+
+	x->end = loop_now();
 	/* The access has just been there. */
-	if (hint && hint->entry && x.addr >= hint->base && x.addr < hint->end)
-		x.device = hint->entry->dev->class->name;
-	trace_exit(v->trace, v->id, &x);
-	return go_on;
+	if (hint && hint->entry && x->addr >= hint->base && x->addr < hint->end)
+		x->device = hint->entry->dev->class->name;
+	trace_exit(v->trace, v->id, x);
 }
 
 /* Acts on requests from other threads; false when told to stop. */
@@ -273,10 +274,12 @@ static void set_own_name(unsigned id)
 static __attribute__((hot)) void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
+	struct trace_exit x;
 
 	atomic_store(&v->tid, gettid());
 	set_own_name(v->id);
 	for (;;) {
+		bool go_on;
 		int r;
 
 		/* A stop is at once; a pause comes after what is under way: see below. */
@@ -299,12 +302,13 @@ static __attribute__((hot)) void *vcpu_main(void *arg)
 				break;
 			continue;
 		}
-		if (__builtin_expect(v->stats.traced, 0)) {
-			if (!handle_exit_traced(v))
-				break;
-			continue;
-		}
-		if (!handle_exit(v))
+		/* The only call of handle_exit(), which thereby needs none. */
+		if (__builtin_expect(v->stats.traced, 0))
+			trace_begin(v, &x);
+		go_on = handle_exit(v);
+		if (__builtin_expect(v->stats.traced, 0))
+			trace_end(v, &x);
+		if (!go_on)
 			break;
 	}
 	pthread_mutex_lock(&v->lock);

@@ -6,6 +6,7 @@
 #include "guest/fs/poll.h"
 #include "guest/lib/parse.h"
 #include "guest/lib/string.h"
+#include "guest/mm/mm_struct.h"
 
 #define CHUNK 256 /* bytes on the stack at a time */
 
@@ -63,9 +64,20 @@ static s64 zero_llseek(struct file *f, s64 offset, int whence)
 static const struct file_operations null_fops = { .llseek = zero_llseek,
 						  .read_iter = null_read,
 						  .write_iter = null_write };
-static const struct file_operations zero_fops = { .llseek = zero_llseek,
-						  .read_iter = zero_read,
-						  .write_iter = null_write };
+/* Private memory as if without a file. */
+static int zero_mmap(struct file *f, struct vm_area_struct *vma)
+{
+	(void)f;
+	if (vma->vm_flags & VM_SHARED)
+		return -ENODEV;
+	vma->vm_ops = NULL;
+	vma->vm_mapping = NULL;
+	return 0;
+}
+
+static const struct file_operations zero_fops = {
+	.llseek = zero_llseek, .read_iter = zero_read, .write_iter = null_write, .mmap = zero_mmap
+};
 static const struct file_operations full_fops = { .llseek = zero_llseek,
 						  .read_iter = zero_read,
 						  .write_iter = full_write };

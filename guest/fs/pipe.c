@@ -358,12 +358,12 @@ static int wait_for_partner(struct pipe_inode_info *p, const u32 *counter)
 }
 
 /* p->mutex held. */
-static int open_end(struct pipe_inode_info *p, struct file *f)
+static int open_end(struct pipe_inode_info *p, struct file *f, bool has_name)
 {
 	bool nonblock = f->f_flags & O_NONBLOCK;
 	u32 mode = f->f_mode & (FMODE_READ | FMODE_WRITE);
 
-	if (mode == FMODE_WRITE && nonblock && !p->readers)
+	if (mode == FMODE_WRITE && nonblock && !p->readers && has_name)
 		return -ENXIO;
 	if (mode & FMODE_READ) {
 		WRITE_ONCE(p->r_counter, p->r_counter + 1);
@@ -374,6 +374,8 @@ static int open_end(struct pipe_inode_info *p, struct file *f)
 		p->writers++;
 	}
 	wake_up_all(&p->rd_wait);
+	if (!has_name)
+		return 0;
 	if (mode == FMODE_READ && !p->writers) {
 		if (!nonblock)
 			return wait_for_partner(p, &p->w_counter);
@@ -405,7 +407,9 @@ static int fifo_open(struct vfs_task *t, struct inode *inode, struct file *f)
 	if (!p)
 		return -ENOMEM;
 	mutex_lock(&p->mutex);
-	err = f->f_mode & (FMODE_READ | FMODE_WRITE) ? open_end(p, f) : -EINVAL;
+	err = f->f_mode & (FMODE_READ | FMODE_WRITE)
+		      ? open_end(p, f, inode->i_sb != t->vfs->pipe_sb)
+		      : -EINVAL;
 	mutex_unlock(&p->mutex);
 	if (err) {
 		if (err == -ERESTARTSYS) /* waited as an end that counts */
@@ -447,7 +451,7 @@ static struct dentry *pipe_dentry(struct vfs_task *t)
 
 	if (inode) {
 		inode_init_owner(t, inode, NULL, S_IFIFO | 0600);
-		inode->i_fop = &pipe_fops;
+		inode->i_fop = &fifo_fops; /* opened again through /proc/PID/fd */
 		inode->i_pipe = pipe_new(vfs);
 		if (inode->i_pipe) {
 			d->d_op = &pipe_dops;

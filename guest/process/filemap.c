@@ -98,7 +98,7 @@ int filemap_prepare(struct file *f, struct mmap_request *req)
 			req->file = NULL;
 		return 0;
 	}
-	if (!f->f_inode->i_mapping)
+	if (!f->f_inode->i_mapping || !S_ISREG(f->f_inode->i_mode))
 		return -ENODEV;
 	req->ops = &filemap_vm_ops;
 	req->mapping = f->f_inode->i_mapping;

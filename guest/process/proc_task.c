@@ -28,10 +28,8 @@ static char state_letter(const struct task_struct *t)
 		return 'R';
 	if (state & TASK_DEAD)
 		return 'X';
-	if (state & TASK_STOPPED)
-		return 'T';
-	if (state & TASK_TRACED)
-		return 't';
+	if (state & (TASK_STOPPED | TASK_TRACED))
+		return state & TASK_STOPPED ? 'T' : 't';
 	return state & TASK_UNINTERRUPTIBLE ? 'D' : 'S';
 }
 
@@ -106,7 +104,6 @@ static void view_family(struct view *v, const struct process *p)
 
 	t->tgid = p->tgid;
 	t->ppid = p->real_parent == p ? 0 : p->real_parent->tgid;
-	t->tracer = p->leader && p->leader->trace ? p->leader->trace->tracer->tgid : 0;
 	t->pgrp = p->pgid;
 	t->sid = p->sid;
 	t->nr_threads = MAX(p->nr_threads, 1u); /* a zombie counts */
@@ -127,6 +124,7 @@ static void view_process(struct view *v, const struct proc_ref *ref)
 	if (u) {
 		view_task(v, &u->th->t);
 		v->cred = cred_get(u->vt.cred);
+		v->t.tracer = u->trace ? u->trace->tracer->tgid : 0;
 		memcpy(v->cpus, u->th->t.cpus_ptr, BITS_TO_WORDS(nr_cpus) * sizeof(u64));
 	} else {
 		/* The leader is gone: what is left is a name and numbers. */

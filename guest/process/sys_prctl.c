@@ -94,7 +94,7 @@ SYS(prctl)
 	case PR_GET_PDEATHSIG:
 		return put_user_u32(b, (u32)u->pdeath_signal);
 	case PR_GET_SECCOMP: /* nothing is ever forbidden */
-	case PR_GET_TIMING: /* by the tick, as times(2) says */
+	case PR_GET_TIMING:  /* by the tick, as times(2) says */
 		return 0;
 	case PR_SET_TIMING:
 		return b ? -EINVAL : 0;

@@ -56,12 +56,12 @@ class Machine:
         self.ctx = ctx
         self.socket = ctx.tmp / "gdb"
         script = ctx.tmp / "inside.sh"
-        run = shlex.join([str(ctx.env.parallax), "run", "--gdb", "1234", "--paused", "--timeout", "90", *words])
+        run = shlex.join([str(ctx.env.parallax), "run", "--gdb", "1234", "--paused", "--timeout", "300", *words])
         script.write_text(before + INSIDE.replace("@RUN", run))
         adds = [w for path in (ctx.env.parallax, ctx.env.kernel, script, *zydis(), *add) for w in ("--add", path)]
         qemu = (f"-chardev socket,id=gdb,path={self.socket},server=on,wait=off -device virtio-serial-pci,id=gdbbus "
                 "-device virtserialport,bus=gdbbus.0,chardev=gdb,name=gdb")
-        self.process = ctx.start([TESTBED / "run-in-testbed", "--timeout", "100", f"--qemu={qemu}", *adds, "--",
+        self.process = ctx.start([TESTBED / "run-in-testbed", "--timeout", "350", f"--qemu={qemu}", *adds, "--",
                                   "/bin/sh", script], env={"B": str(ctx.env.build)})
         self.said = []
         for line in self.process.popen.stdout:
@@ -74,7 +74,7 @@ class Machine:
     def session(self, *steps, symbols):
         run_until = self.ctx.tmp / "run_until.gdb"
         run_until.write_text(RUN_UNTIL)
-        outputs = gdb(self.ctx, self.socket, [f"source {run_until}", *(s[0] for s in steps)], symbols, 90,
+        outputs = gdb(self.ctx, self.socket, [f"source {run_until}", *(s[0] for s in steps)], symbols, 60,
                                first=("set remotetimeout 60",))[1:]
         for (command, *patterns), text in zip(steps, outputs):
             expect(self.ctx, command, text, *patterns)
@@ -150,4 +150,4 @@ def debian(ctx):
 
 def jobs(_env):
     for name, fn in (("tiny kernel", tiny), ("Debian's kernel", debian)):
-        yield Job(f"gdb/testbed, {name}", fn, needs=("qemu", "gdb"), timeout=110, lane="testbed")
+        yield Job(f"gdb/testbed, {name}", fn, needs=("qemu", "gdb"), timeout=400, lane="testbed")

@@ -94,7 +94,7 @@ def parse(text):
         mark = MARK.match(line)
         if mark and mark[1] == "begin":
             name = mark[2]
-            answers[name] = []
+            answers.setdefault(name, [])
         elif mark and mark[1] == "end":
             name = None
         elif name and LINE.match(line):

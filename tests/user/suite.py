@@ -11,11 +11,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import compare
 import places
+import transcript
 from harness import needs
-from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result
+from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result, Skipped
 
 SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
+TYPING = 600
+HARM_SECONDS = 150
+PROCESSES = ROOT / "guest" / "process"  # a tiny kernel without it has no system calls to ask for
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
 
@@ -30,8 +34,7 @@ class Case:
 def all_cases(env):
     for program in places.programs(env.build):
         yield Case(f"host {program}", "host", program)
-    # A kernel without processes has no system calls to ask for.
-    if (ROOT / "guest" / "process").is_dir():
+    if PROCESSES.is_dir():
         for virt in ("full", "para"):
             for program in places.programs(env.build):
                 yield Case(f"{virt} {program}", "parallax", program, virt)
@@ -103,10 +106,54 @@ def proc_files(ctx):
     done = ctx.vmm("--cpus", "2", "--initrd", image, "--timeout", "280", "--append", "quiet")
     ctx.check(re.search(r"^ok [1-9][0-9]{2,} files, ", done.text.replace("\r", ""), re.M), "not all of it was right")
     ctx.contains(done.out, "@@ end stress/proc_files 0")
+# Programs that mean harm, and the lines with which a kernel that has stood it lets them end.
+HARM = (
+    ("stress/fuzz -n 20000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back")),
+    ("stress/bomb -l 100 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
+    ("stress/bomb -l 100 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
+    ("stress/hog anon shared file pipes tables threads", tuple(
+        f"@hog.{way} the others live on" for way in ("anon", "shared", "file", "pipes", "tables", "threads"))),
+)
+
+
+def harmed(place, virt=None):
+    """One machine for each program; it must tell its lines and come to its end."""
+    def run(ctx):
+        words = ("--virt", virt) if virt else ()
+        for number, (line, want) in enumerate(HARM):
+            try:
+                got = places.ask(place, ctx.env.build, [line], ctx.tmp / str(number), HARM_SECONDS, words)
+            except places.Broken as err:
+                raise Failed(f"{line}: {err}") from err
+            ctx.log.append(got.text[-2000:])
+            lines = got[line.split()[0]]
+            ctx.equal(lines, list(want), f"{line}: lines")
+            ctx.check("@@ done" in got.text, f"{line}: the machine did not come to its end")
+    return run
+
+
+def typed(place):
+    def run(ctx):
+        if place == "debian":
+            built = ctx.run([BUILD_IMAGES], env={"B": str(ctx.env.build)})
+            if built.status:
+                raise Skipped((built.errors.splitlines() or ["?"])[-1])
+        argv, tiny = transcript.commands(ctx.env.build)[place]
+        wrong = []
+        for name, problem in transcript.hold(argv, tiny):
+            ctx.log.append(f"{'ok  ' if not problem else 'FAIL'} {name}" + (f": {problem}" if problem else ""))
+            wrong += [name] if problem else []
+        ctx.check(not wrong, f"{len(wrong)} answers are wrong, first {wrong[:1]}")
+    return run
 
 
 def jobs(env):
     yield Job("user/proc files", proc_files, timeout=300, needs=("kvm",))
     yield Job("user/image", image_twice)
+    yield Job("user/transcript debian", typed("debian"), timeout=TYPING, needs=("qemu",), lane="testbed")
+    if PROCESSES.is_dir():
+        for virt in ("full", "para"):
+            yield Job(f"user/transcript {virt}", typed(virt), timeout=TYPING, needs=("kvm",))
+        yield Job("user/harm para", harmed("parallax", "para"), timeout=len(HARM) * HARM_SECONDS, needs=("kvm",))
     chosen = list(all_cases(env))
     yield Job("user/conformance", conformance, timeout=4 * SECONDS, needs=("qemu",), lane="testbed", cases=chosen)

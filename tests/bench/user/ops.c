@@ -43,7 +43,8 @@ static void must(int fine, const char *what)
 
 static char *fresh(size_t pages)
 {
-	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	must(p != MAP_FAILED, "mmap");
 	return p;
@@ -223,7 +224,9 @@ static uint64_t fault_file(unsigned n)
 /* The child copies each page that the parent has written. */
 static uint64_t fault_copy(unsigned n)
 {
-	uint64_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), sum = 0;
+	uint64_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+				0),
+		 sum = 0;
 	char *p = fresh(PAGES);
 
 	madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -287,7 +290,9 @@ static uint64_t thread_create_join(unsigned n)
 	uint64_t t = ticks();
 
 	for (unsigned i = 0; i < n; i++)
-		must(pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0, "thread");
+		must(pthread_create(&thread, NULL, nothing, NULL) == 0 &&
+			     pthread_join(thread, NULL) == 0,
+		     "thread");
 	return ticks() - t;
 }
 
@@ -339,7 +344,9 @@ static uint64_t epoll_ready(unsigned n)
 	int ep = epoll_create1(0), p[2];
 	uint64_t t;
 
-	must(ep >= 0 && pipe(p) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev) == 0 && write(p[1], "x", 1) == 1, "epoll");
+	must(ep >= 0 && pipe(p) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev) == 0 &&
+		     write(p[1], "x", 1) == 1,
+	     "epoll");
 	t = ticks();
 	for (unsigned i = 0; i < n; i++)
 		must(epoll_wait(ep, &got, 1, 0) == 1, "epoll_wait");

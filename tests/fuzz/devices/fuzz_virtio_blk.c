@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_virtio_blk.c - the virtio disk on a small image, with io_uring and without, one queue or four. */
+/*
+ * fuzz_virtio_blk.c - the virtio disk on a small image, with io_uring and without, one queue or four. An
+ * image in memory is read and written before the submission returns; one that is opened with O_DIRECT
+ * on a real disk, where there is one, keeps requests in flight.
+ */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "devices/virtio/blk.h"
+#include "devices/block_priv.h"
+#include "devices/virtio/blk_priv.h"
+
+#define FUZZ_BUSY(dev) (to_blk(to_virtio(dev))->block->in_flight != 0)
 #include "tests/fuzz/devices/virtio_fuzz.h"
 
 #define IMAGE_SIZE (256 * KiB)
@@ -21,12 +29,18 @@ static struct device *fuzz_create(struct mock_env *m, u8 choice)
 				    .no_uring = choice & 12 };
 	struct error e;
 
-	image = memfd_create("image", MFD_CLOEXEC);
+	cfg.direct = (choice & 0x30) == 0x10;
+	image = cfg.direct ? open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+	if (image < 0)
+		image = memfd_create("image", MFD_CLOEXEC);
 	if (image < 0 || ftruncate(image, IMAGE_SIZE))
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
-	if (block_open(&cfg, &init.block, &e))
-		abort();
+	if (block_open(&cfg, &init.block, &e)) {
+		cfg.direct = false; /* a memory file system */
+		if (block_open(&cfg, &init.block, &e))
+			abort();
+	}
 	return virtio_blk_create(&m->env, &mmio, mock_line(m, 16), &init);
 }
 

@@ -368,8 +368,8 @@ static void from_vfork(void)
 }
 
 static const struct test tests[] = {
-	T(arguments), T(auxiliary), T(survivors), T(refusals), T(too_much), T(scripts), T(by_descriptor),
-	T(set_user_id), T(from_vfork),
+	T(arguments), T(auxiliary),	T(survivors),	T(refusals),   T(too_much),
+	T(scripts),   T(by_descriptor), T(set_user_id), T(from_vfork),
 };
 
 static void role_line(int argc, char **argv)

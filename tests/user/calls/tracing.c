@@ -14,8 +14,21 @@
 
 #undef PTRACE_TRACEME
 enum {
-	TRACEME = 0, PEEKTEXT = 1, PEEKDATA = 2, PEEKUSER = 3, POKEDATA = 5, POKEUSER = 6, CONT = 7, KILL_ = 8,
-	SINGLESTEP = 9, GETREGS = 12, SETREGS = 13, ATTACH = 16, DETACH = 17, SYSCALL_ = 24, SETOPTIONS = 0x4200,
+	TRACEME = 0,
+	PEEKTEXT = 1,
+	PEEKDATA = 2,
+	PEEKUSER = 3,
+	POKEDATA = 5,
+	POKEUSER = 6,
+	CONT = 7,
+	KILL_ = 8,
+	SINGLESTEP = 9,
+	GETREGS = 12,
+	SETREGS = 13,
+	ATTACH = 16,
+	DETACH = 17,
+	SYSCALL_ = 24,
+	SETOPTIONS = 0x4200,
 	GETSIGINFO = 0x4202,
 };
 
@@ -62,7 +75,8 @@ static void children(void)
 	/* The signal is taken away; then step by step. */
 	int steps = 0;
 	X(ptrace, SINGLESTEP, pid, 0, 0);
-	while (Q(wait4, pid, &status, 0, NULL) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP && steps < 20) {
+	while (Q(wait4, pid, &status, 0, NULL) == pid && WIFSTOPPED(status) &&
+	       WSTOPSIG(status) == SIGTRAP && steps < 20) {
 		steps++;
 		Q(ptrace, SINGLESTEP, pid, 0, 0);
 	}

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -216,6 +217,26 @@ static void check_states(void)
 	check(open("/proc/1/../0", O_RDONLY) < 0, "there is a process 0");
 }
 
+/* A debugger and what it stopped. */
+static void check_traced(void)
+{
+	char line[64];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	snprintf(line, sizeof(line), "\nTracerPid:\t%d\n", getpid());
+	check(state_of(pid) == 't', "a process stopped by its debugger is %c", state_of(pid));
+	check(!!strstr(slurp("/proc/%d/status", pid), line), "status of a traced process: %s",
+	      text);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static void check_self(const char *me)
 {
 	char target[64] = "";
@@ -321,6 +342,7 @@ int main(int argc, char **argv)
 	      strerror(errno));
 	phase("states");
 	check_states();
+	check_traced();
 	phase("itself");
 	check_self(argv[0]);
 	check_descriptors();
