@@ -354,13 +354,14 @@ s64 do_kill_process(struct process *p, int sig, const struct siginfo *info)
 s64 do_kill(int pid, int sig, const struct siginfo *info)
 {
 	struct process *me = current_process(), *p;
-	int pgid = pid == 0 ? me->pgid : -pid, found = 0, err = -ESRCH;
+	int pgid, found = 0, err = -ESRCH;
 	u64 flags;
 
 	if (sig < 0 || sig > NSIG)
 		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
+	pgid = pid == 0 ? me->pgid : -pid;
 	flags = spin_lock_irqsave(&proc_lock);
 	if (pid > 0) {
 		p = find_process(pid);
