@@ -245,7 +245,11 @@ _Noreturn void do_group_exit(int status)
 void uthread_gone(struct uthread *u)
 {
 	struct process *p = u->proc;
+	u64 flags = spin_lock_irqsave(&proc_lock);
 
+	/* Who holds the task still looks for this. */
+	u->th->u = NULL;
+	spin_unlock_irqrestore(&proc_lock, flags);
 	/* The leader's number is the process's until somebody has waited for it. */
 	if (u->tid != p->tgid)
 		tid_free(u->tid);

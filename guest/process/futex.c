@@ -78,7 +78,7 @@ int futex_get_key(u64 uaddr, bool private, struct futex_key *key, struct page **
 	if (!*page)
 		return -EFAULT;
 	/* A page of this process alone is as private as its address. */
-	if (PageAnon(*page)) {
+	if (PageAnon(*page) || !READ_ONCE((*page)->mapping)) {
 		put_page(mm->sys->pg, *page);
 		*page = NULL;
 		/* One that can only be read never changes: there is nothing to wait for. */

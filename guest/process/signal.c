@@ -112,7 +112,9 @@ void kill_thread_locked(struct uthread *u)
 
 static bool wants(const struct uthread *u, int sig)
 {
-	return !u->exiting && !(u->blocked & sigbit(sig));
+	/* One that is stopped hears nothing before it goes on, but of its death. */
+	return !u->exiting && !(u->blocked & sigbit(sig)) &&
+	       (sig == SIGKILL || !(u->stopped || (u->trace && u->trace->stopped)));
 }
 
 /* Who takes a signal to the process: the main thread if it can, else anybody. */
@@ -205,17 +207,17 @@ static int enqueue(struct process *p, struct sigpending *to, int sig, const stru
 static bool nobody_hears(struct process *p, struct uthread *u, int sig, const struct siginfo *info,
 			 struct uthread **target)
 {
-	bool blocked;
+	const struct uthread *judge = u ? u : p->leader;
 
 	prepare_signal(p, sig);
 	*target = u ? (wants(u, sig) ? u : NULL) : pick_thread(p, sig);
-	/* A blocked one may find a handler by the time it is unblocked. */
-	blocked = u ? (u->blocked | u->real_blocked) & sigbit(sig)
-		    : !*target || ((*target)->real_blocked & sigbit(sig));
 	if (sig == SIGKILL)
 		return p == init_process && !(info && info->code > 0);
-	/* A debugger wants to see even those that are ignored. */
-	if (blocked || (*target)->trace)
+	if (!judge)
+		judge = *target;
+	/* A blocked one may find a handler by the time it is unblocked; a debugger wants to see even
+	 * those that are ignored. */
+	if (judge && (((judge->blocked | judge->real_blocked) & sigbit(sig)) || judge->trace))
 		return false;
 	/* pid 1 is not killed by what it does not handle. */
 	if (p == init_process && is_deadly(p, sig) && !(info && info->code > 0))
@@ -352,13 +354,14 @@ s64 do_kill_process(struct process *p, int sig, const struct siginfo *info)
 s64 do_kill(int pid, int sig, const struct siginfo *info)
 {
 	struct process *me = current_process(), *p;
-	int pgid = pid == 0 ? me->pgid : -pid, found = 0, err = -ESRCH;
+	int pgid, found = 0, err = -ESRCH;
 	u64 flags;
 
 	if (sig < 0 || sig > NSIG)
 		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
+	pgid = pid == 0 ? me->pgid : -pid;
 	flags = spin_lock_irqsave(&proc_lock);
 	if (pid > 0) {
 		p = find_process(pid);

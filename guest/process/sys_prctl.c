@@ -15,6 +15,7 @@ enum {
 	PR_GET_NAME = 16,
 	PR_GET_TSC = 25,
 	PR_SET_TSC = 26,
+	PR_GET_SECCOMP = 21,
 	PR_SET_TIMERSLACK = 29,
 	PR_GET_TIMERSLACK = 30,
 	PR_SET_CHILD_SUBREAPER = 36,
@@ -92,7 +93,8 @@ SYS(prctl)
 		return 0;
 	case PR_GET_PDEATHSIG:
 		return put_user_u32(b, (u32)u->pdeath_signal);
-	case PR_GET_TIMING: /* by the tick, as times(2) says */
+	case PR_GET_SECCOMP: /* nothing is ever forbidden */
+	case PR_GET_TIMING:  /* by the tick, as times(2) says */
 		return 0;
 	case PR_SET_TIMING:
 		return b ? -EINVAL : 0;

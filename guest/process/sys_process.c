@@ -55,6 +55,8 @@ SYS(clone3)
 			return -E2BIG;
 	if ((v[0] & 0xff) || v[4] > NSIG || (!v[5] != !v[6]) || v[8] || v[9] || v[10])
 		return -EINVAL;
+	if ((v[0] & CLONE_DETACHED) || ((v[0] & (CLONE_THREAD | CLONE_PARENT)) && v[4]))
+		return -EINVAL;
 	return do_clone(&(struct clone_args){ .flags = v[0],
 					      .pidfd = v[1],
 					      .child_tid = v[2],
@@ -96,7 +98,7 @@ SYS(get_robust_list)
 /* Restartable sequences are not offered; libc goes without. */
 SYS(rseq)
 {
-	return -ENOSYS;
+	return (a & 31) || (u32)b < 32 || (c & ~1UL) ? -EINVAL : -ENOSYS;
 }
 
 /* ---- end ------------------------------------------------------------------------------------------------------ */

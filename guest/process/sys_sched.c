@@ -43,6 +43,22 @@ SYS(sched_yield)
 	return 0;
 }
 
+/* Others only by who is the same user. */
+static bool may_schedule(struct task_struct *t)
+{
+	const struct cred *me = vt()->cred, *c;
+	u64 flags;
+	bool may;
+
+	if (cred_capable(me, CAP_SYS_NICE) || t == current)
+		return true;
+	flags = spin_lock_irqsave(&proc_lock);
+	c = thread_of(t)->u ? thread_of(t)->u->vt.cred : NULL;
+	may = c && (c->uid == me->euid || c->euid == me->euid);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return may;
+}
+
 static s64 set_policy(int tid, unsigned policy, int priority)
 {
 	struct task_struct *t;
@@ -54,6 +70,10 @@ static s64 set_policy(int tid, unsigned policy, int priority)
 	t = task_of(tid);
 	if (!t)
 		return -ESRCH;
+	if (!may_schedule(t)) {
+		put_task(t);
+		return -EPERM;
+	}
 	if (policy == UINT32_MAX)
 		policy = t->policy | (t->sched_reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	ret = task_setscheduler(t, policy, (unsigned)priority, &c);
@@ -188,7 +208,7 @@ SYS(sched_setattr)
 	t = task_of((int)a);
 	if (!t)
 		return -ESRCH;
-	ret = task_setattr(t, &attr, &cred);
+	ret = may_schedule(t) ? task_setattr(t, &attr, &cred) : -EPERM;
 	put_task(t);
 	return ret;
 }
@@ -220,7 +240,6 @@ SYS(sched_getattr)
 SYS(sched_setaffinity)
 {
 	DECLARE_BITMAP(mask, NR_CPUS) = { 0 };
-	const struct cred *me = vt()->cred;
 	struct task_struct *t;
 	s64 ret;
 
@@ -229,11 +248,7 @@ SYS(sched_setaffinity)
 	t = task_of((int)a);
 	if (!t)
 		return -ESRCH;
-	if (!cred_capable(me, CAP_SYS_NICE) && thread_of(t)->u->vt.cred->uid != me->euid &&
-	    thread_of(t)->u->vt.cred->euid != me->euid)
-		ret = -EPERM;
-	else
-		ret = set_cpus_allowed(t, mask);
+	ret = may_schedule(t) ? set_cpus_allowed(t, mask) : -EPERM;
 	put_task(t);
 	return ret;
 }

@@ -226,6 +226,58 @@ START_TEST(random_pi)
 }
 END_TEST
 
+/* On behalf of tasks that sleep: owners and waiters are named, and the lock goes from hand to hand. */
+START_TEST(proxies)
+{
+	struct sim_op sleeps[] = { SLEEP(MSEC(1000)), FOREVER };
+	struct sim_program progs[] = { { .name = "low", SCRIPT(sleeps), .attr = FIFO(10) },
+				       { .name = "middle", SCRIPT(sleeps), .attr = FIFO(20) },
+				       { .name = "high", SCRIPT(sleeps), .attr = FIFO(30) } };
+	struct sim_machine_config cfg = config_for("eevdf", 1);
+	struct sim_machine *m = machine_of(&cfg, progs, 3);
+	struct rt_mutex_waiter w[3], back;
+	struct task_struct *low, *middle, *high;
+	struct rt_mutex lock, other;
+
+	for (unsigned i = 0; i < 3; i++)
+		sim_machine_spawn(m, i, 1);
+	sim_machine_run(m, MSEC(5));
+	low = &sim_machine_task(m, 0, 0)->t;
+	middle = &sim_machine_task(m, 1, 0)->t;
+	high = &sim_machine_task(m, 2, 0)->t;
+	rt_mutex_proxy_init(&lock, low);
+	ck_assert_ptr_null(rt_mutex_top_waiter(&lock));
+	ck_assert_int_eq(rt_mutex_proxy_start(&lock, &w[0], low), -EDEADLK);
+	ck_assert_int_eq(rt_mutex_proxy_start(&lock, &w[1], middle), 0);
+	ck_assert_int_eq(low->prio, 99 - 20);
+	ck_assert_int_eq(rt_mutex_proxy_start(&lock, &w[2], high), 0);
+	ck_assert_int_eq(low->prio, 99 - 30);
+	ck_assert_ptr_eq(rt_mutex_top_waiter(&lock), &w[2]);
+	ck_assert_ptr_null(rt_mutex_check(&lock));
+	/* high waits for low: low must not wait for high, and is not left waiting. */
+	rt_mutex_proxy_init(&other, high);
+	ck_assert_int_eq(rt_mutex_proxy_start(&other, &back, low), -EDEADLK);
+	ck_assert_ptr_null(rt_mutex_top_waiter(&other));
+	ck_assert_ptr_null(low->pi_blocked_on);
+
+	ck_assert_ptr_eq(rt_mutex_hand_over(&lock), &w[2]);
+	ck_assert_ptr_eq(lock.owner, high);
+	ck_assert_int_eq(low->prio, 99 - 10);
+	ck_assert_int_eq(high->prio, 99 - 30);
+	ck_assert_ptr_null(high->pi_blocked_on);
+	ck_assert_ptr_null(rt_mutex_check(&lock));
+	/* The heir is less important than who comes next. */
+	ck_assert_int_eq(task_setscheduler(middle, SCHED_FIFO, 50, NULL), 0);
+	ck_assert_int_eq(high->prio, 99 - 50);
+	rt_mutex_proxy_cancel(&lock, &w[1]);
+	ck_assert_int_eq(high->prio, 99 - 30);
+	ck_assert_ptr_null(rt_mutex_hand_over(&lock));
+	ck_assert_ptr_null(lock.owner);
+	check_machine(m);
+	sim_machine_destroy(m);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lock_pi");
@@ -233,6 +285,7 @@ int main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, inversion);
+	tcase_add_test(t, proxies);
 	tcase_add_test(t, chain);
 	tcase_add_test(t, deadline_lends_too);
 	tcase_add_loop_test(t, random_pi, 0, 6);
