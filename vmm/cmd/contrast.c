@@ -346,6 +346,9 @@ int cmd_contrast(int argc, char **argv)
 	}
 	if (status)
 		return cmd_fail("contrast", &e, EXIT_BAD_USAGE);
+	/* The tiny kernel by itself: there is nobody who would talk to a shell. */
+	if (!c.b.cfg.kernel && !c.b.cfg.initrd && !*c.b.cfg.append)
+		c.b.cfg.append = c.measured ? "noinitrd" : "demo=switch";
 	status = config_finish(&c.b, &e);
 	if (status)
 		return cmd_fail("contrast", &e, status == -ENOENT ? EXIT_NO_START : EXIT_BAD_USAGE);
