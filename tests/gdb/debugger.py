@@ -58,7 +58,8 @@ def wait_for(condition, what, process=None, seconds=60):
 
 def gdb(ctx, socket, commands, kernel, timeout, first=()):
     """Connects, runs the commands, and returns what each of them printed."""
-    script = ["set confirm off", "set pagination off", "set width 0", "set trust-readonly-sections on", *first,
+    script = ["set confirm off", "set pagination off", "set width 0", "set trust-readonly-sections on",
+              "set remotetimeout 60", *first,
               f"target remote {socket}"]
     words = ["gdb", "-nx", "-q", "-batch", "-iex", f"add-auto-load-safe-path {ctx.env.build}"]
     for command in script:
