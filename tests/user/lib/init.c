@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * init.c - pid 1 of the conformance image: mounts, runs the programs that /tests/list names one
- * after the other, and ends the machine. In a chroot and a
- * pid namespace of the host it does the same, so that both have one environment.
+ * after the other, and ends the machine. In a chroot and a pid namespace of the host it does the same, so that both have one environment.
  *
  * Each program's lines come between "@@ begin NAME" and "@@ end NAME STATUS"; "@@ done" is the last.
  */
@@ -14,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +48,16 @@ static size_t read_list(char *text, size_t size, char **names)
 	return count;
 }
 
+/* Whoever started this may have had signals ignored, those of the C library's own included. */
+static void forget_signals(void)
+{
+	static const unsigned long all_default[4], none;
+
+	for (long sig = 1; sig <= 64; sig++)
+		syscall(SYS_rt_sigaction, sig, all_default, NULL, sizeof(none));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+}
+
 /* LINE is a program's name and, if it is not to run all its tests, theirs. */
 static void run(char *line)
 {
@@ -65,6 +75,7 @@ static void run(char *line)
 	pid = fork();
 	if (!pid) {
 		setsid();
+		forget_signals();
 		execve(path, argv, env);
 		dprintf(1, "@@ exec %s: %s\n", path, strerror(errno));
 		_exit(127);
