@@ -59,7 +59,7 @@ def frames(ctx):
 
 def through_a_switch(ctx):
     """`finish` out of the scheduler: other tasks run, with the same code, before it returns to this one."""
-    guest = Guest(ctx)
+    guest = Guest(ctx, "--append", "demo=switch")
     session(
         ctx, guest,
         ("break msleep", ""), ("continue", "Breakpoint 1, msleep"),
@@ -156,7 +156,7 @@ def hardware_breakpoints(ctx):
 
 def two_cpus(ctx):
     """Threads are CPUs; a breakpoint of one thread leaves the other alone, and stepping as well."""
-    guest = Guest(ctx, "--cpus", "2")
+    guest = Guest(ctx, "--cpus", "2", "--append", "demo=switch")
     session(
         ctx, guest,
         ("info threads", r"^\* 1 .*CPU#0.*running", r"^  2 .*CPU#1.*not started"),

@@ -13,7 +13,7 @@ TABLES = ("buddyinfo", "slabinfo", "vmallocinfo")
 
 def helper_commands(ctx):
     """What the px- commands print is what the kernel itself says of the same moment."""
-    guest = Guest(ctx, "--cpus", "2")
+    guest = Guest(ctx, "--cpus", "2", "--append", "demo=switch")
     outputs = session(
         ctx, guest,
         ("break smp_boot", ""), ("continue", ""), ("px-runqueues", "^CPU 0: .*running swapper/0"),
@@ -103,7 +103,7 @@ def locks(cpus):
 def queues(policy, order):
     """As many as the kernel counts, in the order that the policy keeps."""
     def run(ctx):
-        guest = Guest(ctx, "--append", f"quiet sched={policy}")
+        guest = Guest(ctx, "--append", f"quiet demo=switch sched={policy}")
         outputs = session(
             ctx, guest,
             ("break demo.c:spin", ""), ("continue", "spin"), ("delete", ""),
