@@ -179,19 +179,23 @@ void tty_console_init(void)
 	const struct console *con = virtio_console();
 
 	make(&uart, uart16550_console(), &uart_ops, "ttyS0", MKDEV(TTY_MAJOR, 64));
-	if (!device_irq(PC_COM1_IRQ, "ttyS0", uart_interrupt, NULL))
-		pr_warn("ttyS0: no interrupt: nothing can be typed there");
-	uart16550_listen(true);
 	if (con) {
 		make(&hvc, con, &hvc_ops, "hvc0", MKDEV(HVC_MAJOR, 0));
-		if (!virtio_console_listen(hvc_received))
-			pr_warn("hvc0: no interrupt: nothing can be typed there");
 		if (printk_console_is(con))
 			console = &hvc;
 	}
 	if (tty_devices_init(&kernel_vfs, &console->tty))
 		env_panic(__FILE__, __LINE__, "no memory for /dev/console");
 	pr_info("  /dev/console is %s", console->tty.name);
+}
+
+void tty_console_listen(void)
+{
+	if (!device_irq(PC_COM1_IRQ, "ttyS0", uart_interrupt, NULL))
+		pr_warn("ttyS0: no interrupt: nothing can be typed there");
+	uart16550_listen(true);
+	if (hvc.con && !virtio_console_listen(hvc_received))
+		pr_warn("hvc0: no interrupt: nothing can be typed there");
 }
 
 const struct tty_struct *console_tty(void)

@@ -6,8 +6,11 @@
 #ifndef GUEST_KERNEL_TTY_CONSOLE_H
 #define GUEST_KERNEL_TTY_CONSOLE_H
 
-/* Makes the terminals and starts to listen. Boot context, after devtmpfs. Panics without memory. */
+/* Makes the terminals. Boot context, after devtmpfs. Panics without memory. */
 void tty_console_init(void);
+
+/* From now on what is typed belongs to programs; before, to whoever in the kernel polls for it. */
+void tty_console_listen(void);
 
 /* The terminal that /dev/console is. */
 struct tty_struct;

@@ -12,6 +12,7 @@
 #include "guest/kernel/kthread.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/tty_console.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/string.h"
 #include "guest/process/exec.h"
@@ -183,6 +184,7 @@ int start_init(void)
 	u->th->t.tgid = u->vt.tgid = p->tgid;
 	init_process = p;
 	spin_unlock_irqrestore(&proc_lock, flags);
+	tty_console_listen();
 	get_task(&u->th->t);
 	wake_up_new_task(&u->th->t);
 	return 0;
