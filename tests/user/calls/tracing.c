@@ -68,8 +68,8 @@ static void children(void)
 	NUM(si.si_signo);
 	X(ptrace, 0x7777, pid, 0, 0);
 	X(ptrace, CONT, pid, 0, 100);
-	X(ptrace, CONT, pid, 0, 0);
-	IS(Q(wait4, pid, &status, 0, NULL) == pid);
+	/* One line, and after the child's. */
+	IS(Q(ptrace, CONT, pid, 0, 0) == 0 && Q(wait4, pid, &status, 0, NULL) == pid);
 	say("%s", wait_words(status));
 	X(ptrace, CONT, pid + 100000, 0, 0);
 	/* The signal is taken away; then step by step. */
