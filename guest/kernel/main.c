@@ -70,6 +70,10 @@ static void boot_loader(void)
 	pvh_read(start_info_phys, bi);
 	if (bi->has_fdt)
 		fdt_read(bi);
+	/* A hypervisor that says nothing of itself may interpret ring 0, and not know clac; trying it could
+	 * be the end. */
+	if (cpu_features.hypervisor && !bi->virt)
+		cpu_hide_features("smap");
 	acpi_read(bi);
 	clock_hint_tsc_khz(bi->tsc_khz ? bi->tsc_khz : cpu_features.tsc_khz);
 	printk_set_level((int)boot_option_u64("loglevel", boot_option("quiet") ? LOGLEVEL_WARNING
