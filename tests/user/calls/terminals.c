@@ -296,13 +296,18 @@ static void sessions(void)
 	IS(Q(getpgid, pid) == pid);
 	X(setpgid, pid, me);
 	finish(pid);
+	int gone[2]; /* its writing end goes with the exec */
+
+	pipe2(gone, O_CLOEXEC);
 	pid = fork();
 	if (!pid) {
 		char *argv[] = { "terminals", "sleep", NULL };
 		execv("/proc/self/exe", argv);
 		_exit(1);
 	}
-	nap(100);
+	close(gone[1]);
+	(void)!read(gone[0], gone, 1);
+	close(gone[0]);
 	X(setpgid, pid, pid);
 	finish(pid);
 }
