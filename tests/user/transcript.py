@@ -44,7 +44,7 @@ TRANSCRIPT = (
     Line("(exit 7); echo $?", r"^7$"),
     Line("sh -c 'kill -SEGV $$'; echo $?", r"(?s)139$"),
     Line("echo a b c | wc -w; seq 1000 | tail -1", r"^3\n1000$"),
-    Line("yes | head -100000 | md5sum", r"^[0-9a-f]{32}  -$"),
+    Line("yes | head -1000 | md5sum", r"^[0-9a-f]{32}  -$"),
     Line("echo one >/tmp/f; echo two >>/tmp/f; cat /tmp/f; wc -c </tmp/f", r"^one\ntwo\n8$"),
     Line("mkdir -p /tmp/a/b && touch /tmp/a/b/c && find /tmp/a | sort", r"^/tmp/a\n/tmp/a/b\n/tmp/a/b/c$"),
     Line("ln -s b /tmp/a/l; readlink /tmp/a/l; rm -r /tmp/a; ls /tmp/a", r"(?s)^b\n.*No such file"),
@@ -168,7 +168,7 @@ def commands(build, kernel=None):
     qemu = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max,la57=off", "-smp", 2, "-m", 256, "-nodefaults",
             "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", build / "testbed/vmlinuz",
             "-initrd", image, "-append", "console=ttyS0 quiet loglevel=1 panic=-1"]
-    tiny = [build / "parallax", "run", "--no-reboot", "--mem", "128M", "--cpus", 2, "--initrd", image]
+    tiny = [build / "parallax", "run", "--no-reboot", "--mem", "128M", "--cpus", 2, "--initrd", image.with_suffix("")]
     tail = ["--append", "quiet", *([kernel] if kernel else [])]
     return {"debian": (qemu, False), "para": ([*tiny, "--virt", "para", *tail], True),
             "full": ([*tiny, "--virt", "full", *tail], True)}
