@@ -5,6 +5,20 @@
 
 /* ---- mode and owner --------------------------------------------------------------------------------------- */
 
+/* What the *at() calls name, by their two flags. *out is referenced. */
+static int path_by_flags(struct vfs_task *t, int dfd, const char *path, int flags, struct path *out)
+{
+	unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (flags & AT_EMPTY_PATH)
+		how |= LOOKUP_EMPTY;
+	if (!path)
+		return -EFAULT;
+	return user_path_at(t, dfd, path, how, out);
+}
+
 static int change(struct vfs_task *t, const struct path *path, struct iattr *attr)
 {
 	struct inode *inode = path->dentry->d_inode;
@@ -30,15 +44,9 @@ static int chmod_path(struct vfs_task *t, const struct path *path, u32 mode)
 
 s64 fs_fchmodat(struct vfs_task *t, int dfd, const char *path, u32 mode, int flags)
 {
-	unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
-	int err;
+	int err = path_by_flags(t, dfd, path, flags, &p);
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (flags & AT_EMPTY_PATH)
-		how |= LOOKUP_EMPTY;
-	err = user_path_at(t, dfd, path, how, &p);
 	if (err)
 		return err;
 	err = chmod_path(t, &p, mode);
@@ -75,15 +83,9 @@ static int chown_path(struct vfs_task *t, const struct path *path, u32 uid, u32 
 
 s64 fs_fchownat(struct vfs_task *t, int dfd, const char *path, u32 uid, u32 gid, int flags)
 {
-	unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
-	int err;
+	int err = path_by_flags(t, dfd, path, flags, &p);
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (flags & AT_EMPTY_PATH)
-		how |= LOOKUP_EMPTY;
-	err = user_path_at(t, dfd, path, how, &p);
 	if (err)
 		return err;
 	err = chown_path(t, &p, uid, gid);
@@ -142,7 +144,6 @@ static int utimes_path(struct vfs_task *t, const struct path *path,
 s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 		 const struct linux_timespec times[2], int flags)
 {
-	unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
 	int err;
 
@@ -160,13 +161,7 @@ s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 		fdput(f);
 		return err;
 	}
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (flags & AT_EMPTY_PATH)
-		how |= LOOKUP_EMPTY;
-	if (!path)
-		return -EFAULT;
-	err = user_path_at(t, dfd, path, how, &p);
+	err = path_by_flags(t, dfd, path, flags, &p);
 	if (err)
 		return err;
 	err = utimes_path(t, &p, times);

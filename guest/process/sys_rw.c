@@ -43,7 +43,7 @@ SYS(pwrite64)
 
 enum { IOV_FAST = 8, IOV_MAX = 1024 };
 
-/* An iovec array argument: kept in `fast` if it is short. *out is freed with put_iov(). */
+/* An iovec array argument: kept in `fast` if it is short. *out is freed with kfree(). */
 static s64 get_iov(u64 user, u64 nr, iovec_t fast[IOV_FAST], iovec_t **out, struct iov_iter *it)
 {
 	iovec_t *iov = fast;
@@ -67,56 +67,50 @@ static s64 get_iov(u64 user, u64 nr, iovec_t fast[IOV_FAST], iovec_t **out, stru
 	return err;
 }
 
-SYS(readv)
+typedef s64 (*vector_fn)(struct vfs_task *t, int fd, struct iov_iter *it, s64 pos, u32 rwf);
+
+static s64 do_vector(vector_fn fn, int fd, u64 user, u64 nr, s64 pos, u32 rwf)
 {
 	iovec_t fast[IOV_FAST], *iov;
 	struct iov_iter it;
-	s64 n = get_iov(b, c, fast, &iov, &it);
+	s64 n = get_iov(user, nr, fast, &iov, &it);
 
 	if (n)
 		return n;
-	n = fs_read(vt(), (int)a, &it);
+	n = fn(vt(), fd, &it, pos, rwf);
 	kfree(&kernel_mm.slab, iov);
 	return n;
+}
+
+SYS(readv)
+{
+	return do_vector(fs_preadv2, (int)a, b, c, -1, 0);
 }
 
 SYS(writev)
 {
-	iovec_t fast[IOV_FAST], *iov;
-	struct iov_iter it;
-	s64 n = get_iov(b, c, fast, &iov, &it);
-
-	if (n)
-		return n;
-	n = fs_write(vt(), (int)a, &it);
-	kfree(&kernel_mm.slab, iov);
-	return n;
+	return do_vector(fs_pwritev2, (int)a, b, c, -1, 0);
 }
 
 SYS(preadv)
 {
-	iovec_t fast[IOV_FAST], *iov;
-	struct iov_iter it;
-	s64 n = get_iov(b, c, fast, &iov, &it);
-
-	if (n)
-		return n;
-	n = fs_pread(vt(), (int)a, &it, (s64)d, 0);
-	kfree(&kernel_mm.slab, iov);
-	return n;
+	return do_vector(fs_pread, (int)a, b, c, (s64)d, 0);
 }
 
 SYS(pwritev)
 {
-	iovec_t fast[IOV_FAST], *iov;
-	struct iov_iter it;
-	s64 n = get_iov(b, c, fast, &iov, &it);
+	return do_vector(fs_pwrite, (int)a, b, c, (s64)d, 0);
+}
 
-	if (n)
-		return n;
-	n = fs_pwrite(vt(), (int)a, &it, (s64)d, 0);
-	kfree(&kernel_mm.slab, iov);
-	return n;
+/* The fifth register is the high half of a position for machines with 32 bits. */
+SYS(preadv2)
+{
+	return do_vector(fs_preadv2, (int)a, b, c, (s64)d, (u32)f);
+}
+
+SYS(pwritev2)
+{
+	return do_vector(fs_pwritev2, (int)a, b, c, (s64)d, (u32)f);
 }
 
 SYS(lseek)

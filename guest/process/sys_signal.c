@@ -72,6 +72,17 @@ SYS(rt_sigreturn)
 	return do_sigreturn(current_uthread()->frame);
 }
 
+static s64 wait_for_signal(void)
+{
+	while (!READ_ONCE(current->signal_pending)) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (!READ_ONCE(current->signal_pending))
+			schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return -ERESTARTNOHAND;
+}
+
 SYS(rt_sigsuspend)
 {
 	struct uthread *u = current_uthread();
@@ -83,24 +94,12 @@ SYS(rt_sigsuspend)
 	u->saved_blocked = u->blocked;
 	u->restore_blocked = true;
 	set_blocked(u, set);
-	while (!READ_ONCE(current->signal_pending)) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (!READ_ONCE(current->signal_pending))
-			schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-	return -ERESTARTNOHAND;
+	return wait_for_signal();
 }
 
 SYS(pause)
 {
-	while (!READ_ONCE(current->signal_pending)) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (!READ_ONCE(current->signal_pending))
-			schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-	return -ERESTARTNOHAND;
+	return wait_for_signal();
 }
 
 SYS(rt_sigtimedwait)
