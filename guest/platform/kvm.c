@@ -263,21 +263,16 @@ static bool kvm_event_start(unsigned hz, bool periodic)
 	return platform_lapic_event_start(lapic_hz, hz, periodic);
 }
 
+/*
+ * One aligned quadword, which the host writes in one piece. The version is for readers that want more of
+ * the record: the host changes it whenever the vCPU's thread has waited, so that a vCPU that is stepped
+ * by a debugger would never read the same one twice.
+ */
 static u64 kvm_steal_ns(unsigned cpu)
 {
 	const volatile struct steal_time *s = &per_cpu(steal_time, cpu);
-	u32 version;
-	u64 ns;
 
-	if (!has(KVM_FEATURE_STEAL_TIME))
-		return 0;
-	do {
-		version = s->version & ~1u;
-		barrier();
-		ns = s->steal;
-		barrier();
-	} while (s->version != version);
-	return ns;
+	return has(KVM_FEATURE_STEAL_TIME) ? s->steal : 0;
 }
 
 const struct platform kvm_platform = {
