@@ -18,9 +18,10 @@
 
 /*
  * While a CPU that should run is stepped for the sake of a watched variable, its timer fires faster
- * than its handler is stepped through. So interrupts stay out but for one instruction in so many.
+ * than its handler is stepped through. So interrupts stay out but for a few instructions in so many.
  */
-#define STEPS_A_WINDOW 4096u
+#define STEPS_A_WINDOW	4096u
+#define STEPS_IN_WINDOW 2u /* sti holds them off for one more */
 
 static bool guest_has_avx(const struct kvm_cpuid2 *cpuid)
 {
@@ -123,6 +124,22 @@ static bool was_executed(const struct access_list *a, u64 pc)
 	return a->nr && (a->jumps || pc == a->next || pc == a->pc);
 }
 
+/* After a step: an open window counts only those before which an interrupt could have come. An idle loop
+ * has few of them, and would be missed for ever by a window that any step closes. */
+static void let_interrupts_in(struct gdb_x86 *t, struct gdb_cpu *c)
+{
+	bool open = c->steps >= STEPS_A_WINDOW;
+
+	if (!open || c->v->run->if_flag)
+		c->steps++;
+	if (!open && c->steps == STEPS_A_WINDOW) {
+		set_debug(t, c, true);
+	} else if (c->steps > STEPS_A_WINDOW + STEPS_IN_WINDOW) {
+		set_debug(t, c, false);
+		c->steps = 0;
+	}
+}
+
 static bool on_step(struct gdb_x86 *t, struct gdb_cpu *c)
 {
 	const struct gdb_action *a = &c->action;
@@ -146,14 +163,8 @@ static bool on_step(struct gdb_x86 *t, struct gdb_cpu *c)
 	}
 	if (a->run == GDB_STEP || (a->run == GDB_STEP_RANGE && pc - a->start >= a->end - a->start))
 		return stop_here(t, c, (struct gdb_stop){ .signal = GDB_SIGTRAP });
-	if (a->run == GDB_CONTINUE) {
-		if (++c->steps == STEPS_A_WINDOW)
-			set_debug(t, c, true);
-		else if (c->steps > STEPS_A_WINDOW) {
-			set_debug(t, c, false);
-			c->steps = 0;
-		}
-	}
+	if (a->run == GDB_CONTINUE)
+		let_interrupts_in(t, c);
 	look_ahead(t, c);
 	return true;
 }
