@@ -37,6 +37,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hold_keys.h"
+
 #define CHUNK		  65536
 #define NUL_SEPARATED_MAX 64
 #define PORT_NAME	  "testbed"
@@ -566,10 +568,14 @@ int main(void)
 	unsigned int job = 0;
 	sigset_t chld;
 	char **argv;
+	const char *failed;
 	size_t at;
 
 	mount_all();
 	load_modules();
+	failed = hold_static_keys();
+	if (failed)
+		fail("hold the static keys: %s", failed);
 	loopback_up();
 	plan_read(&a.plan);
 	at = plan_settings(&a.plan);

@@ -42,6 +42,7 @@ OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
 OUTER_MORE = ("tun", "vhost_net")
 INNER_MORE = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
               "virtio_balloon", "vmw_vsock_virtio_transport", "button", "evdev", "pata_legacy", "sd_mod")
+AGENT = (HERE / "agent.c", HERE / "hold_keys.c", HERE / "hold_keys.h")
 IMAGES = ("vmlinuz", "outer.cpio", "inner-initrd.gz", "inner-root.gz")
 ROOT_MIB = 24
 
@@ -74,7 +75,7 @@ def ensure(out, update=False):
 
 def _stamp(package, busybox):
     digest = hashlib.sha256()
-    sources = [HERE / "agent.c", HERE / "build.py", ROOT / "images/cpio.py", HERE / "inner-init"]
+    sources = [*AGENT, HERE / "build.py", ROOT / "images/cpio.py", HERE / "inner-init"]
     for source in sources + sorted(p for p in (HERE / "inner-root").rglob("*") if p.is_file()):
         digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes() + b"\0")
     for path in (package, busybox):
@@ -169,7 +170,7 @@ def _build(out, package, busybox):
     kernel, modules, version = _unpack_kernel(package)
     agent = out / "agent"
     _run([*os.environ.get("CC", "gcc").split(), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra",
-          "-Werror", "-Wshadow", "-static", HERE / "agent.c", "-o", agent], "cannot compile agent.c")
+          "-Werror", "-Wshadow", "-static", *(f for f in AGENT if f.suffix == ".c"), "-o", agent], "cannot compile agent.c")
     applets = _run([busybox, "--list-full"], "busybox does not run").split()
 
     outer = _busybox_tree(busybox)

@@ -35,7 +35,7 @@ class Options:
     """What distinguishes one machine from another; filled from the command line."""
 
     icount = False
-    cpus = 2
+    cpus = 1
     memory = 1024  # MiB
     append = ""
     qemu = ()
