@@ -34,7 +34,7 @@ devices_SRCS := $(wildcard devices/*.c devices/virtio/*.c)
 boot_SRCS    := $(wildcard vmm/boot/*.c)
 vmm_SRCS     := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/cmd/*.c vmm/gdb/*.c vmm/qmp/*.c vmm/qemu/*.c vmm/contrast/*.c))
 # Portable guest code: the same files are built for ring 0 (guest/guest.mk) and for the host.
-guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c guest/exec/*.c) guest/env/host.c
+guest_SRCS   := $(wildcard guest/lib/*.c guest/sched/*.c guest/locking/*.c guest/mm/*.c guest/time/*.c guest/defer/*.c guest/fs/*.c guest/exec/*.c guest/net/*.c) guest/env/host.c
 ROOMS := base mm devices boot vmm guest
 
 # A test binary links its own room and the rooms below it.
@@ -77,6 +77,7 @@ bench: ## measure against a bare KVM program and QEMU; prints ratios
 	$(Q)python3 tests/bench/sched/run --build $(B)
 	$(Q)python3 tests/bench/domains/run --build $(B)
 	$(Q)python3 tests/bench/user/run --build $(B)
+	$(Q)python3 tests/bench/devices/run --build $(B)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (300)
 	$(Q)sh scripts/deps.sh

@@ -4,7 +4,7 @@
 GUEST_ARCH_SRCS := $(wildcard guest/arch/x86/*.c guest/platform/*.c guest/kernel/*.c \
         guest/kernel/selftest/*.c guest/drivers/*.c guest/drivers/virtio/*.c guest/process/*.c) $(wildcard guest/env/ring0*.c)
 GUEST_PORTABLE_SRCS := $(filter guest/lib/% guest/sched/% guest/locking/% guest/time/% guest/defer/% \
-        guest/mm/% guest/fs/% guest/exec/%,$(guest_SRCS))
+        guest/mm/% guest/fs/% guest/exec/% guest/net/%,$(guest_SRCS))
 GUEST_ASM_SRCS := $(wildcard guest/arch/x86/*.S)
 GUEST_ASM_SRCS := $(filter-out %.lds.S,$(GUEST_ASM_SRCS))
 GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS)) \

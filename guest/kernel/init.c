@@ -6,7 +6,7 @@
  *   halt             stop with interrupts off         show=TABLE,...         tables about memory
  *   fault=NAME       something that a watchdog must report
  *   workload=NAME,n=N  one kind of work, to be measured from outside (workload.h)
- *   demo=NAME        switch (the default), sched, time, mm, io, sequence
+ *   demo=NAME        switch (the default), sched, time, mm, io, sequence, net
  *   prompt           lines typed at the console are obeyed
  */
 #include "guest/kernel/init.h"
@@ -28,6 +28,7 @@ static const struct {
 } demos[] = {
 	{ "switch", demo_switch }, { "sched", demo_sched }, { "time", demo_time },
 	{ "mm", demo_mm },	   { "io", demo_io },	    { "sequence", demo_sequence },
+	{ "net", demo_net },
 };
 
 /* The value of a word, "" for a word without one; NULL when the word is not there. */
@@ -95,6 +96,6 @@ int init_main(void *unused)
 			machine_exit(0);
 		}
 	}
-	pr_err("demo=%s: there are switch, sched, time, mm, io and sequence", v);
+	pr_err("demo=%s: there are switch, sched, time, mm, io, sequence and net", v);
 	machine_exit(1);
 }

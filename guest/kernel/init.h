@@ -34,6 +34,9 @@ void demo_io(void);
  * promised can be checked from outside. Thread context. */
 void demo_sequence(void);
 
+/* demo=net: an address by DHCP, echo requests, and an echo service for others. Thread context. */
+void demo_net(void);
+
 /* panic=NAME: does the damage of that name. Returns (with a message) when there is no such name. */
 void crash_demo(const char *name);
 

@@ -3,6 +3,8 @@
 are as few as they should be, and what the guest wrote is in the file."""
 
 import json
+import os
+import socket
 import struct
 
 from harness import tap
@@ -111,6 +113,44 @@ def measured(ctx):
         ctx.check(para < 0.2, f"virtio, {words}: {para} exits a request")
 
 
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def network(ctx):
+    """An address by DHCP, echoes from the router, and datagrams from outside that come back."""
+    port = free_port()
+    p = ctx.start([ctx.env.parallax, "run", "--net", f"user,hostfwd=udp:127.0.0.1:{port}-:7", "--timeout", 60, "--append",
+                   "quiet demo=net size=1000 serve=8"])
+    seen = []
+    while not seen or not seen[-1].startswith("serving"):
+        seen.append(p.popen.stdout.readline().decode())
+        ctx.check(seen[-1], "the guest ended")
+    ctx.contains("".join(seen), "eth0: 10.0.2.15/24 for 86400 s, router 10.0.2.2, names from 10.0.2.3",
+                 "ping 10.0.2.2: 4 of 4 answered")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", port))
+        s.settimeout(5)
+        for size in (1, 7, 512, 1400):
+            data = os.urandom(size)
+            s.send(data)
+            ctx.equal(s.recv(2048), data, f"{size} bytes that came back")
+    done = ctx.finish(p)
+    ctx.equal(done.status, 0, "status")
+    ctx.contains(done.out, "4 datagrams echoed")
+
+
+def network_alone(ctx):
+    """Nobody answers at that address; and a guest without a card says so."""
+    done = ctx.vmm("--net", "user", "--timeout", 60, "--append", "quiet demo=net ping=10.0.2.99 count=1")
+    ctx.contains(done.out, "ping 10.0.2.99: 0 of 1 answered")
+    ctx.contains(ctx.vmm("--append", "quiet demo=net").out, "no network card")
+    for wrong in ("10.0.2", "10.0.2.256", "1.2.3.4.5", "x"):
+        ctx.contains(ctx.vmm("--net", "user", "--append", f"quiet demo=net ping={wrong}").out, "not an address")
+
+
 def answers(ctx):
     """demo=io says what it did, and leaves a disk alone that is not for it."""
     disk = scratch_disk(ctx)
@@ -139,3 +179,5 @@ def jobs(_env):
     yield job("hvc0 costs no exits", flood)
     yield job("exits for each request", measured)
     yield job("demo=io", answers)
+    yield job("network", network)
+    yield job("network where nobody is", network_alone)

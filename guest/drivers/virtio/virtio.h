@@ -106,6 +106,7 @@ int virtio_blk_probe(struct virtio_device *vd);
 int virtio_console_probe(struct virtio_device *vd);
 int virtio_rng_probe(struct virtio_device *vd);
 int virtio_balloon_probe(struct virtio_device *vd);
+int virtio_net_probe(struct virtio_device *vd);
 
 struct console;
 /* hvc0; NULL: none. */

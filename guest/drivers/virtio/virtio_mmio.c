@@ -152,6 +152,7 @@ static const struct {
 	{ VIRTIO_ID_BLOCK, "disk", virtio_blk_probe },
 	{ VIRTIO_ID_RNG, "entropy source", virtio_rng_probe },
 	{ VIRTIO_ID_BALLOON, "balloon", virtio_balloon_probe },
+	{ VIRTIO_ID_NET, "network card", virtio_net_probe },
 };
 
 static int start_driver(struct virtio_device *vd)
