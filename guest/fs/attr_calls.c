@@ -253,7 +253,7 @@ s64 fs_ftruncate(struct vfs_task *t, int fd, s64 len)
 	return err;
 }
 
-static int fallocate_file(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 len)
+int vfs_fallocate(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 len)
 {
 	struct inode *inode = f->f_inode;
 	s64 end;
@@ -298,7 +298,7 @@ s64 fs_fallocate(struct vfs_task *t, int fd, int mode, s64 offset, s64 len)
 
 	if (!f.file)
 		return -EBADF;
-	err = fallocate_file(t, f.file, mode, offset, len);
+	err = vfs_fallocate(t, f.file, mode, offset, len);
 	fdput(f);
 	return err;
 }

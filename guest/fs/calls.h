@@ -32,6 +32,8 @@ s64 fs_restore(struct vfs_task *t, const char *path, const struct kstat *st);
 s64 fs_truncate(struct vfs_task *t, const char *path, s64 len);
 s64 fs_ftruncate(struct vfs_task *t, int fd, s64 len);
 s64 fs_fallocate(struct vfs_task *t, int fd, int mode, s64 offset, s64 len);
+/* The same of an open file. */
+int vfs_fallocate(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 len);
 /* times NULL: now. path NULL: the descriptor itself. */
 s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 		 const struct linux_timespec times[2], int flags);

@@ -228,6 +228,46 @@ int filemap_fault(struct address_space *as, u64 index, struct page **out)
 	return 0;
 }
 
+static struct page *next_page(struct address_space *as, u64 *index, u64 last)
+{
+	u64 flags = spin_lock_irqsave(&as->lock);
+	struct page *page = xa_find(&as->pages, index, last);
+
+	if (page)
+		get_page(page);
+	spin_unlock_irqrestore(&as->lock, flags);
+	return page;
+}
+
+/* Locks it, if that is possible at once and it is what a process may see. */
+static bool take_ready(struct address_space *as, struct page *page, u64 index)
+{
+	u64 flags;
+	bool hole;
+
+	if (!trylock_page(page))
+		return false;
+	flags = spin_lock_irqsave(&as->lock);
+	hole = page->mapping != as || xa_get_mark(&as->pages, index, PAGECACHE_UNWRITTEN);
+	spin_unlock_irqrestore(&as->lock, flags);
+	if (!hole && index < PFN_UP((u64)READ_ONCE(as->host->i_size)))
+		return true;
+	unlock_page_wake(vfs_of(as), page);
+	return false;
+}
+
+struct page *filemap_next_ready(struct address_space *as, u64 *index, u64 last)
+{
+	struct page *page;
+
+	for (; *index <= last && (page = next_page(as, index, last)); ++*index) {
+		if (take_ready(as, page, *index))
+			return page;
+		put_page(vfs_of(as)->pg, page);
+	}
+	return NULL;
+}
+
 /* ---- dropping ----------------------------------------------------------------------------------------------------- */
 
 /* Takes a locked page out; the cache's reference is the caller's. */
@@ -242,17 +282,6 @@ static void remove_page(struct address_space *as, struct page *page)
 	spin_unlock_irqrestore(&as->lock, flags);
 	if (as->a_ops->uncharge)
 		as->a_ops->uncharge(as, 1);
-}
-
-static struct page *next_page(struct address_space *as, u64 *index, u64 last)
-{
-	u64 flags = spin_lock_irqsave(&as->lock);
-	struct page *page = xa_find(&as->pages, index, last);
-
-	if (page)
-		get_page(page);
-	spin_unlock_irqrestore(&as->lock, flags);
-	return page;
 }
 
 void truncate_pages(struct address_space *as, u64 first, u64 last)

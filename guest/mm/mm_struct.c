@@ -137,7 +137,7 @@ static int dup_vma(struct mm_struct *mm, struct vm_area_struct *from)
 		return -ENOMEM;
 	/* mlock() is not inherited. */
 	vma->vm_flags &= ~(u64)VM_LOCKED;
-	err = anon_vma_fork(vma, from);
+	err = vma->vm_flags & VM_WIPEONFORK ? 0 : anon_vma_fork(vma, from);
 	if (err) {
 		vma_free(vma);
 		return err;
@@ -146,7 +146,7 @@ static int dup_vma(struct mm_struct *mm, struct vm_area_struct *from)
 		vma->vm_ops->open(vma);
 	vma_insert(mm, vma);
 	vm_account(mm, vma->vm_flags, vma->vm_file, (s64)vma_pages(vma));
-	return copy_range(vma, from);
+	return vma->vm_flags & VM_WIPEONFORK ? 0 : copy_range(vma, from);
 }
 
 struct mm_struct *mm_dup(struct mm_struct *old)

@@ -41,6 +41,7 @@ enum vm_flags {
 	VM_DONTEXPAND = 0x40000,
 	VM_ACCOUNT = 0x100000,
 	VM_NORESERVE = 0x200000,
+	VM_WIPEONFORK = 0x2000000, /* a child finds zeroes */
 	VM_DONTDUMP = 0x4000000,
 };
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
@@ -53,6 +54,9 @@ struct vm_operations_struct {
 	/* Puts the page at vmf->pgoff into vmf->page with a reference, or maps something itself and
 	 * leaves it NULL (VM_PFNMAP). 0 or enum vm_fault_result bits. May sleep. */
 	unsigned (*fault)(struct vm_fault *vmf);
+	/* A page that can be mapped beside a faulting one without waiting: the first from *pgoff to last, as
+	 * fault() leaves it with VM_FAULT_LOCKED, and *pgoff where it is. NULL: none. May be NULL. */
+	struct page *(*neighbour)(struct vm_area_struct *vma, u64 *pgoff, u64 last);
 	/* The page is mapped, or not: undoes what fault() did beyond the reference (VM_FAULT_LOCKED). */
 	void (*fault_done)(struct vm_fault *vmf, struct page *page);
 	/* The page of a shared area is about to become writable. As fault(). NULL: nothing to do. */
@@ -176,6 +180,7 @@ enum {
 	MAP_PRIVATE = 0x2,
 	MAP_FIXED = 0x10,
 	MAP_ANONYMOUS = 0x20,
+	MAP_32BIT = 0x40, /* in the second GiB of the address space, where there is room */
 	MAP_GROWSDOWN = 0x100,
 	MAP_LOCKED = 0x2000,
 	MAP_NORESERVE = 0x4000,
@@ -187,7 +192,7 @@ struct mmap_request {
 	u64 addr, len;
 	u64 vm_flags; /* VM_ACCESS_FLAGS, VM_MAY*, VM_SHARED ... */
 	u64 pgoff;
-	unsigned flags;				/* MAP_FIXED, _FIXED_NOREPLACE, _POPULATE */
+	unsigned flags;				/* MAP_FIXED, _FIXED_NOREPLACE, _POPULATE, _32BIT */
 	const struct vm_operations_struct *ops; /* NULL: anonymous and private */
 	void *file;				/* ops->open() is called for the new area */
 	struct address_space *mapping;
@@ -197,7 +202,7 @@ struct mmap_request {
 s64 mm_mmap(struct mm_struct *mm, const struct mmap_request *req);
 int mm_munmap(struct mm_struct *mm, u64 addr, u64 len);
 int mm_mprotect(struct mm_struct *mm, u64 addr, u64 len, u64 access);
-enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 s64 mm_mremap(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags,
 	      u64 new_addr);
 /* The new break, or the old one where it cannot be moved. */

@@ -7,6 +7,9 @@
 
 /* What a stack keeps free below it. */
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
+/* Where MAP_32BIT looks for room. */
+#define LOW_MAP_START 0x40000000ull
+#define LOW_MAP_END   0x80000000ull
 
 static u64 page_align(u64 x)
 {
@@ -140,6 +143,10 @@ static s64 place(struct mm_struct *mm, const struct mmap_request *req, u64 len)
 		if (!next || !(next->vm_flags & VM_GROWSDOWN) ||
 		    next->vm_start - (addr + len) >= STACK_GUARD_GAP)
 			return (s64)addr;
+	}
+	if (req->flags & MAP_32BIT) {
+		addr = vma_unmapped_area(mm, len, LOW_MAP_START, LOW_MAP_END);
+		return addr ? (s64)addr : -ENOMEM;
 	}
 	addr = vma_unmapped_area(mm, len, low, mm->mmap_base);
 	if (!addr) /* above the stack there may be more */

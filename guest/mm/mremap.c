@@ -21,6 +21,8 @@ enum {
 	MADV_NOHUGEPAGE = 15,
 	MADV_DONTDUMP = 16,
 	MADV_DODUMP = 17,
+	MADV_WIPEONFORK = 18,
+	MADV_KEEPONFORK = 19,
 	MADV_POPULATE_READ = 22,
 	MADV_POPULATE_WRITE = 23,
 };
@@ -111,7 +113,7 @@ static int copy_vma(struct vm_area_struct *vma, u64 addr, u64 move_len, u64 to, 
 	return err;
 }
 
-static s64 move_to(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, u64 to)
+static s64 move_to(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags, u64 to)
 {
 	s64 err;
 	struct vm_area_struct *vma = vma_to_resize(mm, addr, old_len, new_len, &err);
@@ -123,15 +125,22 @@ static s64 move_to(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, u64
 		mm_unmap_locked(mm, to, new_len);
 	if (err)
 		return err;
-	/* The old part of a shared area of length 0 stays: a second view of the same pages. */
-	if (old_len)
+	/* The old part of a shared area of length 0 stays: a second view of the same pages. With
+	 * DONTUNMAP the old range stays as well, empty. */
+	if (flags & MREMAP_DONTUNMAP) {
+		if (vma->vm_flags & VM_LOCKED)
+			mm->locked_vm -= vma_pages(vma);
+		vma->vm_flags &= ~(u64)VM_LOCKED; /* there is nothing in it that could be kept */
+	} else if (old_len) {
 		mm_unmap_locked(mm, addr, old_len);
+	}
 	vma = find_vma(mm, to);
 	vma_merge(vma);
 	return (s64)to;
 }
 
-static s64 remap_fixed(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, u64 to)
+static s64 remap_fixed(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags,
+		       u64 to)
 {
 	int err;
 
@@ -151,7 +160,7 @@ static s64 remap_fixed(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len,
 			return err;
 		old_len = new_len;
 	}
-	return move_to(mm, addr, old_len, new_len, to);
+	return move_to(mm, addr, old_len, new_len, flags, to);
 }
 
 static s64 remap_locked(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags,
@@ -161,8 +170,8 @@ static s64 remap_locked(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len
 	s64 err;
 
 	if (flags & MREMAP_FIXED)
-		return remap_fixed(mm, addr, old_len, new_len, new_addr);
-	if (new_len <= old_len && old_len) {
+		return remap_fixed(mm, addr, old_len, new_len, flags, new_addr);
+	if (new_len <= old_len && old_len && !(flags & MREMAP_DONTUNMAP)) {
 		vma = find_vma(mm, addr);
 		if (!vma || vma->vm_start > addr)
 			return -EFAULT;
@@ -173,12 +182,12 @@ static s64 remap_locked(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len
 	vma = vma_to_resize(mm, addr, old_len, new_len, &err);
 	if (!vma)
 		return err;
-	if (old_len && grow_in_place(vma, addr, old_len, new_len))
+	if (old_len && !(flags & MREMAP_DONTUNMAP) && grow_in_place(vma, addr, old_len, new_len))
 		return (s64)addr;
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	new_addr = vma_unmapped_area(mm, new_len, mm->sys->mmap_min_addr, mm->mmap_base);
-	return new_addr ? move_to(mm, addr, old_len, new_len, new_addr) : -ENOMEM;
+	return new_addr ? move_to(mm, addr, old_len, new_len, flags, new_addr) : -ENOMEM;
 }
 
 s64 mm_mremap(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags,
@@ -189,8 +198,12 @@ s64 mm_mremap(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned
 
 	old_len = page_align(old_len);
 	new_len = page_align(new_len);
-	if ((flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED)) || (addr & (PAGE_SIZE - 1)) ||
-	    !new_len || ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE)))
+	if ((flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    (addr & (PAGE_SIZE - 1)) || !new_len)
+		return -EINVAL;
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
 		return -EINVAL;
 	if (addr > mm->sys->task_size || old_len > mm->sys->task_size - addr)
 		return -EFAULT;
@@ -220,6 +233,8 @@ static const struct {
 	{ MADV_DOFORK, 0, VM_DONTCOPY },
 	{ MADV_DONTDUMP, VM_DONTDUMP, 0 },
 	{ MADV_DODUMP, 0, VM_DONTDUMP },
+	{ MADV_WIPEONFORK, VM_WIPEONFORK, 0 },
+	{ MADV_KEEPONFORK, 0, VM_WIPEONFORK },
 	/* Understood, and without effect on correctness. */
 	{ MADV_WILLNEED, 0, 0 },
 	{ MADV_MERGEABLE, 0, 0 },
@@ -254,6 +269,8 @@ static int advise_areas(struct mm_struct *mm, u64 addr, u64 end, int advice, u64
 		addr = stop;
 		if (advice == MADV_DONTNEED || advice == MADV_FREE) {
 			err = discard(mm, vma, start, stop, advice == MADV_FREE);
+		} else if ((set & VM_WIPEONFORK) && (vma->vm_file || (vma->vm_flags & VM_SHARED))) {
+			err = -EINVAL; /* what others see cannot be wiped for one */
 		} else if (((vma->vm_flags & ~clear) | set) != vma->vm_flags) {
 			if ((vma->vm_start < start && vma_split(vma, start, &vma)) ||
 			    (vma->vm_end > stop && vma_split(vma, stop, NULL)))
@@ -271,9 +288,9 @@ int mm_madvise(struct mm_struct *mm, u64 addr, u64 len, int advice)
 	bool known = advice == MADV_DONTNEED || advice == MADV_FREE;
 	int err;
 
-	len = page_align(len);
-	if ((addr & (PAGE_SIZE - 1)) || addr + len < addr)
+	if ((addr & (PAGE_SIZE - 1)) || (len && !page_align(len)) || addr + page_align(len) < addr)
 		return -EINVAL;
+	len = page_align(len);
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE) {
 		err = mm_populate(mm, addr, addr + len);
 		return err == -EAGAIN ? -ENOMEM : err;

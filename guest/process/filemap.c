@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* filemap.c - see filemap.h. */
 #include "guest/process/filemap.h"
+#include "guest/fs/calls.h"
 #include "guest/fs/memfs.h"
 #include "guest/fs/pagecache.h"
 #include "guest/lib/string.h"
@@ -41,6 +42,11 @@ static unsigned filemap_vm_fault(struct vm_fault *vmf)
 	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 }
 
+static struct page *filemap_neighbour(struct vm_area_struct *vma, u64 *pgoff, u64 last)
+{
+	return filemap_next_ready(vma->vm_mapping, pgoff, last);
+}
+
 static void filemap_done(struct vm_fault *vmf, struct page *page)
 {
 	(void)vmf;
@@ -57,6 +63,7 @@ const struct vm_operations_struct filemap_vm_ops = {
 	.open = filemap_open,
 	.close = filemap_close,
 	.fault = filemap_vm_fault,
+	.neighbour = filemap_neighbour,
 	.fault_done = filemap_done,
 	.page_mkwrite = filemap_mkwrite,
 };
@@ -143,4 +150,46 @@ void filemap_unmap(struct address_space *as, u64 first, u64 last)
 			  vma->vm_start + ((to - vma->vm_pgoff) << PAGE_SHIFT));
 	}
 	up_read(&as->i_mmap_sem);
+}
+
+static int may_remove(const struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & (VM_LOCKED | VM_PFNMAP)) || !vma->vm_file)
+		return -EINVAL;
+	return (vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) ? 0 : -EACCES;
+}
+
+int filemap_remove(struct vfs_task *t, struct mm_struct *mm, u64 addr, u64 len)
+{
+	u64 end = addr + len;
+	int err = 0, hole = 0;
+
+	while (addr < end && !err) {
+		const struct vm_area_struct *vma;
+		struct file *f = NULL;
+		u64 stop = end, pos = 0;
+
+		down_read(&mm->mmap_lock);
+		vma = find_vma(mm, addr);
+		if (!vma || vma->vm_start >= end) {
+			hole = -ENOMEM;
+		} else {
+			if (vma->vm_start > addr)
+				hole = -ENOMEM;
+			addr = MAX(addr, vma->vm_start);
+			stop = MIN(end, vma->vm_end);
+			pos = linear_page_index(vma, addr) << PAGE_SHIFT;
+			err = may_remove(vma);
+			if (!err)
+				f = get_file(vma->vm_file);
+		}
+		up_read(&mm->mmap_lock);
+		if (f) {
+			err = vfs_fallocate(t, f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					    (s64)pos, (s64)(stop - addr));
+			fput(f);
+		}
+		addr = stop;
+	}
+	return err ? err : hole;
 }

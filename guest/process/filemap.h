@@ -16,6 +16,12 @@ int filemap_prepare(struct file *f, struct mmap_request *req);
 /* Shared anonymous memory: a nameless file of so many bytes behind the request. -ENOMEM. */
 int shmem_prepare(struct vfs_task *t, struct mmap_request *req, struct file **out);
 
+/*
+ * MADV_REMOVE: holes in the files behind [addr, addr + len), whole pages. -EACCES where an area is not
+ * shared and writable, -EINVAL where it is locked or of no file, -ENOMEM where nothing is mapped.
+ */
+int filemap_remove(struct vfs_task *t, struct mm_struct *mm, u64 addr, u64 len);
+
 /* mm_system.lock_mapping. */
 void filemap_lock(struct address_space *as, bool lock);
 

@@ -101,8 +101,14 @@ SYS(brk)
 	return (s64)mm_brk(mm(), a);
 }
 
+enum { MADV_REMOVE = 9 };
+
 SYS(madvise)
 {
+	u64 len = (b + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+
+	if ((int)c == MADV_REMOVE && !(a & (PAGE_SIZE - 1)) && len >= b && a + len >= a)
+		return filemap_remove(vt(), mm(), a, len);
 	return mm_madvise(mm(), a, b, (int)c);
 }
 

@@ -4,6 +4,7 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/uaccess.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
@@ -76,10 +77,13 @@ static unsigned fault_flags(const struct pt_regs *regs)
 
 static void count_fault(struct uthread *u, unsigned ret)
 {
-	if (ret & VM_FAULT_MAJOR)
-		u->times.maj_flt++;
-	else
-		u->times.min_flt++;
+	bool major = ret & VM_FAULT_MAJOR;
+
+	u->times.maj_flt += major;
+	u->times.min_flt += !major;
+	count_vm_events(&kernel_mm.pg, PGFAULT, 1);
+	if (major)
+		count_vm_events(&kernel_mm.pg, PGMAJFAULT, 1);
 }
 
 static void user_page_fault(struct pt_regs *regs, u64 address)
