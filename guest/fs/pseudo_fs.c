@@ -146,6 +146,9 @@ static int lookup_dynamic(struct vfs_task *t, struct dentry *d, const struct pse
 	desc = dyn ? dyn->lookup(t, arg, d->d_name.name, d->d_name.len, &obj) : NULL;
 	if (desc)
 		return add_inode(d, inode_of_desc(d->d_sb, desc, dyn, obj));
+	/* In /proc what is not there cannot be made either, whoever asks; /sys asks who it is first. */
+	if (d->d_sb->s_magic == PROC_SUPER_MAGIC)
+		return -ENOENT;
 	d_add(d, NULL);
 	return 0;
 }

@@ -373,6 +373,8 @@ int pty_init(struct vfs *vfs)
 	vfs->ttys->ptys = set;
 	err = memfs_fill(vfs, &devpts_type, "mode=755", &set->sb);
 	if (!err)
+		set->sb->s_magic = DEVPTS_SUPER_MAGIC;
+	if (!err)
 		err = register_filesystem(vfs, &devpts_type);
 	if (!err)
 		err = chrdev_register(vfs, TTYAUX_MAJOR, PTMX_MINOR, 1, "ptmx", &ptmx_fops, NULL);

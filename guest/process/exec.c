@@ -97,8 +97,16 @@ static void enter_mm(struct uthread *u, struct mm_struct *mm)
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
-static void new_program_state(struct uthread *u, struct cred *cred)
+/* One that its user may not read shall not be read in memory either. */
+static bool may_dump(struct bprm *b, const struct cred *cred)
 {
+	return cred->euid == cred->uid && cred->egid == cred->gid && b->readable;
+}
+
+static void new_program_state(struct bprm *b)
+{
+	struct uthread *u = b->u;
+	struct cred *cred = b->cred;
 	struct process *p = u->proc;
 	const struct cred *old = u->vt.cred;
 	u64 flags;
@@ -108,13 +116,15 @@ static void new_program_state(struct uthread *u, struct cred *cred)
 	u->altstack = (struct sigaltstack_state){ 0 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;
 	u->restart = NULL;
-	u->pdeath_signal = 0;
+	/* A parent shall not signal a child that has gained privileges. */
+	if (b->secure)
+		u->pdeath_signal = 0;
 	flags = spin_lock_irqsave(&proc_lock);
 	u->vt.cred = cred;
 	p->uid = cred->uid;
 	p->did_exec = true;
 	p->exit_signal = p->exit_signal ? SIGCHLD : 0;
-	p->dumpable = cred->euid == cred->uid && cred->egid == cred->gid;
+	p->dumpable = may_dump(b, cred);
 	if (p->vfork_done)
 		complete(p->vfork_done);
 	p->vfork_done = NULL;
@@ -168,7 +178,7 @@ static int begin_new_exec(struct bprm *b)
 	mm_set_limits(b->mm, u->proc);
 	enter_mm(u, b->mm);
 	b->mm = NULL;
-	new_program_state(u, b->cred);
+	new_program_state(b);
 	b->cred = NULL;
 	files_close_on_exec(&u->vt);
 	set_name(u, b->path);
@@ -205,6 +215,7 @@ static int load_and_start(struct bprm *b)
 			return -ELOOP;
 	if (!err)
 		err = prepare_exec_creds(b->u, b->file, &b->cred, &b->secure);
+	b->readable = !err && !inode_permission(&b->u->vt, b->file->f_inode, MAY_READ);
 	if (!err)
 		err = load_elf(b);
 	if (!err)

@@ -35,7 +35,8 @@ struct bprm {
 	struct elf_image img;
 	u64 load_bias;
 	struct cred *cred;
-	bool secure; /* AT_SECURE: privileges were gained */
+	bool secure;   /* AT_SECURE: privileges were gained */
+	bool readable; /* by its user: else its memory is not, either */
 };
 
 /* ---- exec_stack.c: strings first, from the top down; the rest below when the program is known ------ */

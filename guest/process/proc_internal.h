@@ -11,9 +11,11 @@
 extern const struct pseudo_ops proc_stat_ops, proc_status_ops, proc_statm_ops, proc_limits_ops,
 	proc_comm_ops, proc_io_ops, proc_oom_score_ops, proc_oom_score_adj_ops;
 
-/* proc_maps.c: memory. */
-extern const struct pseudo_ops proc_maps_ops, proc_smaps_ops, proc_smaps_rollup_ops,
-	proc_cmdline_ops, proc_environ_ops;
+/* proc_maps.c: the areas of its memory. */
+extern const struct pseudo_ops proc_maps_ops, proc_smaps_ops, proc_smaps_rollup_ops;
+
+/* proc_mem.c: what is in it. */
+extern const struct pseudo_ops proc_cmdline_ops, proc_environ_ops, proc_mem_ops;
 
 /* proc_fd.c: files. */
 extern const struct pseudo_ops proc_exe_ops, proc_cwd_ops, proc_root_ops, proc_mounts_ops,

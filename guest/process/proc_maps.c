@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc_maps.c - maps, smaps, smaps_rollup, cmdline, environ of /proc/PID: what is in its memory. An
- * area is shown under mmap_lock; between two reads areas may come and go, and reading goes on at the
+ * proc_maps.c - maps, smaps, smaps_rollup of /proc/PID: the areas of its address space. An area is shown under mmap_lock; between two reads areas may come and go, and reading goes on at the
  * address where it stopped.
  */
 #include "guest/fs/pagecache.h"
@@ -139,7 +138,7 @@ static void show_vm_flags(struct seq *s, u64 flags)
 		{ VM_PFNMAP, "pf" },	 { VM_LOCKED, "lo" },	 { VM_IO, "io" },
 		{ VM_SEQ_READ, "sr" },	 { VM_RAND_READ, "rr" }, { VM_DONTCOPY, "dc" },
 		{ VM_DONTEXPAND, "de" }, { VM_ACCOUNT, "ac" },	 { VM_NORESERVE, "nr" },
-		{ VM_DONTDUMP, "dd" },
+		{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" },
 	};
 
 	seq_puts(s, "VmFlags: ");
@@ -278,88 +277,6 @@ static int show_rollup(struct seq *s, void *arg)
 	return 0;
 }
 
-/* ---- its arguments and environment ------------------------------------------------------------------------ */
-
-/* Bytes [from, to) of its memory as a file; a page at a time. */
-static s64 read_memory(struct kiocb *io, struct iov_iter *out, struct mm_struct *mm, u64 from,
-		       u64 to)
-{
-	struct slab_sys *slab = io->task->vfs->slab;
-	u8 *buf = kmalloc(slab, PAGE_SIZE, GFP_KERNEL);
-	s64 done = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	while (io->pos >= 0 && (u64)io->pos < to - from && iov_iter_count(out)) {
-		u64 n = MIN(to - from - (u64)io->pos, PAGE_SIZE);
-		size_t moved;
-
-		n = MIN(n, iov_iter_count(out));
-		n = mm_access(mm, from + (u64)io->pos, buf, n, false, true);
-		moved = copy_to_iter(buf, n, out);
-		io->pos += (s64)moved;
-		done += (s64)moved;
-		if (!moved || moved < n) {
-			done = done ? done : moved < n ? -EFAULT : 0;
-			break;
-		}
-	}
-	kfree(slab, buf);
-	return done;
-}
-
-/* A program that wrote over its arguments' last NUL goes on into the environment, up to a NUL there. */
-static u64 args_end(struct mm_struct *mm)
-{
-	u64 end = mm->arg_end;
-	char c = 'x';
-
-	if (end <= mm->arg_start || mm_access(mm, end - 1, &c, 1, false, true) != 1 || !c)
-		return end;
-	while (end < mm->env_end && mm_access(mm, end, &c, 1, false, true) == 1 && c)
-		end++;
-	return end;
-}
-
-static s64 read_args(struct kiocb *io, struct iov_iter *to)
-{
-	struct mm_struct *mm = proc_ref_mm(io->filp->private_data);
-	s64 ret = 0;
-
-	if (!mm)
-		return 0;
-	if (mm->arg_end > mm->arg_start)
-		ret = read_memory(io, to, mm, mm->arg_start, args_end(mm));
-	mmput(mm);
-	return ret;
-}
-
-static int open_environ(struct vfs_task *t, struct inode *inode, struct file *f)
-{
-	(void)inode;
-	return proc_ref_may_read(t, f->private_data) ? 0 : -EACCES;
-}
-
-static s64 read_environ(struct kiocb *io, struct iov_iter *to)
-{
-	struct mm_struct *mm = proc_ref_mm(io->filp->private_data);
-	s64 ret = 0;
-
-	if (!mm)
-		return 0;
-	if (mm->env_end > mm->env_start)
-		ret = read_memory(io, to, mm, mm->env_start, mm->env_end);
-	mmput(mm);
-	return ret;
-}
-
-static const struct file_operations cmdline_fops = { .llseek = seq_lseek, .read_iter = read_args };
-static const struct file_operations environ_fops = { .llseek = seq_lseek,
-						     .open = open_environ,
-						     .read_iter = read_environ };
-
 const struct pseudo_ops proc_maps_ops = { .seq = &maps_seq };
 const struct pseudo_ops proc_smaps_ops = { .seq = &smaps_seq };
 const struct pseudo_ops proc_smaps_rollup_ops = { .show = show_rollup };
-const struct pseudo_ops proc_cmdline_ops = { .fop = &cmdline_fops };
-const struct pseudo_ops proc_environ_ops = { .fop = &environ_fops };

@@ -21,6 +21,7 @@ static const struct pseudo_dynamic task_dynamic;
 		{ .name = "io", .mode = 0400, .ops = &proc_io_ops },                           \
 		{ .name = "limits", .mode = 0444, .ops = &proc_limits_ops },                   \
 		{ .name = "maps", .mode = 0444, .ops = &proc_maps_ops },                       \
+		{ .name = "mem", .mode = 0600, .ops = &proc_mem_ops },                         \
 		{ .name = "mountinfo", .mode = 0444, .ops = &proc_mountinfo_ops },             \
 		{ .name = "mounts", .mode = 0444, .ops = &proc_mounts_ops },                   \
 		{ .name = "oom_score", .mode = 0444, .ops = &proc_oom_score_ops },             \
