@@ -16,7 +16,7 @@ from . import proc
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 PATIENCE = 5  # a busy machine is no failure: a native test's limits, as written, are an idle one's
-KEPT_LINES = 60  # of each output, in a failure's report
+KEPT_LINES = 24  # of each output, in a failure's report
 SANITIZER = (b"ERROR: AddressSanitizer", b"ERROR: LeakSanitizer", b": runtime error: ")
 
 
