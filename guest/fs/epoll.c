@@ -100,13 +100,18 @@ static void item_queue(struct poll_table *pt, struct file *f, wait_queue_head_t 
 	add_wait_queue(q, &eq->w);
 }
 
-static void make_ready(struct eventpoll *ep, struct epitem *epi)
+static void put_ready(struct eventpoll *ep, struct epitem *epi)
 {
 	u64 flags = spin_lock_irqsave(&ep->lock);
 
 	if (list_empty(&epi->ready_entry))
 		list_add_tail(&epi->ready_entry, &ep->ready);
 	spin_unlock_irqrestore(&ep->lock, flags);
+}
+
+static void make_ready(struct eventpoll *ep, struct epitem *epi)
+{
+	put_ready(ep, epi);
 	wake_up(&ep->wait);
 	wake_up_all(&ep->poll_wait);
 }
@@ -417,6 +422,7 @@ static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
 	struct epitem *epi;
 	s64 done = 0;
 	u64 flags;
+	bool more;
 
 	INIT_LIST_HEAD(&batch);
 	mutex_lock(&ep->mutex);
@@ -430,7 +436,7 @@ static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
 		if (!ev.events)
 			continue;
 		if (copy_to_iter(&ev, sizeof(ev), to) != sizeof(ev)) {
-			make_ready(ep, epi);
+			put_ready(ep, epi);
 			if (!done)
 				done = -EFAULT;
 			break;
@@ -439,12 +445,18 @@ static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
 		if (epi->event.events & EPOLLONESHOT)
 			epi->event.events &= EP_PRIVATE;
 		else if (!(epi->event.events & EPOLLET))
-			make_ready(ep, epi);
+			put_ready(ep, epi);
 	}
 	flags = spin_lock_irqsave(&ep->lock);
 	list_splice_init(&batch, &ep->ready);
+	more = !list_empty(&ep->ready);
 	spin_unlock_irqrestore(&ep->lock, flags);
 	mutex_unlock(&ep->mutex);
+	/* Nothing has become ready: but whoever waits beside us may take what is left. The list before the
+	 * queue here, the queue before the list there. */
+	smp_mb();
+	if (more && waitqueue_active(&ep->wait))
+		wake_up(&ep->wait);
 	return done;
 }
 
