@@ -97,6 +97,9 @@ s64 fs_fcntl(struct vfs_task *t, int fd, unsigned cmd, u64 arg)
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
 		ret = fcntl_lock(t, f.file, cmd, arg);
 		break;
 	case F_GETOWN:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * locks.c - advisory locks: flock(2), which belong to an open file, and record locks of fcntl(2),
- * which belong to a table of descriptors. Both lie on the inode's list.
+ * which belong to a table of descriptors or, with F_OFD_*, to an open file as well. All lie on the
+ * inode's list.
  *
  * L1 two locks of one kind that overlap, of different owners, are both shared. L2 one owner's record
  * locks do not overlap, and neighbours of one type are one.
@@ -21,26 +22,28 @@ struct linux_flock {
 
 struct file_lock {
 	struct list_head node;
-	const void *owner; /* struct file (flock), struct files_struct (records) */
+	const void *owner; /* struct file (flock, F_OFD_*), struct files_struct (other records) */
 	bool flock;
 	s16 type;
 	s64 start, end; /* end is part of it */
-	int pid;
+	int pid;	/* -1: of an open file */
 };
 
+/* The first by place, which is the one to tell of. */
 static struct file_lock *conflict(struct inode *inode, const struct file_lock *want)
 {
-	struct file_lock *l;
+	struct file_lock *l, *found = NULL;
 
 	list_for_each_entry (l, &inode->i_flock, node) {
 		if (l->flock != want->flock || l->owner == want->owner)
 			continue;
 		if (l->end < want->start || l->start > want->end)
 			continue;
-		if (l->type == F_WRLCK || want->type == F_WRLCK)
-			return l;
+		if ((l->type == F_WRLCK || want->type == F_WRLCK) &&
+		    (!found || l->start < found->start))
+			found = l;
 	}
-	return NULL;
+	return found;
 }
 
 /* A copy of `from` with another range, added. */
@@ -245,7 +248,9 @@ static s64 get_lock(struct inode *inode, const struct file_lock *want, struct li
 
 s64 fcntl_lock(struct vfs_task *t, struct file *f, unsigned cmd, u64 arg)
 {
-	struct file_lock want = { .owner = t->files, .pid = t->tgid };
+	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	struct file_lock want = { .owner = ofd ? (const void *)f : t->files,
+				  .pid = ofd ? -1 : t->tgid };
 	struct linux_flock fl;
 	s64 err;
 
@@ -254,7 +259,9 @@ s64 fcntl_lock(struct vfs_task *t, struct file *f, unsigned cmd, u64 arg)
 	err = parse_range(f, &fl, &want);
 	if (err)
 		return err;
-	if (cmd == F_GETLK) {
+	if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
+		if (ofd && fl.l_pid)
+			return -EINVAL;
 		err = get_lock(f->f_inode, &want, &fl);
 		if (!err && copy_to_task(t, arg, &fl, sizeof(fl)))
 			err = -EFAULT;
@@ -263,7 +270,9 @@ s64 fcntl_lock(struct vfs_task *t, struct file *f, unsigned cmd, u64 arg)
 	if ((want.type == F_RDLCK && !(f->f_mode & FMODE_READ)) ||
 	    (want.type == F_WRLCK && !(f->f_mode & FMODE_WRITE)))
 		return -EBADF;
-	return set_lock(t->vfs, f->f_inode, &want, cmd == F_SETLKW);
+	if (ofd && fl.l_pid)
+		return -EINVAL;
+	return set_lock(t->vfs, f->f_inode, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 static void remove_owner(struct vfs *vfs, struct inode *inode, const void *owner)

@@ -300,6 +300,20 @@ static void record_locks(void)
 	l = lock_of(F_WRLCK, 0, 0);
 	X(fcntl, fd, F_OFD_SETLK, &l);
 	in_child(lock_in_child, &fd);
+	/* Another open file of the same process is somebody else; a process's lock is, too. */
+	other = (int)Q(open, "f", O_RDWR);
+	X(fcntl, other, F_OFD_SETLK, &l);
+	X(fcntl, other, F_OFD_GETLK, &l);
+	say("type %d pid %d", l.l_type, l.l_pid);
+	l = lock_of(F_WRLCK, 0, 0);
+	l.l_pid = 1;
+	X(fcntl, other, F_OFD_SETLK, &l);
+	X(fcntl, other, F_OFD_GETLK, &l);
+	l = lock_of(F_RDLCK, 3, 1);
+	X(fcntl, fd, F_SETLK, &l);
+	Q(close, fd);
+	l = lock_of(F_WRLCK, 0, 0);
+	X(fcntl, other, F_OFD_SETLKW, &l);
 }
 
 static int flock_in_child(void *arg)
