@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hold_keys.h"
+#include "quirks.h"
 
 #define CHUNK		  65536
 #define NUL_SEPARATED_MAX 64
@@ -574,8 +574,11 @@ int main(void)
 	mount_all();
 	load_modules();
 	failed = hold_static_keys();
+	if (!failed)
+		failed =
+			keep_beating(getenv("HEARTBEAT")); /* a word of the kernel's command line */
 	if (failed)
-		fail("hold the static keys: %s", failed);
+		fail("%s", failed);
 	loopback_up();
 	plan_read(&a.plan);
 	at = plan_settings(&a.plan);

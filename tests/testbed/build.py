@@ -42,7 +42,7 @@ OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
 OUTER_MORE = ("tun", "vhost_net")
 INNER_MORE = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
               "virtio_balloon", "vmw_vsock_virtio_transport", "button", "evdev", "pata_legacy", "sd_mod")
-AGENT = (HERE / "agent.c", HERE / "hold_keys.c", HERE / "hold_keys.h")
+AGENT = (HERE / "agent.c", HERE / "quirks.c", HERE / "quirks.h")
 IMAGES = ("vmlinuz", "outer.cpio", "inner-initrd.gz", "inner-root.gz")
 ROOT_MIB = 24
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "hold_keys.h"
+#include "quirks.h"
 
 #include <fcntl.h>
+#include <linux/hpet.h>
 #include <linux/kvm.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -47,4 +49,18 @@ const char *hold_static_keys(void)
 		failed = without_apic(kvm);
 	close(kvm);
 	return failed;
+}
+
+const char *keep_beating(const char *frequency)
+{
+	int hpet = frequency ? open("/dev/hpet", O_RDONLY | O_CLOEXEC) : -1;
+
+	if (!frequency)
+		return NULL;
+	if (hpet < 0)
+		return "/dev/hpet";
+	if (ioctl(hpet, HPET_IRQFREQ, strtoul(frequency, NULL, 10)) || ioctl(hpet, HPET_EPI, 0) ||
+	    ioctl(hpet, HPET_IE_ON, 0))
+		return "a periodic interrupt of the HPET";
+	return NULL; /* it beats as long as the file is open */
 }

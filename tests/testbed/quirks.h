@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hold_keys.h - keeps the outer kernel from rewriting its own code while commands run. */
+/* quirks.h - what the outer Linux does so that the emulator's defects do not show (README.md). */
 #pragma once
 
 /*
@@ -11,3 +11,11 @@
  * Returns NULL, or what could not be done, with errno.
  */
 const char *hold_static_keys(void);
+
+/*
+ * Lets the HPET interrupt `frequency` times a second, a decimal number; NULL: not at all. The emulator can
+ * lose an interrupt that comes while VMRUN loads a guest's pending one (it changes the CPU's requests
+ * without its lock); the APIC still has it, and offers it again with the next one, whichever that is. The
+ * kernel's own timer is one-shot: without a next one the machine would hang. Returns as above.
+ */
+const char *keep_beating(const char *frequency);
