@@ -119,7 +119,7 @@ void demo_net(void)
 {
 	struct net_device *dev = net_find();
 	u64 seconds = boot_option_u64("serve", 0);
-	char text[16];
+	char text[16] = "";
 	u32 to;
 
 	if (!dev) {
@@ -133,8 +133,10 @@ void demo_net(void)
 		to = address(text);
 	if (to)
 		ping(dev, to, boot_option_u64("count", 4), boot_option_u64("size", 56));
-	else
+	else if (*text)
 		console_printf("ping=%s: not an address\n", text);
+	else
+		console_printf("no router to ask; ping=A.B.C.D names somebody\n");
 	if (seconds)
 		serve(dev, seconds);
 }
