@@ -100,16 +100,21 @@ SYS(sched_setparam)
 	return get_user_u32(&priority, b) ? -EFAULT : set_policy((int)a, UINT32_MAX, (int)priority);
 }
 
+/* The task of a call's first argument, with a reference, or an error pointer. */
+static struct task_struct *get_task_arg(u64 pid)
+{
+	struct task_struct *t = (s32)pid < 0 ? ERR_PTR(-EINVAL) : task_of((int)pid);
+
+	return t ? t : ERR_PTR(-ESRCH);
+}
+
 SYS(sched_getscheduler)
 {
-	struct task_struct *t;
+	struct task_struct *t = get_task_arg(a);
 	s64 ret;
 
-	if ((s32)a < 0)
-		return -EINVAL;
-	t = task_of((int)a);
-	if (!t)
-		return -ESRCH;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
 	ret = t->policy | (t->sched_reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	put_task(t);
 	return ret;
@@ -117,14 +122,11 @@ SYS(sched_getscheduler)
 
 SYS(sched_getparam)
 {
-	struct task_struct *t;
+	struct task_struct *t = b ? get_task_arg(a) : ERR_PTR(-EINVAL);
 	u32 priority;
 
-	if ((s32)a < 0 || !b)
-		return -EINVAL;
-	t = task_of((int)a);
-	if (!t)
-		return -ESRCH;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
 	priority = rt_policy(t->policy) ? t->rt_priority : 0;
 	put_task(t);
 	return put_user_u32(b, priority);
@@ -147,14 +149,11 @@ SYS(sched_get_priority_min)
 
 SYS(sched_rr_get_interval)
 {
-	struct task_struct *t;
+	struct task_struct *t = get_task_arg(a);
 	u64 ns;
 
-	if ((s32)a < 0)
-		return -EINVAL;
-	t = task_of((int)a);
-	if (!t)
-		return -ESRCH;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
 	ns = task_rr_interval(t);
 	put_task(t);
 	return put_timespec(b, ns);
