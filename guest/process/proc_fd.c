@@ -212,17 +212,25 @@ static bool fdinfo_next(struct vfs_task *t, void *dir_arg, u64 *key, char name[N
 	return found;
 }
 
+/* The open file, with a reference, or an error pointer. */
+static struct file *fd_seen_by(struct vfs_task *t, const struct fd_ref *ref, u32 *flags)
+{
+	struct file *f;
+
+	if (!proc_ref_may_read(t, ref->owner))
+		return ERR_PTR(-EACCES);
+	f = fd_file(ref->owner, t, ref->fd, flags);
+	return f ? f : ERR_PTR(-ENOENT);
+}
+
 static int jump_fd(struct vfs_task *t, void *arg, struct path *out)
 {
 	const struct fd_ref *ref = arg;
-	struct file *f;
 	u32 flags;
+	struct file *f = fd_seen_by(t, ref, &flags);
 
-	if (!proc_ref_may_read(t, ref->owner))
-		return -EACCES;
-	f = fd_file(ref->owner, t, ref->fd, &flags);
-	if (!f)
-		return -ENOENT;
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
 	*out = f->f_path;
 	path_get(out);
 	fput(f);
@@ -233,14 +241,11 @@ static int show_fdinfo(struct seq *s, void *arg)
 {
 	const struct fd_ref *ref = arg;
 	struct vfs_task *t = proc_reader(s);
-	struct file *f;
 	u32 flags;
+	struct file *f = fd_seen_by(t, ref, &flags);
 
-	if (!proc_ref_may_read(t, ref->owner))
-		return -EACCES;
-	f = fd_file(ref->owner, t, ref->fd, &flags);
-	if (!f)
-		return -ENOENT;
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
 	seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%lu\nino:\t%lu\n", READ_ONCE(f->f_pos),
 		   flags, f->f_path.mnt->mnt_id, f->f_inode->i_ino);
 	if (f->f_op && f->f_op->show_fdinfo)
