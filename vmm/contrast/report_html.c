@@ -117,6 +117,18 @@ static u64 widest(const struct contrast_report *r, const struct contrast_row *ro
 	return most;
 }
 
+/* The name before a bar; false: nothing was measured in that mode. */
+static bool put_mode(FILE *out, const struct contrast_report *r, const struct contrast_row *row,
+		     unsigned m)
+{
+	if (row->cell[m].skip[0])
+		return false;
+	fputs("<span>", out);
+	html_text(out, r->mode[m].name);
+	fputs("</span>", out);
+	return true;
+}
+
 static void put_bars(FILE *out, const struct contrast_report *r, const struct contrast_row *row)
 {
 	char n[32], label[96];
@@ -125,11 +137,8 @@ static void put_bars(FILE *out, const struct contrast_report *r, const struct co
 	for (unsigned m = 0; m < r->nr_modes; m++) {
 		const struct contrast_cell *c = &row->cell[m];
 
-		if (c->skip[0])
+		if (!put_mode(out, r, row, m))
 			continue;
-		fputs("<span>", out);
-		html_text(out, r->mode[m].name);
-		fputs("</span>", out);
 		snprintf(label, sizeof(label), "%s: %lu exits", r->mode[m].name, c->v[CM_EXITS]);
 		html_svg_stack(out, label, &c->causes, widest(r, row, false));
 		fprintf(out, "<span class=num>%s</span>", contrast_number(c->v[CM_EXITS], n));
@@ -138,11 +147,8 @@ static void put_bars(FILE *out, const struct contrast_report *r, const struct co
 	for (unsigned m = 0; m < r->nr_modes; m++) {
 		const struct contrast_cell *c = &row->cell[m];
 
-		if (c->skip[0])
+		if (!put_mode(out, r, row, m))
 			continue;
-		fputs("<span>", out);
-		html_text(out, r->mode[m].name);
-		fputs("</span>", out);
 		snprintf(label, sizeof(label), "%s: %.1f ms", r->mode[m].name,
 			 (double)cpu_ns(c) / 1e6);
 		html_svg_bar(out, label, cpu_ns(c), widest(r, row, true), m ? "plain2" : "plain");
