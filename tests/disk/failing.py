@@ -41,16 +41,21 @@ def inside(ctx, kind, image, mode, count, **kw):
                     ctx.env.parallax, "run", *sequence(mode, image, count)], **kw)
 
 
+def written(ctx, kind, mode):
+    """The counts of a run on a host of that kind, where some write must fail and the VMM must not."""
+    (ctx.tmp / "mnt").mkdir()
+    done = inside(ctx, kind, ctx.tmp / "mnt" / "d", mode, COUNT)
+    ctx.equal(done.status, 0, "status")
+    ctx.contains(done.out, "write failed near block")
+    return counts(done.text)
+
+
 # ---- one each ------------------------------------------------------------------------------------------
 
 def full_host(mode):
     """A file system of a quarter of the disk's size."""
     def run(ctx):
-        (ctx.tmp / "mnt").mkdir()
-        done = inside(ctx, "enospc", ctx.tmp / "mnt" / "d", mode, COUNT)
-        ctx.equal(done.status, 0, "status")
-        flushed, lost, right, wrong, failed = counts(done.text)
-        ctx.contains(done.out, "write failed near block")
+        flushed, lost, right, wrong, failed = written(ctx, "enospc", mode)
         ctx.check(32 <= flushed <= FIT and lost >= COUNT - FIT, f"{flushed} flushed, {lost} lost")
         ctx.check(right >= flushed and not failed, f"{right} of {flushed} are right, {failed} cannot be read")
         ctx.equal(right + wrong, COUNT, "blocks that could be read")
@@ -60,11 +65,7 @@ def full_host(mode):
 def sick_host(mode):
     """The host's file system answers EIO from a quarter on, to reads and writes."""
     def run(ctx):
-        (ctx.tmp / "mnt").mkdir()
-        done = inside(ctx, "eio", ctx.tmp / "mnt" / "d", mode, COUNT)
-        ctx.equal(done.status, 0, "status")
-        flushed, lost, right, wrong, failed = counts(done.text)
-        ctx.contains(done.out, "write failed near block")
+        flushed, lost, right, wrong, failed = written(ctx, "eio", mode)
         ctx.equal((flushed, lost), (FIT // BATCH * BATCH, COUNT - FIT // BATCH * BATCH), "blocks flushed and lost")
         ctx.equal((right, wrong, failed), (FIT, 0, COUNT - FIT), "blocks right, wrong and failed")
     return run
