@@ -169,29 +169,6 @@ s64 fs_utimensat(struct vfs_task *t, int dfd, const char *path,
 	return err;
 }
 
-/* ---- all of them: an archive's ------------------------------------------------------------------------------------ */
-
-s64 fs_restore(struct vfs_task *t, const char *path, const struct kstat *st)
-{
-	struct iattr attr = { .valid = ATTR_UID | ATTR_GID | ATTR_CTIME | ATTR_ATIME | ATTR_MTIME |
-				       ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_TIMES_SET,
-			      .mode = st->mode & S_IALLUGO,
-			      .uid = st->uid,
-			      .gid = st->gid,
-			      .atime = st->mtime,
-			      .mtime = st->mtime };
-	struct path p;
-	int err = user_path_at(t, AT_FDCWD, path, 0, &p);
-
-	if (err)
-		return err;
-	if (!S_ISLNK(st->mode))
-		attr.valid |= ATTR_MODE;
-	err = change(t, &p, &attr);
-	path_put(&p);
-	return err;
-}
-
 /* ---- size ------------------------------------------------------------------------------------------------------- */
 
 static int truncate_path(struct vfs_task *t, const struct path *path, s64 len)

@@ -29,6 +29,9 @@ s64 fs_fchownat(struct vfs_task *t, int dfd, const char *path, u32 uid, u32 gid,
 s64 fs_fchown(struct vfs_task *t, int fd, u32 uid, u32 gid);
 /* Mode, owner and times (atime too: mtime) as st says, of the path itself. */
 s64 fs_restore(struct vfs_task *t, const char *path, const struct kstat *st);
+/* Makes a folder, a node (st->rdev as mknod(2) has it) or a link to `target` that is like that. */
+s64 fs_restore_new(struct vfs_task *t, const char *path, const struct kstat *st,
+		   const char *target);
 s64 fs_truncate(struct vfs_task *t, const char *path, s64 len);
 s64 fs_ftruncate(struct vfs_task *t, int fd, s64 len);
 s64 fs_fallocate(struct vfs_task *t, int fd, int mode, s64 offset, s64 len);

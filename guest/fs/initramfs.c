@@ -71,14 +71,15 @@ static int fail(struct unpacker *u, int err, const char *why)
 
 /* ---- entries ---------------------------------------------------------------------------------------------- */
 
-static void set_attributes(struct unpacker *u)
+static struct kstat attributes(const struct unpacker *u)
 {
-	const struct kstat st = { .mode = u->field[MODE],
-				  .uid = u->field[UID],
-				  .gid = u->field[GID],
-				  .mtime = { u->field[MTIME], 0 } };
-
-	fs_restore(u->t, u->name, &st);
+	return (struct kstat){ .mode = u->field[MODE],
+			       .uid = u->field[UID],
+			       .gid = u->field[GID],
+			       .rdev = (u->field[RDEV_MINOR] & 0xff) |
+				       (u->field[RDEV_MAJOR] & 0xfff) << 8 |
+				       (u->field[RDEV_MINOR] & ~0xffu) << 12,
+			       .mtime = { u->field[MTIME], 0 } };
 }
 
 /* What is in the way of a new entry goes, unless it is a folder where one is wanted. */
@@ -145,10 +146,12 @@ static void end_entry(struct unpacker *u)
 
 static int end_file(struct unpacker *u)
 {
+	const struct kstat st = attributes(u);
+
 	if (u->file) {
 		fput(u->file);
 		u->file = NULL;
-		set_attributes(u);
+		fs_restore(u->t, u->name, &st);
 	}
 	if (u->checked && u->sum != u->field[CHECK])
 		return fail(u, -EIO, "a file's checksum is wrong");
@@ -181,27 +184,34 @@ static int begin_file(struct unpacker *u)
 	return u->need ? 0 : end_file(u);
 }
 
+/* Whatever is not a regular file. Nothing is in the way of most entries, so that is looked for last. */
+static int make_new(struct unpacker *u, const char *target)
+{
+	const struct kstat st = attributes(u);
+	int err = (int)fs_restore_new(u->t, u->name, &st, target);
+
+	if (err == -EEXIST) {
+		make_way(u);
+		err = (int)fs_restore_new(u->t, u->name, &st, target);
+	}
+	return err;
+}
+
 static int make_special(struct unpacker *u)
 {
-	u32 mode = u->field[MODE];
-	u32 dev = (u->field[RDEV_MINOR] & 0xff) | (u->field[RDEV_MAJOR] & 0xfff) << 8 |
-		  (u->field[RDEV_MINOR] & ~0xffu) << 12;
-	int err;
+	int err = make_new(u, NULL);
 
-	make_way(u);
-	if (S_ISDIR(mode)) {
-		err = (int)fs_mkdirat(u->t, AT_FDCWD, u->name, mode & S_IALLUGO);
-		if (err == -EEXIST)
-			err = 0;
-		else
-			u->res->folders += !err;
-	} else {
-		err = (int)fs_mknodat(u->t, AT_FDCWD, u->name, mode, dev);
+	if (!S_ISDIR(u->field[MODE])) {
 		u->res->nodes += !err;
+	} else if (err == -EEXIST) {
+		const struct kstat st = attributes(u);
+
+		err = (int)fs_restore(u->t, u->name, &st);
+	} else {
+		u->res->folders += !err;
 	}
 	if (err)
 		return fail(u, err, "an entry cannot be made");
-	set_attributes(u);
 	if (u->field[SIZE]) {
 		u->state = SKIP;
 		u->have = 0;
@@ -217,11 +227,9 @@ static int make_symlink(struct unpacker *u)
 	int err;
 
 	u->link[u->need] = 0;
-	make_way(u);
-	err = (int)fs_symlinkat(u->t, u->link, AT_FDCWD, u->name);
+	err = make_new(u, u->link);
 	if (err)
 		return fail(u, err, "a symbolic link cannot be made");
-	set_attributes(u);
 	u->res->links++;
 	end_entry(u);
 	return 0;
@@ -251,12 +259,27 @@ static int begin_entry(struct unpacker *u)
 	return 0;
 }
 
-static int hex(char c)
+/*
+ * Eight hexadecimal digits at once, a byte of a word each: an archive has a hundred of them for each entry.
+ * Letters are the bytes with bit 6, and count from 1 in their low four bits.
+ */
+static bool read_hex(const char *p, u32 *out)
 {
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	const u64 ones = 0x0101010101010101ULL;
+	u64 x, v, letters;
+
+	memcpy(&x, p, 8);
+	letters = x >> 6 & ones;
+	v = (x & 0x0f * ones) + 9 * letters;
+	/* The digit of that value is what stands there, and values from 10 to 15 are letters. */
+	if ((x | letters << 5) != '0' * ones + v + ('a' - 10 - '0') * letters ||
+	    ((v + 6 * ones) >> 4 & ones) != letters || v & 0xf0 * ones)
+		return false;
+	v = __builtin_bswap64(v);
+	v = (v | v >> 4) & 0x00ff00ff00ff00ffULL;
+	v = (v | v >> 8) & 0x0000ffff0000ffffULL;
+	*out = (u32)(v | v >> 16);
+	return true;
 }
 
 static int read_header(struct unpacker *u)
@@ -267,16 +290,9 @@ static int read_header(struct unpacker *u)
 		return fail(u, -EINVAL, "this is not a newc archive");
 	u->checked = p[5] == '2';
 	p += 6;
-	for (unsigned i = 0; i < NR_FIELDS; i++) {
-		u->field[i] = 0;
-		for (unsigned k = 0; k < 8; k++) {
-			int digit = hex(*p++);
-
-			if (digit < 0)
-				return fail(u, -EIO, "a header has other than digits");
-			u->field[i] = u->field[i] << 4 | (u32)digit;
-		}
-	}
+	for (unsigned i = 0; i < NR_FIELDS; i++, p += 8)
+		if (!read_hex(p, &u->field[i]))
+			return fail(u, -EIO, "a header has other than digits");
 	if (!u->field[NAME_SIZE] || u->field[NAME_SIZE] > PATH_MAX)
 		return fail(u, -EIO, "a name is empty or too long");
 	u->state = NAME;

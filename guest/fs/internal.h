@@ -86,7 +86,13 @@ u32 mount_statfs_flags(const struct mount *m);
 /* Whether b is where unlinking, renaming from dir is allowed (sticky bit and so on). */
 int may_delete(struct vfs_task *t, struct inode *dir, struct dentry *victim, bool isdir);
 int may_create(struct vfs_task *t, struct inode *dir, struct dentry *child);
+/* Making d in dir, whose tree is locked (start_creating()). */
 int vfs_create(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode);
+int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode);
+/* user_dev: as mknod(2) has it. mode's type is one that may_mknod() allows: 0, -EPERM or -EINVAL. */
+int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode, u32 user_dev);
+int may_mknod(u32 mode);
+int vfs_symlink(struct vfs_task *t, struct inode *dir, struct dentry *d, const char *target);
 int vfs_open_file(struct vfs_task *t, const struct path *path, struct file *f);
 /* Ends a file that was never opened. */
 void file_discard(struct vfs *vfs, struct file *f);

@@ -73,7 +73,7 @@ int vfs_create(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode
 	return dir->i_op->create(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, S_IFREG));
 }
 
-static int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
+int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
 {
 	int err = may_create(t, dir, d);
 
@@ -84,19 +84,56 @@ static int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u3
 	return dir->i_op->mkdir(t, dir, d, prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
 }
 
-static int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode, kdev_t dev)
+/* A device number as a program passes it: the minor's upper bits lie above the major. */
+static kdev_t user_to_kdev(u32 dev)
 {
-	bool whiteout = S_ISCHR(mode) && !dev;
-	int err = may_create(t, dir, d);
+	return MKDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
+}
 
+int may_mknod(u32 mode)
+{
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode, u32 user_dev)
+{
+	bool device = S_ISCHR(mode) || S_ISBLK(mode);
+	kdev_t dev = device ? user_to_kdev(user_dev) : 0;
+	bool whiteout = S_ISCHR(mode) && !dev;
+	int err;
+
+	if (!(mode & S_IFMT) || S_ISREG(mode))
+		return vfs_create(t, dir, d, mode);
+	err = may_create(t, dir, d);
 	if (err)
 		return err;
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !whiteout && !vfs_capable(t, CAP_MKNOD))
+	if (device && !whiteout && !vfs_capable(t, CAP_MKNOD))
 		return -EPERM;
 	if (!dir->i_op->mknod)
 		return -EPERM;
 	return dir->i_op->mknod(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, mode & S_IFMT),
 				dev);
+}
+
+int vfs_symlink(struct vfs_task *t, struct inode *dir, struct dentry *d, const char *target)
+{
+	int err = may_create(t, dir, d);
+
+	if (err)
+		return err;
+	return dir->i_op->symlink ? dir->i_op->symlink(t, dir, d, target) : -EPERM;
 }
 
 int start_creating(struct vfs_task *t, int dfd, const char *path, bool want_dir,
@@ -156,46 +193,24 @@ s64 fs_mkdirat(struct vfs_task *t, int dfd, const char *path, u32 mode)
 	return err;
 }
 
-/* A device number as a program passes it: the minor's upper bits lie above the major. */
-static kdev_t user_to_kdev(u32 dev)
-{
-	return MKDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
-}
-
 s64 fs_mknodat(struct vfs_task *t, int dfd, const char *path, u32 mode, u32 user_dev)
 {
 	struct dentry *d;
 	struct path parent;
-	int err;
+	int err = may_mknod(mode);
 
-	switch (mode & S_IFMT) {
-	case 0:
-	case S_IFREG:
-	case S_IFCHR:
-	case S_IFBLK:
-	case S_IFIFO:
-	case S_IFSOCK:
-		break;
-	case S_IFDIR:
-		return -EPERM;
-	default:
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	err = start_creating(t, dfd, path, false, &parent, &d);
 	if (err)
 		return err;
-	if (!(mode & S_IFMT) || S_ISREG(mode))
-		err = vfs_create(t, parent.dentry->d_inode, d, mode);
-	else
-		err = vfs_mknod(t, parent.dentry->d_inode, d, mode,
-				S_ISCHR(mode) || S_ISBLK(mode) ? user_to_kdev(user_dev) : 0);
+	err = vfs_mknod(t, parent.dentry->d_inode, d, mode, user_dev);
 	end_creating(&parent, d);
 	return err;
 }
 
 s64 fs_symlinkat(struct vfs_task *t, const char *target, int dfd, const char *path)
 {
-	struct inode *dir;
 	struct dentry *d;
 	struct path parent;
 	int err;
@@ -205,10 +220,7 @@ s64 fs_symlinkat(struct vfs_task *t, const char *target, int dfd, const char *pa
 	err = start_creating(t, dfd, path, false, &parent, &d);
 	if (err)
 		return err;
-	dir = parent.dentry->d_inode;
-	err = may_create(t, dir, d);
-	if (!err)
-		err = dir->i_op->symlink ? dir->i_op->symlink(t, dir, d, target) : -EPERM;
+	err = vfs_symlink(t, parent.dentry->d_inode, d, target);
 	end_creating(&parent, d);
 	return err;
 }
