@@ -169,6 +169,15 @@ static void uthread_discard(struct uthread *u)
 	kfree(&kernel_mm.slab, u);
 }
 
+void start_thread(struct uthread *u)
+{
+	struct task_struct *t = &u->th->t;
+
+	get_task(t); /* its own; thread_gone() lets go of it */
+	wake_up_new_task(t);
+	put_task(t);
+}
+
 /* Everything of the child that can fail. */
 static int prepare(struct uthread *u, struct uthread *me, const struct clone_args *a)
 {
@@ -312,8 +321,7 @@ s64 do_clone(const struct clone_args *a)
 		fd_install(&me->vt, pidfd, pidfd_file);
 	if (a->flags & CLONE_VFORK)
 		get_process(p);
-	get_task(&u->th->t); /* the running thread's own */
-	wake_up_new_task(&u->th->t);
+	start_thread(u);
 	if (me->trace && !(a->flags & CLONE_UNTRACED))
 		tracee_event(me, event, (u64)tid);
 	if (a->flags & CLONE_VFORK) {

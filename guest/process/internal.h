@@ -85,6 +85,8 @@ void uthread_attach_again(struct uthread *u);
 /* A thread that runs fn first, with that number (0: any), that no one else sees yet; NULL without
  * memory or numbers. */
 struct uthread *uthread_alloc_kernel(int (*fn)(void *data), int tid);
+/* Lets it run, complete and known to everybody; it may be gone on return. */
+void start_thread(struct uthread *u);
 
 /* proc_lock held. */
 struct rusage_times thread_times(struct uthread *u);

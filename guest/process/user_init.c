@@ -185,8 +185,7 @@ int start_init(void)
 	init_process = p;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	tty_console_listen();
-	get_task(&u->th->t);
-	wake_up_new_task(&u->th->t);
+	start_thread(u);
 	return 0;
 }
 

@@ -108,7 +108,7 @@ def proc_files(ctx):
     ctx.contains(done.out, "@@ end stress/proc_files 0")
 # Programs that mean harm, and the lines with which a kernel that has stood it lets them end.
 HARM = (
-    ("stress/fuzz -n 5000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back")),
+    ("stress/fuzz -n 5000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back", "@fuzz.stacks came back")),
     ("stress/bomb -l 40 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
     ("stress/bomb -l 20 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
     ("stress/hog anon shared file pipes tables threads", tuple(
