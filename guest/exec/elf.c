@@ -122,7 +122,7 @@ static const char *parse(const void *head, size_t n, u64 file_size, struct elf_i
 		}
 	}
 	if (!img->nr_segments)
-		return "nothing to load";
+		return img->interp_size ? NULL : "nothing to load";
 	if (img->entry < img->start || img->entry >= img->end)
 		return "the entry is outside of every segment";
 	find_phdrs(img, h.phoff);

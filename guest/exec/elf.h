@@ -22,7 +22,7 @@ struct elf_image {
 	u64 entry;
 	u64 phdr_vaddr; /* where the program headers are once mapped; 0: they are not */
 	u16 phnum;
-	unsigned nr_segments;
+	unsigned nr_segments; /* 0 only with an interpreter, which is then all that runs */
 	struct elf_segment segment[ELF_MAX_SEGMENTS]; /* ascending, no page in two of them */
 	u64 start, end;				      /* of all segments, whole pages */
 	u64 interp_offset;			      /* of the interpreter's path in the file */

@@ -116,6 +116,8 @@
 #define F_DUPFD_CLOEXEC 1030
 #define F_SETPIPE_SZ	1031
 #define F_GETPIPE_SZ	1032
+#define F_ADD_SEALS	1033
+#define F_GET_SEALS	1034
 #define FD_CLOEXEC	1
 
 #define LOCK_SH		1
@@ -306,9 +308,18 @@ struct linux_epoll_event {
 	u64 data;
 } __attribute__((packed));
 
-#define EFD_SEMAPHORE 1
-#define EFD_CLOEXEC   O_CLOEXEC
-#define EFD_NONBLOCK  O_NONBLOCK
+/* memfd_create(2), F_ADD_SEALS */
+#define MFD_CLOEXEC	    1
+#define MFD_ALLOW_SEALING   2
+#define F_SEAL_SEAL	    0x01
+#define F_SEAL_SHRINK	    0x02
+#define F_SEAL_GROW	    0x04
+#define F_SEAL_WRITE	    0x08
+#define F_SEAL_FUTURE_WRITE 0x10
+
+#define EFD_SEMAPHORE	    1
+#define EFD_CLOEXEC	    O_CLOEXEC
+#define EFD_NONBLOCK	    O_NONBLOCK
 
 /* termios(3), tty_ioctl(4) */
 #define NCCS	 19

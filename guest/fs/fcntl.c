@@ -3,6 +3,7 @@
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
 #include "guest/fs/pipe.h"
+#include "guest/fs/seals.h"
 #include "guest/lib/bitmap.h"
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
@@ -112,6 +113,10 @@ s64 fs_fcntl(struct vfs_task *t, int fd, unsigned cmd, u64 arg)
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		ret = pipe_fcntl(t, f.file, cmd, arg);
+		break;
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		ret = seals_fcntl(f.file, cmd, arg);
 		break;
 	default:
 		ret = -EINVAL;

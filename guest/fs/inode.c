@@ -203,6 +203,11 @@ void put_write_access(struct inode *inode)
 	atomic_dec(&inode->i_writecount);
 }
 
+void deny_write_access(struct file *f)
+{
+	atomic_dec(&f->f_inode->i_writecount);
+}
+
 void allow_write_access(struct file *f)
 {
 	if (f)

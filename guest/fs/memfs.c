@@ -9,6 +9,7 @@
  * below its limit.
  */
 #include "guest/fs/memfs_internal.h"
+#include "guest/fs/seals.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 
@@ -87,6 +88,7 @@ struct inode *memfs_inode_new(struct super_block *sb, u32 mode, kdev_t dev)
 		inode->i_fop = &file_fops;
 		address_space_init(&mi->mapping, inode, &memfs_aops);
 		inode->i_mapping = &mi->mapping;
+		inode->i_seals = F_SEAL_SEAL;
 		break;
 	case S_IFDIR:
 		inode->i_op = &dir_iops;
@@ -472,6 +474,8 @@ static int setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	if (err)
 		return err;
 	if (attr->valid & ATTR_SIZE) {
+		if (seals_forbid_size(inode, attr->size))
+			return -EPERM;
 		truncate_setsize(inode, attr->size);
 		inode_touch_mctime(inode);
 	}
@@ -506,10 +510,14 @@ static int fallocate(struct file *f, int mode, s64 offset, s64 len)
 	if (!s->bogo) /* ramfs */
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		if (inode->i_seals & SEALS_OF_WRITING)
+			return -EPERM;
 		pagecache_zero_range(inode->i_mapping, offset, offset + len);
 		inode_touch_mctime(inode);
 		return 0;
 	}
+	if (seals_forbid_size(inode, MAX(inode->i_size, offset + len)))
+		return -EPERM;
 	if (s->max_blocks && PFN_UP((u64)(offset + len)) - PFN_DOWN((u64)offset) > s->max_blocks)
 		return -ENOSPC;
 	err = allocate(inode, offset, offset + len);

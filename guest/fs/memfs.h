@@ -11,7 +11,7 @@
 extern const struct file_system_type ramfs_fs_type, tmpfs_fs_type;
 
 /* A file without a name on a tmpfs of the kernel's own: shared anonymous memory, memfd. *out has one
- * reference. */
+ * reference. Who wants to seal it clears F_SEAL_SEAL of its inode. */
 int shmem_file_setup(struct vfs_task *t, const char *name, s64 size, u32 flags, struct file **out);
 
 /* Makes an entry from inside the kernel (devtmpfs); -EEXIST. */

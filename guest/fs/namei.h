@@ -57,6 +57,8 @@ int filp_open(struct vfs_task *t, const char *path, u32 flags, u32 mode, struct 
  * (-ETXTBSY, undone by allow_write_access()). */
 int open_exec(struct vfs_task *t, int dfd, const char *path, unsigned lookup, struct file **out);
 void allow_write_access(struct file *f);
+/* One more reason not to let it be written to, for a file of open_exec(). */
+void deny_write_access(struct file *f);
 /* Opens what path leads to, as fs->open() of an object found by other means (/proc/PID/fd). */
 int dentry_open(struct vfs_task *t, const struct path *path, u32 flags, struct file **out);
 

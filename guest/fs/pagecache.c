@@ -5,6 +5,7 @@
  */
 #include "guest/fs/pagecache.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/seals.h"
 #include "guest/lib/hash.h"
 #include "guest/lib/string.h"
 
@@ -452,6 +453,8 @@ static s64 write_part(struct kiocb *io, struct iov_iter *from, u8 *bounce)
 		if (!n)
 			return -EFAULT;
 	}
+	if (seals_forbid_write(inode, io->pos + (s64)n))
+		return -EPERM;
 	/* Beyond the end nobody reads before the size says so, which is last. */
 	err = get(as, PFN_DOWN((u64)io->pos), true, true, n < PAGE_SIZE || io->pos < inode->i_size,
 		  &page);

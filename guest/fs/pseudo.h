@@ -26,7 +26,8 @@ struct pseudo_ops {
 	const struct seq_operations *seq;
 	/* Instead of all of them. */
 	const struct file_operations *fop;
-	u32 size; /* what stat says; sysfs: PAGE_SIZE */
+	u32 size;	 /* what stat says; sysfs: PAGE_SIZE */
+	bool mode_binds; /* root too, whatever its capabilities: /proc/sys */
 	/* A symlink's text, made anew for each reader; 0 or -errno. */
 	int (*readlink)(struct vfs_task *t, void *arg, char *buf, size_t size);
 	/* Or where it leads. */

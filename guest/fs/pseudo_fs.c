@@ -361,9 +361,24 @@ static int setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	return 0;
 }
 
+/* Root's bits are the owner's, and no capability is above them. */
+static int bound_permission(const struct vfs_task *t, const struct inode *inode, int mask)
+{
+	u32 bits = inode->i_mode;
+
+	if (!t->cred->euid)
+		bits >>= 6;
+	else if (cred_in_group(t->cred, 0))
+		bits >>= 3;
+	return (u32)mask & (MAY_READ | MAY_WRITE | MAY_EXEC) & ~bits ? -EACCES : 0;
+}
+
 static int permission(struct vfs_task *t, struct inode *inode, int mask)
 {
 	const struct pnode *p = pnode_of(inode);
+
+	if (p->entry && p->entry->ops && p->entry->ops->mode_binds)
+		return bound_permission(t, inode, mask);
 
 	if (!p->entry && p->owner->permission) {
 		int err = p->owner->permission(t, p->obj, mask);

@@ -254,6 +254,7 @@ struct inode {
 	struct rw_semaphore i_rwsem;
 	atomic_t i_writecount; /* open for writing; negative: being executed */
 	u32 i_flags;	       /* S_* below */
+	u32 i_seals;	       /* F_SEAL_*: seals.h; i_rwsem */
 	union {
 		struct pipe_inode_info *i_pipe; /* FIFO */
 		char *i_link;			/* a symlink's text */

@@ -48,7 +48,9 @@ static s64 store_number(struct vfs_task *t, void *arg, const char *data, size_t 
 	return err ? err : (s64)len;
 }
 
-static const struct pseudo_ops number_ops = { .show = show_number, .store = store_number };
+static const struct pseudo_ops number_ops = { .show = show_number,
+					      .store = store_number,
+					      .mode_binds = true };
 
 #define NUMBER(id, getter, setter, lo, hi) \
 	static const struct number id = { getter, setter, lo, hi }
@@ -76,6 +78,9 @@ CONSTANT(threads_max, PID_MAX); /* each thread needs a number */
 CONSTANT(ngroups_max, NGROUPS_MAX);
 CONSTANT(cap_last_cap, CAP_LAST);
 CONSTANT(max_map_count, MM_MAX_AREAS);
+/* Mappings are promised and paid for when they are touched; nothing is ever swapped out. */
+CONSTANT(overcommit_memory, 1);
+CONSTANT(swappiness, 0);
 TUNABLE(base_slice, base_slice, 1, 100000, 1000000000);
 TUNABLE(latency, latency, 1, 100000, 1000000000);
 TUNABLE(min_granularity, min_granularity, 1, 100000, 1000000000);
@@ -285,13 +290,17 @@ static s64 store_compact(struct vfs_task *t, void *arg, const char *data, size_t
 
 /* ---- the folders ------------------------------------------------------------------------------------------- */
 
-static const struct pseudo_ops text_ops = { .show = show_text };
-static const struct pseudo_ops name_ops = { .show = show_text, .store = store_name };
-static const struct pseudo_ops printk_ops = { .show = show_printk, .store = store_printk };
-static const struct pseudo_ops uuid_ops = { .show = show_uuid };
-static const struct pseudo_ops boot_id_ops = { .show = show_boot_id };
-static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
-static const struct pseudo_ops compact_ops = { .store = store_compact };
+static const struct pseudo_ops text_ops = { .show = show_text, .mode_binds = true };
+static const struct pseudo_ops name_ops = { .show = show_text,
+					    .store = store_name,
+					    .mode_binds = true };
+static const struct pseudo_ops printk_ops = { .show = show_printk,
+					      .store = store_printk,
+					      .mode_binds = true };
+static const struct pseudo_ops uuid_ops = { .show = show_uuid, .mode_binds = true };
+static const struct pseudo_ops boot_id_ops = { .show = show_boot_id, .mode_binds = true };
+static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches, .mode_binds = true };
+static const struct pseudo_ops compact_ops = { .store = store_compact, .mode_binds = true };
 
 static const struct pseudo_desc random_files[] = {
 	{ .name = "boot_id", .mode = 0444, .ops = &boot_id_ops },
@@ -339,6 +348,8 @@ static const struct pseudo_desc vm_files[] = {
 	RO_NUMBER("max_map_count", max_map_count),
 	RW_NUMBER("min_free_kbytes", min_free),
 	RW_NUMBER("mmap_min_addr", mmap_min),
+	RO_NUMBER("overcommit_memory", overcommit_memory),
+	RO_NUMBER("swappiness", swappiness),
 	{ .name = NULL },
 };
 

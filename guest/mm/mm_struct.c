@@ -98,6 +98,9 @@ void mmput(struct mm_struct *mm)
 	if (!atomic_dec_and_test(&mm->mm_users))
 		return;
 	exit_mmap(mm);
+	if (mm->exe_file)
+		mm->sys->exe_put(mm->exe_file);
+	mm->exe_file = NULL;
 	mmdrop(mm);
 }
 
@@ -125,6 +128,8 @@ static void copy_limits_and_marks(struct mm_struct *mm, const struct mm_struct *
 	mm->env_end = old->env_end;
 	mm->limits = old->limits;
 	mm->exe_file = old->exe_file;
+	if (mm->exe_file)
+		mm->sys->exe_get(mm->exe_file);
 }
 
 /* One area of the parent, and its pages. */

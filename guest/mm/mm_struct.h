@@ -103,6 +103,8 @@ struct mm_system {
 	/* Keeps others from looking for areas by their file while their ends or entries move. NULL:
 	 * nobody does. May sleep. */
 	void (*lock_mapping)(struct address_space *as, bool lock);
+	/* One more, one less address space whose exe_file it is. NULL: there are none. May sleep. */
+	void (*exe_get)(void *file), (*exe_put)(void *file);
 };
 
 struct mm_struct {
@@ -126,7 +128,7 @@ struct mm_struct {
 	atomic64_t nr_tables;
 	struct mm_limits limits;
 	u64 cpu_mask[4]; /* CPUs that may hold translations of it */
-	void *exe_file;
+	void *exe_file;	 /* its program, which nobody may write to meanwhile; NULL: none */
 };
 
 #define MM_MAX_AREAS 65530 /* vm.max_map_count */
@@ -193,6 +195,8 @@ struct mmap_request {
 	u64 vm_flags; /* VM_ACCESS_FLAGS, VM_MAY*, VM_SHARED ... */
 	u64 pgoff;
 	unsigned flags;				/* MAP_FIXED, _FIXED_NOREPLACE, _POPULATE, _32BIT */
+	bool low;				/* also below mmap_min_addr, by MAP_FIXED */
+	bool pledged;				/* the file's keeper has something to undo */
 	const struct vm_operations_struct *ops; /* NULL: anonymous and private */
 	void *file;				/* ops->open() is called for the new area */
 	struct address_space *mapping;
@@ -203,6 +207,7 @@ s64 mm_mmap(struct mm_struct *mm, const struct mmap_request *req);
 int mm_munmap(struct mm_struct *mm, u64 addr, u64 len);
 int mm_mprotect(struct mm_struct *mm, u64 addr, u64 len, u64 access);
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+#define MREMAP_LOW (1u << 31) /* not a user's: also below mmap_min_addr */
 s64 mm_mremap(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned flags,
 	      u64 new_addr);
 /* The new break, or the old one where it cannot be moved. */

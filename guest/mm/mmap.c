@@ -129,15 +129,16 @@ static s64 place(struct mm_struct *mm, const struct mmap_request *req, u64 len)
 			return -EINVAL;
 		if (addr > mm->sys->task_size - len)
 			return -ENOMEM;
-		if (addr < low)
+		if (addr < low && !req->low)
 			return -EPERM;
 		if ((req->flags & MAP_FIXED_NOREPLACE) && vma_intersects(mm, addr, addr + len))
 			return -EEXIST;
 		return (s64)addr;
 	}
-	addr = page_align(addr);
-	if (req->addr && addr >= low && addr <= mm->sys->task_size - len &&
-	    !vma_intersects(mm, addr, addr + len)) {
+	addr &= ~(PAGE_SIZE - 1);
+	if (addr && addr < low)
+		addr = low;
+	if (addr && addr <= mm->sys->task_size - len && !vma_intersects(mm, addr, addr + len)) {
 		const struct vm_area_struct *next = find_vma(mm, addr);
 
 		if (!next || !(next->vm_flags & VM_GROWSDOWN) ||

@@ -149,7 +149,7 @@ static s64 remap_fixed(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len,
 		return -EINVAL;
 	if (to < addr + old_len && addr < to + new_len)
 		return -EINVAL;
-	if (to < mm->sys->mmap_min_addr)
+	if (to < mm->sys->mmap_min_addr && !(flags & MREMAP_LOW))
 		return -EPERM;
 	err = mm_unmap_locked(mm, to, new_len);
 	if (err)
@@ -198,7 +198,7 @@ s64 mm_mremap(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, unsigned
 
 	old_len = page_align(old_len);
 	new_len = page_align(new_len);
-	if ((flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP | MREMAP_LOW)) ||
 	    (addr & (PAGE_SIZE - 1)) || !new_len)
 		return -EINVAL;
 	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))

@@ -176,6 +176,9 @@ static int begin_new_exec(struct bprm *b)
 	if (u->mm)
 		release_mm(u);
 	mm_set_limits(b->mm, u->proc);
+	/* Its denial of writers goes along. */
+	b->mm->exe_file = b->file;
+	b->file = NULL;
 	enter_mm(u, b->mm);
 	b->mm = NULL;
 	new_program_state(b);

@@ -109,6 +109,8 @@ static int load_interpreter(struct bprm *b)
 	pos = 0;
 	n = kernel_read(&b->u->vt, f, b->head, sizeof(b->head), &pos);
 	err = n < 0 ? (int)n : elf_parse(b->head, (size_t)n, (u64)f->f_inode->i_size, interp, &why);
+	if (!err && !interp->nr_segments)
+		err = -EINVAL;
 	if (err)
 		goto out_file;
 	at = interp->position_independent ? find_place(b, interp) : interp->start;

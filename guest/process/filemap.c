@@ -4,6 +4,7 @@
 #include "guest/fs/calls.h"
 #include "guest/fs/memfs.h"
 #include "guest/fs/pagecache.h"
+#include "guest/fs/seals.h"
 #include "guest/lib/string.h"
 #include "guest/mm/rmap.h"
 #include "guest/mm/zap.h"
@@ -81,6 +82,16 @@ static int check_modes(const struct file *f, struct mmap_request *req)
 	return 0;
 }
 
+static int heed_seals(struct inode *inode, struct mmap_request *req)
+{
+	bool may_write = req->vm_flags & VM_MAYWRITE;
+	int err = seals_map_shared(inode, req->vm_flags & VM_WRITE, &may_write, &req->pledged);
+
+	if (!may_write)
+		req->vm_flags &= ~(u64)VM_MAYWRITE;
+	return err;
+}
+
 int filemap_prepare(struct file *f, struct mmap_request *req)
 {
 	struct vm_area_struct like = { .vm_flags = req->vm_flags,
@@ -109,12 +120,18 @@ int filemap_prepare(struct file *f, struct mmap_request *req)
 		return -ENODEV;
 	req->ops = &filemap_vm_ops;
 	req->mapping = f->f_inode->i_mapping;
-	return 0;
+	return req->vm_flags & VM_SHARED ? heed_seals(f->f_inode, req) : 0;
+}
+
+void filemap_mapped(struct file *f, const struct mmap_request *req)
+{
+	if (req->pledged)
+		seals_mapped(f->f_inode);
 }
 
 int shmem_prepare(struct vfs_task *t, struct mmap_request *req, struct file **out)
 {
-	int err = shmem_file_setup(t, "zero", (s64)req->len, O_RDWR, out);
+	int err = shmem_file_setup(t, "dev/zero", (s64)req->len, O_RDWR, out);
 
 	if (err)
 		return err;
@@ -123,6 +140,17 @@ int shmem_prepare(struct vfs_task *t, struct mmap_request *req, struct file **ou
 	req->mapping = (*out)->f_inode->i_mapping;
 	req->pgoff = 0;
 	return 0;
+}
+
+void exe_file_get(void *f)
+{
+	deny_write_access(get_file(f));
+}
+
+void exe_file_put(void *f)
+{
+	allow_write_access(f);
+	fput(f);
 }
 
 void filemap_lock(struct address_space *as, bool lock)

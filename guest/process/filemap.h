@@ -9,9 +9,11 @@
 /*
  * Completes a request for a mapping of f (its ops, flags, mapping): by f's own mmap operation, or as
  * an ordinary file in the page cache. 0, -EACCES, -ENODEV, -EPERM, or what the file says. The file's
- * reference stays the caller's; the area takes one of its own.
+ * reference stays the caller's; the area takes one of its own. filemap_mapped() follows once the area
+ * exists, or will not.
  */
 int filemap_prepare(struct file *f, struct mmap_request *req);
+void filemap_mapped(struct file *f, const struct mmap_request *req);
 
 /* Shared anonymous memory: a nameless file of so many bytes behind the request. -ENOMEM. */
 int shmem_prepare(struct vfs_task *t, struct mmap_request *req, struct file **out);
@@ -21,6 +23,10 @@ int shmem_prepare(struct vfs_task *t, struct mmap_request *req, struct file **ou
  * shared and writable, -EINVAL where it is locked or of no file, -ENOMEM where nothing is mapped.
  */
 int filemap_remove(struct vfs_task *t, struct mm_struct *mm, u64 addr, u64 len);
+
+/* mm_system.exe_get, exe_put: f counts once more, once less as the program of an address space. */
+void exe_file_get(void *f);
+void exe_file_put(void *f);
 
 /* mm_system.lock_mapping. */
 void filemap_lock(struct address_space *as, bool lock);

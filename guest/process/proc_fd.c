@@ -13,20 +13,6 @@
 
 /* ---- exe, cwd, root -------------------------------------------------------------------------------------- */
 
-/* The file behind the first byte of its code; NULL: none. */
-static struct file *exe_file(struct mm_struct *mm)
-{
-	struct vm_area_struct *vma;
-	struct file *f = NULL;
-
-	down_read(&mm->mmap_lock);
-	vma = find_vma(mm, mm->start_code);
-	if (vma && vma->vm_start <= mm->start_code && vma->vm_file)
-		f = get_file(vma->vm_file);
-	up_read(&mm->mmap_lock);
-	return f;
-}
-
 static int jump_exe(struct vfs_task *t, void *arg, struct path *out)
 {
 	struct mm_struct *mm;
@@ -37,7 +23,7 @@ static int jump_exe(struct vfs_task *t, void *arg, struct path *out)
 	mm = proc_ref_mm(arg);
 	if (!mm)
 		return -ENOENT;
-	f = exe_file(mm);
+	f = mm->exe_file ? get_file(mm->exe_file) : NULL; /* until the last user goes */
 	mmput(mm);
 	if (!f)
 		return -ENOENT;

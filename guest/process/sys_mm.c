@@ -31,8 +31,10 @@ static s64 map_file(struct mmap_request *req, int fd)
 	if (!file.file)
 		return -EBADF;
 	ret = filemap_prepare(file.file, req);
-	if (!ret)
+	if (!ret) {
 		ret = mm_mmap(mm(), req);
+		filemap_mapped(file.file, req);
+	}
 	fdput(file);
 	return ret;
 }
@@ -58,6 +60,7 @@ SYS(mmap)
 		.vm_flags = prot_to_vm(c) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC,
 		.pgoff = f >> PAGE_SHIFT,
 		.flags = (unsigned)d,
+		.low = vfs_capable(vt(), CAP_SYS_RAWIO),
 	};
 
 	if (f & (PAGE_SIZE - 1))
@@ -93,7 +96,10 @@ SYS(mprotect)
 
 SYS(mremap)
 {
-	return mm_mremap(mm(), a, b, c, (unsigned)d, e);
+	if (d & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	return mm_mremap(mm(), a, b, c,
+			 (unsigned)d | (vfs_capable(vt(), CAP_SYS_RAWIO) ? MREMAP_LOW : 0), e);
 }
 
 SYS(brk)

@@ -236,16 +236,16 @@ SYS(eventfd2)
 
 SYS(memfd_create)
 {
-	char name[250];
+	char name[6 + 250] = "memfd:";
 	struct file *file;
-	s64 n = strncpy_from_user(name, a, sizeof(name));
+	s64 n = strncpy_from_user(name + 6, a, sizeof(name) - 6);
 	int fd;
 
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	if (b & ~1UL)
+	if (b & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return -EINVAL;
-	fd = get_unused_fd(vt(), 0, b & 1);
+	fd = get_unused_fd(vt(), 0, b & MFD_CLOEXEC);
 	if (fd < 0)
 		return fd;
 	n = shmem_file_setup(vt(), name, 0, O_RDWR, &file);
@@ -253,6 +253,8 @@ SYS(memfd_create)
 		put_unused_fd(vt(), fd);
 		return n;
 	}
+	if (b & MFD_ALLOW_SEALING)
+		file->f_inode->i_seals = 0;
 	fd_install(vt(), fd, file);
 	return fd;
 }

@@ -38,6 +38,8 @@ void process_init(void)
 		.kernel_pgd = kernel_pt.root,
 		.flush_tlb = mmu_flush,
 		.lock_mapping = filemap_lock,
+		.exe_get = exe_file_get,
+		.exe_put = exe_file_put,
 	};
 	if (mm_system_init(&kernel_user_mm, &kernel_mm.slab))
 		env_panic(__FILE__, __LINE__, "no memory for address spaces");

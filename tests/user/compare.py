@@ -2,9 +2,7 @@
 """compare.py - the lines of one program on two kernels: which differ, and which may.
 
 differences.txt names the questions that two Linux kernels answer differently, each with its reason; such
-a line is compared with the stored answer where there is one, and otherwise left out. gaps.txt names, in
-the same way, what the tiny kernel is known to answer otherwise: those lines are counted, and left out when
-it is the one that was asked.
+a line is compared with the stored answer where there is one, and otherwise left out.
 """
 
 import difflib
@@ -13,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ALLOWED = Path(__file__).resolve().parent / "differences.txt"
-GAPS = ALLOWED.with_name("gaps.txt")
 
 
 @dataclass
@@ -46,7 +43,7 @@ def _left_out(line, allowed):
 
 def program(name, got, want, got_name, want_name):
     """The Verdict on one program of two Answers."""
-    allowed = read_allowed() + (read_allowed(GAPS) if "parallax" in (got_name, want_name) else [])
+    allowed = read_allowed()
     mine, theirs = got.get(name), want.get(name)
     verdict = Verdict(name, len(mine or ()))
     if mine is None or theirs is None:

@@ -204,7 +204,38 @@ static void cut_file(void)
 	X(open, p + 4096, O_RDONLY);
 }
 
+/* How far up the lowest pages are root's alone is a setting; the first one always is. */
+static int low_map(void *root)
+{
+	char *page = pages(1);
+
+	if (!root)
+		Q(setresuid, 1000, 1000, 1000);
+	say(root ? "root" : "somebody");
+	X(mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	X(munmap, 0, 4096);
+	X(mremap, page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, 0);
+	page = mmap((void *)5, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	IS(page > (char *)0x10000); /* not a hint */
+	return 0;
+}
+
+static void lowest(void)
+{
+	int p[2];
+
+	in_child(low_map, NULL);
+	in_child(low_map, p);
+	X(mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	Q(pipe, p);
+	X(write, p[1], "zero", 4);
+	X(read, p[0], 0, 100);
+	X(write, p[1], 0, 4);
+	X(munmap, 0, 4096);
+	X(write, p[1], 0, 4);
+}
+
 static const struct test tests[] = {
-	T(names), T(data), T(process), T(edges), T(cut_file),
+	T(names), T(data), T(process), T(edges), T(cut_file), T(lowest),
 };
 MAIN("addresses", tests)

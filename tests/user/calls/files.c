@@ -493,29 +493,6 @@ static void syncing(void)
 	X(fallocate, p[1], 0, 0, 10);
 }
 
-static void memory_files(void)
-{
-	char b[8] = { 0 };
-	int fd = (int)OK(memfd_create, "name", 1);
-
-	X(fcntl, fd, F_GETFD);
-	X(write, fd, "abc", 3);
-	X(pread64, fd, b, 8, 0);
-	X(ftruncate, fd, 8192);
-	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	say("%.3s", p);
-	p[1] = 'X';
-	X(pread64, fd, b, 3, 0);
-	say("%.3s", b);
-	HEX(Q(fcntl, fd, F_GET_SEALS));
-	X(memfd_create, "x", 0x100);
-	X(memfd_create, unmapped(), 0);
-	fd = (int)OK(memfd_create, "sealed", 2);
-	X(fcntl, fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW);
-	X(write, fd, "x", 1);
-	X(ftruncate, fd, 10);
-}
-
 static int read_shared(void *arg)
 {
 	char b[4] = { 0 };
@@ -555,9 +532,9 @@ static void deleted_file(void)
 }
 
 static const struct test tests[] = {
-	T(open_flags),	     T(lowest_descriptor), T(read_write), T(vectors), T(append),
-	T(fcntl_calls),	     T(record_locks),	   T(flocks),	  T(sizes),   T(file_size_limit),
-	T(descriptor_limit), T(close_ranges),	   T(copies),	  T(syncing), T(memory_files),
-	T(shared_offset),    T(deleted_file),
+	T(open_flags), T(lowest_descriptor), T(read_write),	  T(vectors),
+	T(append),     T(fcntl_calls),	     T(record_locks),	  T(flocks),
+	T(sizes),      T(file_size_limit),   T(descriptor_limit), T(close_ranges),
+	T(copies),     T(syncing),	     T(shared_offset),	  T(deleted_file),
 };
 MAIN("files", tests)

@@ -210,6 +210,69 @@ static void refusals(void)
 	X(execve, "e", argv, no_env);
 }
 
+static void copy_self(const char *to, mode_t mode)
+{
+	static char buf[65536];
+	int in = (int)Q(open, self, O_RDONLY), out = (int)Q(open, to, O_WRONLY | O_CREAT, 0755);
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		Q(write, out, buf, n);
+	Q(close, in);
+	Q(close, out);
+	Q(chmod, to, mode);
+}
+
+/* A running program cannot be written to, for as long as its address space is there. */
+static void busy(void)
+{
+	char *argv[] = { "copy", "--role", "sleeper", NULL }, *script[] = { "./s", NULL };
+	char text[600];
+	int fd, go[2];
+	pid_t pid;
+
+	copy_self("copy", 0755);
+	X(truncate, self, 1);
+	X(open, self, O_WRONLY | O_TRUNC);
+	X(open, self, O_RDONLY | O_TRUNC);
+	Q(pipe2, go, O_CLOEXEC);
+	pid = fork();
+	if (!pid) {
+		Q(execve, "copy", argv, no_env);
+		_exit(1);
+	}
+	Q(close, go[1]);
+	Q(read, go[0], text, 1); /* it runs */
+	X(open, "copy", O_WRONLY);
+	X(open, "copy", O_RDONLY | O_TRUNC);
+	X(truncate, "copy", 1);
+	fd = (int)OK(open, "copy", O_RDONLY);
+	X(fchmod, fd, 0700);
+	OK(mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	Q(rename, "copy", "moved");
+	X(open, "moved", O_WRONLY);
+	Q(kill, pid, SIGKILL);
+	finish(pid);
+	fd = (int)OK(open, "moved", O_WRONLY);
+	X(execve, "moved", argv, no_env);
+	Q(close, fd);
+	/* A script's own file is free once its interpreter is the program. */
+	snprintf(text, sizeof(text), "#!%s --role=sleeper\n", self);
+	put_file("s", text, strlen(text));
+	Q(chmod, "s", 0755);
+	Q(pipe2, go, O_CLOEXEC);
+	pid = fork();
+	if (!pid) {
+		Q(execve, "s", script, no_env);
+		_exit(1);
+	}
+	Q(close, go[1]);
+	Q(read, go[0], text, 1);
+	OK(open, "s", O_WRONLY);
+	Q(kill, pid, SIGKILL);
+	finish(pid);
+}
+
 static void too_much(void)
 {
 	static char *many[200000];
@@ -286,19 +349,6 @@ static void by_descriptor(void)
 	wait(NULL);
 }
 
-static void copy_self(const char *to, mode_t mode)
-{
-	static char buf[65536];
-	int in = (int)Q(open, self, O_RDONLY), out = (int)Q(open, to, O_WRONLY | O_CREAT, 0755);
-	ssize_t n;
-
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		Q(write, out, buf, n);
-	Q(close, in);
-	Q(close, out);
-	Q(chmod, to, mode);
-}
-
 static void set_user_id(void)
 {
 	char *argv[] = { self, "--role", "ids", NULL };
@@ -368,8 +418,8 @@ static void from_vfork(void)
 }
 
 static const struct test tests[] = {
-	T(arguments), T(auxiliary),	T(survivors),	T(refusals),   T(too_much),
-	T(scripts),   T(by_descriptor), T(set_user_id), T(from_vfork),
+	T(arguments), T(auxiliary), T(survivors),     T(refusals),    T(busy),
+	T(too_much),  T(scripts),   T(by_descriptor), T(set_user_id), T(from_vfork),
 };
 
 static void role_line(int argc, char **argv)
@@ -386,7 +436,9 @@ int main(int argc, char **argv)
 	if (argc < 2 || strncmp(argv[1], "--role", 6) != 0)
 		return check_main("programs", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 	check_as("programs", argc > 2 && argv[1][6] == '\0' ? argv[2] : "script");
-	if (argv[1][6])
+	if (strcmp(argv[1] + 6, "=sleeper") == 0 || (argc > 2 && strcmp(argv[2], "sleeper") == 0))
+		sleep(30);
+	else if (argv[1][6])
 		role_line(argc, argv);
 	else if (strcmp(argv[2], "arguments") == 0)
 		role_arguments(argc, argv);
