@@ -31,7 +31,7 @@ void put_task(struct task_struct *t)
 	if (!atomic_dec_and_test(&th->refs))
 		return;
 	if (th->stack)
-		kstack_free(th->stack, TASK_STACK_SIZE);
+		kstack_free(th->stack);
 	env_free(th, sizeof(*th));
 }
 

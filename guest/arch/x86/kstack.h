@@ -14,10 +14,10 @@
  */
 u64 kstack_alloc(u64 size);
 
-/* Gives the stack back. Nobody may be on it. Thread context. */
-void kstack_free(u64 top, u64 size);
+/* Gives back a stack of TASK_STACK_SIZE. Nobody may be on it. Any context. */
+void kstack_free(u64 top);
 
-/* Frees the stacks that are kept for the next thread. */
+/* Frees the stacks that are kept for the next thread. Thread context. */
 void kstack_drain(void);
 
 /* Bytes of memory in stacks: KernelStack of meminfo. */

@@ -112,7 +112,7 @@ void ktest_mm_guards(struct ktest *t)
 	KT_EXPECT_EQ(t, try_write8((u8 *)top - TASK_STACK_SIZE, 1), 0);
 	KT_EXPECT_EQ(t, ex_vector(try_write8((u8 *)top - TASK_STACK_SIZE - 1, 1)), 14);
 	KT_EXPECT(t, kstack_is_guard(top - TASK_STACK_SIZE - 1));
-	kstack_free(top, TASK_STACK_SIZE);
+	kstack_free(top);
 	KT_EXPECT_EQ(
 		t, ex_vector(try_read8((u8 *)thread_of(current)->stack - TASK_STACK_SIZE - 1, &v)),
 		14);
