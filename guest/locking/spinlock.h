@@ -4,20 +4,51 @@
  *
  * Holding one means preemption is off; a lock that an interrupt handler takes too is taken with
  * the _irqsave forms everywhere else, or the handler would wait for the code it interrupted.
+ *
+ * A virtual CPU that waits burns time which the holder may need, and hands the lock to CPUs that do not run.
+ * Where a hypervisor can put CPUs to sleep and wake them (spin_use_help()), who has waited for long sleeps,
+ * and who unlocks wakes the next in line.
  */
 #ifndef GUEST_LOCKING_SPINLOCK_H
 #define GUEST_LOCKING_SPINLOCK_H
 
 #include "guest/lib/env.h"
 
-typedef struct {
-	u16 next;  /* the ticket to draw */
-	u16 owner; /* the ticket being served */
+typedef union {
+	struct {
+		u16 next;  /* the ticket to draw */
+		u16 owner; /* the ticket being served */
+	};
+	u32 both;
 } spinlock_t;
 
-#define SPINLOCK_INIT \
-	{             \
-		0, 0  \
+struct spin_help {
+	/* Returns when this CPU was kicked or interrupted, before or during the call, or at any other time. IRQs
+	 * are off here; during the sleep they are as env_irq_save() found them (irqs), then off again. */
+	void (*sleep)(u64 irqs);
+	/* Ends that CPU's sleep, or its next one. Any context. */
+	void (*kick)(unsigned cpu);
+};
+
+/* While there is one CPU; for ever. */
+void spin_use_help(const struct spin_help *help);
+
+/* Times that a CPU slept for a lock, and that one was kicked out of that. */
+struct spin_counts {
+	u64 sleeps, kicks;
+};
+struct spin_counts spin_counts(void);
+
+/* For the functions below. */
+extern bool spin_is_helped;
+void spin_wait(spinlock_t *lock, u16 ticket);
+void spin_unlock_helped(spinlock_t *lock);
+
+#define SPINLOCK_INIT        \
+	{                    \
+		{            \
+			0, 0 \
+		}            \
 	}
 #define DEFINE_SPINLOCK(name) spinlock_t name = SPINLOCK_INIT
 
@@ -37,8 +68,8 @@ static inline void raw_spin_lock(spinlock_t *lock)
 {
 	u16 ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
 
-	while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
-		env_relax();
+	if (unlikely(__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket))
+		spin_wait(lock, ticket);
 }
 
 static inline bool raw_spin_trylock(spinlock_t *lock)
@@ -52,6 +83,10 @@ static inline bool raw_spin_trylock(spinlock_t *lock)
 
 static inline void raw_spin_unlock(spinlock_t *lock)
 {
+	if (unlikely(spin_is_helped)) {
+		spin_unlock_helped(lock);
+		return;
+	}
 	/* Only the holder writes owner: no atomic addition needed. */
 	__atomic_store_n(&lock->owner, (u16)(lock->owner + 1), __ATOMIC_RELEASE);
 }

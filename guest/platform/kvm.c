@@ -9,6 +9,7 @@
 #include "guest/arch/x86/lapic.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/irq.h"
 #include "guest/kernel/preempt.h"
@@ -19,6 +20,7 @@
 #include "guest/lib/math.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
+#include "guest/locking/spinlock.h"
 #include "guest/platform/calibrate.h"
 #include "guest/platform/platform.h"
 #include "guest/platform/tsc.h"
@@ -26,6 +28,8 @@
 #define KVM_FEATURE_CLOCKSOURCE2       3
 #define KVM_FEATURE_STEAL_TIME	       5
 #define KVM_FEATURE_PV_EOI	       6
+#define KVM_FEATURE_PV_UNHALT	       7
+#define KVM_FEATURE_PV_TLB_FLUSH       9
 #define KVM_FEATURE_PV_SEND_IPI	       11
 #define KVM_FEATURE_CLOCKSOURCE_STABLE 24
 
@@ -37,7 +41,11 @@
 #define MSR_KVM_PV_EOI		       0x4b564d04
 #define KVM_MSR_ENABLED		       1
 
+#define KVM_HC_KICK_CPU		       5
 #define KVM_HC_SEND_IPI		       10
+
+#define KVM_HYPERCALL_FEATURES	       (1u << KVM_FEATURE_PV_UNHALT | 1u << KVM_FEATURE_PV_SEND_IPI)
+#define KVM_HINTS_REALTIME	       1 /* vCPUs have CPUs of their own */
 
 struct pvclock_time_info {
 	u32 version; /* odd while the host writes */
@@ -55,10 +63,13 @@ struct steal_time {
 	u64 steal;
 	u32 version;
 	u32 flags;
-	u8 preempted;
+	u8 preempted; /* KVM_VCPU_* */
 	u8 pad8[3];
 	u32 pad[11];
 };
+
+#define KVM_VCPU_PREEMPTED 1
+#define KVM_VCPU_FLUSH_TLB 2 /* ours: before it runs on */
 
 /* The host reads and writes these by physical address; alignment as the interface demands. */
 static DEFINE_PER_CPU(struct pvclock_time_info, pvclock) __attribute__((aligned(32)));
@@ -73,7 +84,7 @@ static bool has(unsigned feature)
 	return features >> feature & 1;
 }
 
-/* pv=-eoi,-steal,-clock,-ipi: to do without, so that what each is worth can be measured. */
+/* pv=-eoi,-steal,-clock,-ipi,-tlb,-kick: to do without, so that what each is worth can be measured. */
 static void obey_wishes(void)
 {
 	static const struct {
@@ -84,6 +95,8 @@ static void obey_wishes(void)
 		{ "-steal", 1u << KVM_FEATURE_STEAL_TIME },
 		{ "-eoi", 1u << KVM_FEATURE_PV_EOI },
 		{ "-ipi", 1u << KVM_FEATURE_PV_SEND_IPI },
+		{ "-tlb", 1u << KVM_FEATURE_PV_TLB_FLUSH },
+		{ "-kick", 1u << KVM_FEATURE_PV_UNHALT },
 	};
 	struct cmdline_arg arg;
 	const char *item;
@@ -98,7 +111,8 @@ static void obey_wishes(void)
 		if (i < ARRAY_SIZE(names))
 			features &= ~names[i].bits;
 		else
-			pr_err("pv=%.*s: there are -clock, -steal, -eoi and -ipi", (int)len, item);
+			pr_err("pv=%.*s: there are -clock, -steal, -eoi, -ipi, -tlb and -kick",
+			       (int)len, item);
 	}
 }
 
@@ -113,11 +127,17 @@ static bool kvm_detect(void)
 		if (memcmp(&r.ebx, "KVMKVMKVM\0\0\0", 12) != 0)
 			continue;
 		leaf_base = base;
-		features = cpuid(base + KVM_LEAF_FEATURES, 0).eax;
+		r = cpuid(base + KVM_LEAF_FEATURES, 0);
+		features = r.eax;
 		/* A KVM without hardware may offer hypercalls that never return; our own VMM tries one first. */
 		if (!boot_info.has_fdt)
-			features &= ~(1u << KVM_FEATURE_PV_SEND_IPI);
+			features &= ~KVM_HYPERCALL_FEATURES;
+		if (r.edx & KVM_HINTS_REALTIME)
+			features &= ~(1u << KVM_FEATURE_PV_UNHALT);
 		obey_wishes();
+		/* How the host tells that a CPU was put aside. */
+		if (!has(KVM_FEATURE_STEAL_TIME))
+			features &= ~(1u << KVM_FEATURE_PV_TLB_FLUSH);
 		return true;
 	}
 	return false;
@@ -144,6 +164,63 @@ static void kvm_cpu_init(void)
 		wrmsr(MSR_KVM_PV_EOI, __pa(lapic_pv_eoi_word()) | KVM_MSR_ENABLED);
 		lapic_use_pv_eoi();
 	}
+}
+
+static u64 hypercall(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	u64 r;
+
+	/* Each vendor has its own instruction. KVM would replace the wrong one, but text is read-only. */
+	if (memcmp(cpu_features.vendor, "GenuineIntel", 12) == 0)
+		__asm__ volatile("vmcall"
+				 : "=a"(r)
+				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "=a"(r)
+				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
+				 : "memory");
+	return r;
+}
+
+/* Linux, Documentation/virt/kvm/x86/hypercalls.rst: the last argument is the low half of the ICR. */
+static bool kvm_send_ipis(u32 base, const u64 bits[2], unsigned vector)
+{
+	if (!has(KVM_FEATURE_PV_SEND_IPI))
+		return false;
+	/* What was written before is seen by whom it wakes: the exit orders it. */
+	return (s64)hypercall(KVM_HC_SEND_IPI, bits[0], bits[1], base, vector) >= 0;
+}
+
+/* In sti's shadow nothing comes between looking for a kick, which hlt does, and sleeping. */
+static void kvm_spin_sleep(u64 irqs)
+{
+	if (irqs & X86_EFLAGS_IF) {
+		safe_halt();
+		local_irq_disable();
+	} else {
+		halt();
+	}
+}
+
+static void kvm_spin_kick(unsigned cpu)
+{
+	hypercall(KVM_HC_KICK_CPU, 0, smp_apic_id(cpu), 0, 0);
+}
+
+static const struct spin_help kvm_spin_help = { kvm_spin_sleep, kvm_spin_kick };
+
+static bool kvm_flush_before_return(unsigned cpu)
+{
+	u8 *preempted = &per_cpu(steal_time, cpu).preempted;
+	u8 old = READ_ONCE(*preempted);
+
+	if (!has(KVM_FEATURE_PV_TLB_FLUSH) || !(old & KVM_VCPU_PREEMPTED))
+		return false;
+	/* The host takes the byte by an exchange when the CPU runs on. */
+	return __atomic_compare_exchange_n(preempted, &old, old | KVM_VCPU_FLUSH_TLB, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 static u64 pvclock_read_ns(void)
@@ -195,7 +272,15 @@ static u64 told_lapic_khz(void)
 
 static void kvm_clock_init(void)
 {
-	static char extras[48];
+	static const struct {
+		unsigned feature;
+		const char *name;
+	} extras[] = {
+		{ KVM_FEATURE_PV_EOI, "PV EOI" },      { KVM_FEATURE_STEAL_TIME, "steal time" },
+		{ KVM_FEATURE_PV_SEND_IPI, "PV IPI" }, { KVM_FEATURE_PV_TLB_FLUSH, "PV TLB flush" },
+		{ KVM_FEATURE_PV_UNHALT, "PV kick" },
+	};
+	static char in_use[80];
 	static struct clocksource kvmclock = { "kvmclock", pvclock_read_ns, true };
 	const char *how = "told";
 	u64 tsc_khz = boot_info.tsc_khz ? boot_info.tsc_khz : cpu_features.tsc_khz;
@@ -219,43 +304,19 @@ static void kvm_clock_init(void)
 		lapic_hz = calibrate_lapic_by_clock();
 		how = "measured";
 	}
-	ksnprintf(extras, sizeof(extras), "%s%s%s", has(KVM_FEATURE_PV_EOI) ? ", PV EOI" : "",
-		  has(KVM_FEATURE_STEAL_TIME) ? ", steal time" : "",
-		  has(KVM_FEATURE_PV_SEND_IPI) ? ", PV IPI" : "");
-	platform_names.extras = *extras ? extras + 2 : "";
+	if (has(KVM_FEATURE_PV_UNHALT) && boot_info.nr_cpus > 1)
+		spin_use_help(&kvm_spin_help);
+	for (size_t i = 0, n = 0; i < ARRAY_SIZE(extras); i++)
+		if (has(extras[i].feature))
+			n += (size_t)ksnprintf(in_use + n, sizeof(in_use) - n, "%s%s",
+					       n ? ", " : "", extras[i].name);
+	platform_names.extras = in_use;
 	pr_info("  %s, %s; TSC %lu.%03lu MHz; local APIC timer %lu.%03lu MHz (%s)\n",
 		clock_source()->name,
 		clock_source()->may_step_back ? "made monotonic across CPUs" : "stable on all CPUs",
 		tsc_khz / 1000, tsc_khz % 1000, lapic_hz / 1000000, lapic_hz / 1000 % 1000, how);
 	pr_info("  KVM features %#x; in use: %s\n", features,
 		*platform_names.extras ? platform_names.extras : "none beyond the clock");
-}
-
-static u64 hypercall(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
-{
-	u64 r;
-
-	/* Each vendor has its own instruction. KVM would replace the wrong one, but text is read-only. */
-	if (memcmp(cpu_features.vendor, "GenuineIntel", 12) == 0)
-		__asm__ volatile("vmcall"
-				 : "=a"(r)
-				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
-				 : "memory");
-	else
-		__asm__ volatile("vmmcall"
-				 : "=a"(r)
-				 : "a"(nr), "b"(a0), "c"(a1), "d"(a2), "S"(a3)
-				 : "memory");
-	return r;
-}
-
-/* Linux, Documentation/virt/kvm/x86/hypercalls.rst: the last argument is the low half of the ICR. */
-static bool kvm_send_ipis(u32 base, const u64 bits[2], unsigned vector)
-{
-	if (!has(KVM_FEATURE_PV_SEND_IPI))
-		return false;
-	/* What was written before is seen by whom it wakes: the exit orders it. */
-	return (s64)hypercall(KVM_HC_SEND_IPI, bits[0], bits[1], base, vector) >= 0;
 }
 
 static bool kvm_event_start(unsigned hz, bool periodic)
@@ -286,4 +347,5 @@ const struct platform kvm_platform = {
 	.event_set = platform_lapic_event_set,
 	.send_ipis = kvm_send_ipis,
 	.steal_ns = kvm_steal_ns,
+	.flush_before_return = kvm_flush_before_return,
 };

@@ -37,6 +37,11 @@ struct platform {
 	bool (*send_ipis)(u32 base, const u64 bits[2], unsigned vector);
 	/* Nanoseconds that this CPU was runnable but not running, or NULL: the machine does not say. */
 	u64 (*steal_ns)(unsigned cpu);
+	/*
+	 * True: the machine has put that CPU aside, and flushes all of its TLB before it runs on. False: it may
+	 * be running, and has to be asked. NULL: never.
+	 */
+	bool (*flush_before_return)(unsigned cpu);
 };
 
 struct platform_names {

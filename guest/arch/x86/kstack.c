@@ -1,45 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kstack.c - stacks are areas of vmalloc: the guard page of the area before lies below each, and
- * below the first of all there is nothing. What is freed is kept for the next thread; where a dead
- * thread is let go of, nobody may wait, so that a work gives back what is too many.
+ * below the first of all there is nothing. Some that were freed are kept for the next thread. Where a
+ * dead thread is let go of, interrupts may be off; an area cannot be freed there, but by an RCU thread.
  */
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/paging.h"
 #include "guest/kernel/mm.h"
-#include "guest/kernel/softirq.h"
+#include "guest/kernel/rcu.h"
 #include "guest/lib/env.h"
 #include "guest/locking/spinlock.h"
 
 #define MAX_KEPT 4
 
-/* At the low end of a kept stack. */
-struct kept {
-	struct kept *next;
-};
-
 static DEFINE_SPINLOCK(lock);
-static struct kept *kept; /* lock; of TASK_STACK_SIZE each */
-static unsigned nr_kept;  /* lock */
-static u64 total;	  /* bytes of all stacks, kept ones too */
+static u64 kept[MAX_KEPT]; /* lock; tops of stacks of TASK_STACK_SIZE */
+static unsigned nr_kept;   /* lock */
+static u64 total;	   /* bytes of all stacks, kept ones too */
+static u32 on_the_way;	   /* stacks that RCU threads will free */
 
-/* One of those that are more than `spared`; its top, or 0. */
-static u64 take(unsigned spared)
+static u64 reuse(void)
 {
 	u64 flags = spin_lock_irqsave(&lock);
-	struct kept *k = nr_kept > spared ? kept : NULL;
+	u64 top = nr_kept ? kept[--nr_kept] : 0;
 
-	if (k) {
-		kept = k->next;
-		nr_kept--;
-	}
 	spin_unlock_irqrestore(&lock, flags);
-	return k ? (u64)k + TASK_STACK_SIZE : 0;
+	return top;
+}
+
+static bool keep(u64 top)
+{
+	u64 flags = spin_lock_irqsave(&lock);
+	bool room = nr_kept < MAX_KEPT;
+
+	if (room)
+		kept[nr_kept++] = top;
+	spin_unlock_irqrestore(&lock, flags);
+	return room;
 }
 
 u64 kstack_alloc(u64 size)
 {
-	u64 top = size == TASK_STACK_SIZE ? take(0) : 0;
+	u64 top = size == TASK_STACK_SIZE ? reuse() : 0;
 	u8 *p;
 
 	if (top)
@@ -51,42 +53,34 @@ u64 kstack_alloc(u64 size)
 	return (u64)p + size;
 }
 
-static void give_back(unsigned spared)
+static void give_back(void *base)
 {
-	u64 top;
-
-	while ((top = take(spared))) {
-		__atomic_fetch_sub(&total, TASK_STACK_SIZE, __ATOMIC_RELAXED);
-		vfree(&kernel_mm.vmalloc, (void *)(top - TASK_STACK_SIZE));
-	}
+	vfree(&kernel_mm.vmalloc, base);
+	__atomic_fetch_sub(&total, TASK_STACK_SIZE, __ATOMIC_RELAXED);
 }
 
-static void trim(struct work_struct *work)
+static void free_later(struct rcu_head *head)
 {
-	(void)work;
-	give_back(MAX_KEPT);
+	give_back(head);
+	__atomic_fetch_sub(&on_the_way, 1, __ATOMIC_RELEASE);
 }
 
 void kstack_free(u64 top)
 {
-	static struct work_struct trimming;
-	struct kept *k = (struct kept *)(top - TASK_STACK_SIZE);
-	u64 flags = spin_lock_irqsave(&lock);
-	bool many;
-
-	if (!trimming.fn)
-		INIT_WORK(&trimming, trim);
-	k->next = kept;
-	kept = k;
-	many = ++nr_kept > MAX_KEPT;
-	spin_unlock_irqrestore(&lock, flags);
-	if (many && system_wq)
-		queue_work(system_wq, &trimming);
+	if (keep(top))
+		return;
+	__atomic_fetch_add(&on_the_way, 1, __ATOMIC_RELAXED);
+	call_rcu(kernel_rcu, (struct rcu_head *)(top - TASK_STACK_SIZE), free_later);
 }
 
 void kstack_drain(void)
 {
-	give_back(0);
+	u64 top;
+
+	while ((top = reuse()))
+		give_back((void *)(top - TASK_STACK_SIZE));
+	while (__atomic_load_n(&on_the_way, __ATOMIC_ACQUIRE))
+		synchronize_rcu(kernel_rcu);
 }
 
 u64 kstack_bytes(void)

@@ -6,6 +6,8 @@
 #include "guest/arch/x86/percpu.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/preempt.h"
+#include "guest/lib/bitmap.h"
+#include "guest/platform/platform.h"
 #include "guest/process/process.h"
 
 /* Beyond so many pages, forgetting everything is cheaper. */
@@ -64,34 +66,39 @@ static void flush_here(void *arg)
 	}
 }
 
-static bool others_have(const struct mm_struct *mm, unsigned self)
+/*
+ * Who else has to be told, as bits; false: nobody. A CPU that the host has put aside flushes everything before
+ * it goes on, and is left alone. But when the address space ends, lazy CPUs have to leave it, which only
+ * a call makes them do.
+ */
+static bool whom_to_call(const struct mm_struct *mm, unsigned self, u64 *cpus)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(mm->cpu_mask); i++) {
-		u64 mask = READ_ONCE(mm->cpu_mask[i]);
+	bool ends = !atomic_read(&mm->mm_users);
+	size_t cpu;
 
-		if (i == self / 64)
-			mask &= ~(1UL << self % 64);
-		if (mask)
-			return true;
-	}
-	return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(mm->cpu_mask); i++)
+		cpus[i] = READ_ONCE(mm->cpu_mask[i]);
+	__clear_bit(self, cpus);
+	if (platform->flush_before_return && !ends)
+		for_each_set_bit (cpu, cpus, nr_cpus)
+			if (platform->flush_before_return((unsigned)cpu))
+				__clear_bit(cpu, cpus);
+	return !bitmap_empty(cpus, nr_cpus);
 }
 
 void mmu_flush(struct mm_struct *mm, u64 start, u64 end)
 {
+	DECLARE_BITMAP(cpus, NR_CPUS);
 	struct flush f = { mm, start, end };
 	bool others;
 	u64 flags;
 
 	smp_mb(); /* the tables have changed before the mask is looked at */
-	preempt_disable();
-	others = others_have(mm, smp_processor_id());
-	if (!others) {
-		flags = local_irq_save();
-		flush_here(&f);
-		local_irq_restore(flags);
-	}
-	preempt_enable();
+	flags = local_irq_save();
+	others = whom_to_call(mm, smp_processor_id(), cpus);
+	flush_here(&f);
+	local_irq_restore(flags);
+	/* Whoever this is by now: this CPU enters mm anew, or has its bit set. */
 	if (others)
-		on_each_cpu(flush_here, &f);
+		on_cpus(cpus, flush_here, &f);
 }

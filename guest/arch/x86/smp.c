@@ -301,18 +301,15 @@ static void send_some(u32 base, u64 bits[2])
 	bits[0] = bits[1] = 0;
 }
 
-/* To everybody who takes part but self. IRQs off; call.lock. */
-static void send_calls(unsigned self)
+static void send_calls(const u64 *cpus)
 {
 	u64 bits[2] = { 0 };
 	u32 base = 0;
 	size_t cpu;
 
-	for_each_set_bit (cpu, call.cpus, nr_cpus) {
+	for_each_set_bit (cpu, cpus, nr_cpus) {
 		u32 id = apic_id_of[cpu];
 
-		if (cpu == self)
-			continue;
 		if (id < base || id - base >= IPIS_AT_ONCE)
 			send_some(base, bits);
 		if (!(bits[0] | bits[1]))
@@ -322,26 +319,37 @@ static void send_calls(unsigned self)
 	send_some(base, bits);
 }
 
-void on_each_cpu(void (*fn)(void *arg), void *arg)
+void on_cpus(const u64 *cpus, void (*fn)(void *arg), void *arg)
 {
-	unsigned self;
+	DECLARE_BITMAP(others, NR_CPUS);
+	bool here;
 	u64 flags;
 
 	BUG_ON(irqs_disabled()); /* two callers with IRQs off would wait for each other */
 	spin_lock(&call.lock);
+	bitmap_and(others, call.cpus, cpus, NR_CPUS);
+	here = test_bit(smp_processor_id(), others);
+	if (here)
+		__clear_bit(smp_processor_id(), others);
 	call.fn = fn;
 	call.arg = arg;
-	self = smp_processor_id();
-	atomic_set_release(&call.pending, (s32)bitmap_weight(call.cpus, nr_cpus) - 1);
+	atomic_set_release(&call.pending, (s32)bitmap_weight(others, nr_cpus));
 	flags = local_irq_save();
-	send_calls(self);
+	send_calls(others);
 	local_irq_restore(flags);
-	flags = local_irq_save();
-	fn(arg);
-	local_irq_restore(flags);
+	if (here) {
+		flags = local_irq_save();
+		fn(arg);
+		local_irq_restore(flags);
+	}
 	while (atomic_read_acquire(&call.pending))
 		cpu_relax();
 	spin_unlock(&call.lock);
+}
+
+void on_each_cpu(void (*fn)(void *arg), void *arg)
+{
+	on_cpus(call.cpus, fn, arg);
 }
 
 void smp_stop_others(void)

@@ -59,7 +59,10 @@ _Noreturn void smp_stop_self(const struct pt_regs *regs);
 /* Prints what each stopped CPU was doing, and which did not answer. */
 void smp_show_stopped(void);
 
-/* Runs fn(arg) on every online CPU (with IRQs off on the others) and waits for all. IRQs on. */
+/* Runs fn(arg) on every online CPU, IRQs off, and waits for all. IRQs on. */
 void on_each_cpu(void (*fn)(void *arg), void *arg);
+
+/* The same on those whose bit is set, of NR_CPUS. */
+void on_cpus(const u64 *cpus, void (*fn)(void *arg), void *arg);
 
 #endif
