@@ -82,6 +82,7 @@
 
 #define NE_TCR_CRC 0x01 /* the frame brings its checksum */
 #define NE_TCR_LB  0x06 /* loopback mode, 1 to 3 */
+#define NE_TCR_LB1 0x02 /* mode 1: in the controller itself */
 
 #define NE_RCR_AB  0x04 /* take broadcasts */
 #define NE_RCR_AM  0x08 /* take multicasts that the hash lets pass */
