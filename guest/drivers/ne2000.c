@@ -211,7 +211,7 @@ static bool take_frame(struct ne *n)
 	mem_read(addr + NE_HEADER, n->frame, (len + 1) & ~1UL);
 	n->next = header[1];
 	out(NE_BNRY, n->next == RING ? RING_END - 1 : n->next - 1u); /* E2 */
-	net_receive(&n->dev.nif, n->frame, len, clock_ns());
+	net_input(&n->dev, n->frame, len);
 	return true;
 }
 

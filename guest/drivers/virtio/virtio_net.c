@@ -7,7 +7,6 @@
 #include "guest/drivers/net.h"
 #include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/printk.h"
-#include "guest/kernel/time.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/string.h"
 #include "devices/abi/virtio_net.h"
@@ -75,8 +74,7 @@ static void vnet_interrupt(void *arg)
 		vq_quiet(&v->rx);
 		while ((b = vq_get(&v->rx, &len))) {
 			if (len > HEADER && len <= sizeof(b->bytes))
-				net_receive(&v->dev.nif, b->bytes + HEADER, len - HEADER,
-					    clock_ns());
+				net_input(&v->dev, b->bytes + HEADER, len - HEADER);
 			offer(v, b);
 		}
 		vq_kick(&v->rx);
