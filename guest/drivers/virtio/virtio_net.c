@@ -94,7 +94,7 @@ int virtio_net_probe(struct virtio_device *vd)
 		err = vq_setup(vd, &v->rx, VIRTIO_NET_RXQ, v->memory[0]);
 	if (!err)
 		err = vq_setup(vd, &v->tx, VIRTIO_NET_TXQ, v->memory[1]);
-	if (!err && MIN(v->rx.num, v->tx.num) < BUFFERS)
+	if (!err && (v->rx.num < BUFFERS || v->tx.num < BUFFERS))
 		err = -ENODEV;
 	if (err)
 		return err;
