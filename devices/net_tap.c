@@ -19,7 +19,7 @@
 struct tap {
 	struct net_backend nb; /* first */
 	int fd;
-	bool held; /* `frame` waits for room in the guest */
+	bool held; /* the guest has no room; `frame` waits, if it is not empty */
 	size_t held_len;
 	u8 frame[sizeof(struct virtio_net_hdr) + NET_MAX_FRAME];
 };
@@ -50,8 +50,14 @@ static void on_input(void *arg, u32 events)
 	(void)events;
 	c->enter(c->arg);
 	for (int i = 0; i < BATCH && !t->held; i++) {
-		ssize_t n = read(t->fd, t->frame, sizeof(t->frame));
+		ssize_t n;
 
+		/* A card that cannot give a frame back is asked before there is one. */
+		t->held = !c->can_receive(c->arg);
+		t->held_len = 0;
+		if (t->held)
+			break;
+		n = read(t->fd, t->frame, sizeof(t->frame));
 		if (n < (ssize_t)sizeof(struct virtio_net_hdr))
 			break;
 		t->held_len = (size_t)n;
@@ -69,7 +75,7 @@ static void tap_resume(struct net_backend *nb)
 
 	if (!t->held)
 		return;
-	t->held = !deliver(t);
+	t->held = t->held_len && !deliver(t);
 	if (!t->held)
 		watch(t, true);
 }

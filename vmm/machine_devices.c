@@ -260,6 +260,8 @@ int machine_add_devices(struct machine *m, struct error *e)
 			return err;
 	}
 	err = machine_add_ata(m, e);
+	if (!err)
+		err = machine_add_ne2000(m, e);
 	return err ? err : machine_add_virtio(m, e);
 }
 

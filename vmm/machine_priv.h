@@ -27,6 +27,8 @@
 /* Serial ports, then the ports of the virtio console. */
 #define MACHINE_LINES (CONFIG_MAX_SERIALS + CONFIG_MAX_CONSOLES)
 
+struct net_backend;
+
 struct machine {
 	const struct machine_config *cfg;
 	struct kvm_quirks quirks;
@@ -140,6 +142,12 @@ void machine_init_env(struct machine *m);
 
 /* machine_ata.c: the first disk, in full mode. */
 int machine_add_ata(struct machine *m, struct error *e);
+
+/* machine_net.c: what network `index` is plugged into, and the card's address; NULL with e filled. */
+struct net_backend *machine_net_backend(struct machine *m, unsigned index, u8 mac[6],
+					struct error *e);
+/* The first network, in full mode. */
+int machine_add_ne2000(struct machine *m, struct error *e);
 
 /* machine_virtio.c */
 int machine_add_virtio(struct machine *m, struct error *e);

@@ -15,7 +15,6 @@
 #include "devices/virtio/net.h"
 #include "vmm/disk.h"
 #include "vmm/machine_priv.h"
-#include "vmm/net.h"
 
 /* Where the next device goes. */
 static int next_slot(struct machine *m, struct dev_range *mmio, struct irq_line *irq,
@@ -174,27 +173,19 @@ static int add_disks(struct machine *m, struct error *e)
 
 static int add_net(struct machine *m, unsigned index, struct error *e)
 {
-	/* QEMU's own range of local addresses, so that nothing real is met. */
-	u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, (u8)(0x56 + index) };
 	struct net_backend *nb;
 	struct dev_range mmio;
-	struct net_spec spec;
 	struct irq_line irq = { 0 };
 	struct device *d;
-	int err = net_parse(m->cfg->net[index], &spec, e);
+	u8 mac[6];
+	int err = next_slot(m, &mmio, &irq, e);
 
-	if (!err)
-		err = next_slot(m, &mmio, &irq, e);
 	if (err)
 		return err;
-	if (spec.tap_fd >= 0)
-		nb = net_tap_adopt(&m->env, spec.tap_fd, e);
-	else
-		nb = spec.tap[0] ? net_tap_create(&m->env, spec.tap, e)
-				 : net_user_create(&m->env, spec.forward, spec.nr_forwards, e);
+	nb = machine_net_backend(m, index, mac, e);
 	if (!nb)
 		return -ENODEV;
-	d = virtio_net_create(&m->env, &mmio, irq, nb, spec.has_mac ? spec.mac : mac);
+	d = virtio_net_create(&m->env, &mmio, irq, nb, mac);
 	if (!d)
 		return error_sys(e, -errno, "--net %s", m->cfg->net[index]);
 	return machine_attach_device(m, d, e);

@@ -57,6 +57,11 @@
 #define PC_ATA_CONTROL 0x3f6
 #define PC_ATA_IRQ     14
 
+/* NE2000 network card, where such cards have been looked for first. */
+#define PC_NE2000_PORT 0x300
+#define PC_NE2000_LEN  32
+#define PC_NE2000_IRQ  10
+
 /* Interrupt controllers. */
 #define PC_IOAPIC_BASE 0xfec00000
 #define PC_IOAPIC_LEN  0x1000

@@ -3,6 +3,7 @@
 #include "guest/drivers/device.h"
 #include "guest/arch/x86/lapic.h"
 #include "guest/drivers/ata.h"
+#include "guest/drivers/ne2000.h"
 #include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/mm.h"
@@ -39,7 +40,7 @@ void drivers_init(void)
 
 	/* A machine that says what it is has said what it has. */
 	if (platform == &pc_platform)
-		found += ata_probe();
+		found += ata_probe() + ne2000_probe();
 	if (!found)
 		pr_info("  none found");
 }

@@ -9,25 +9,14 @@
 #include "guest/kernel/printk.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/cmdline.h"
+#include "guest/lib/errno.h"
 
-#define DHCP_MS	  20000
-#define ANSWER_MS 2000
 #define ECHO_PORT 7
 
 #define IP_FMT	  "%u.%u.%u.%u"
 #define IP_ARG(x) (x) >> 24, (x) >> 16 & 0xff, (x) >> 8 & 0xff, (x)&0xff
 
 static u64 echoed;
-
-static bool bound(const struct net_if *nif)
-{
-	return nif->dhcp.state == DHCP_BOUND;
-}
-
-static bool answered(const struct net_if *nif)
-{
-	return nif->ping.answered;
-}
 
 static bool never(const struct net_if *nif)
 {
@@ -65,12 +54,9 @@ static u32 address(const char *s)
 static bool get_lease(struct net_device *dev)
 {
 	struct net_if *nif = &dev->nif;
-	u64 flags = spin_lock_irqsave(&dev->lock);
 	u32 mask, bits = 0;
 
-	net_dhcp_start(nif, (u32)clock_ns(), clock_ns());
-	spin_unlock_irqrestore(&dev->lock, flags);
-	if (!net_wait(dev, bound, DHCP_MS)) {
+	if (!net_configure(dev)) {
 		console_printf("%s: nobody gives an address\n", dev->name);
 		return false;
 	}
@@ -87,15 +73,13 @@ static void ping(struct net_device *dev, u32 to, u64 count, u64 size)
 	u64 got = 0, sum = 0;
 
 	for (u64 i = 0; i < count; i++) {
-		u64 flags = spin_lock_irqsave(&dev->lock);
-		int err = net_ping(&dev->nif, to, 1, (u16)i, size, clock_ns());
+		int err = net_echo(dev, to, (u16)i, size);
 
-		spin_unlock_irqrestore(&dev->lock, flags);
-		if (err) {
+		if (err && err != -ETIMEDOUT) {
 			console_printf("ping " IP_FMT ": error %d\n", IP_ARG(to), -err);
 			return;
 		}
-		if (net_wait(dev, answered, ANSWER_MS)) {
+		if (!err) {
 			got++;
 			sum += dev->nif.ping.round_trip;
 		}

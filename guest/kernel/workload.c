@@ -14,7 +14,8 @@
 #include "guest/platform/platform.h"
 #include "devices/abi/post.h"
 
-static const struct workload *const tables[] = { cpu_workloads, mem_workloads, io_workloads };
+static const struct workload *const tables[] = { cpu_workloads, mem_workloads, io_workloads,
+						 user_workloads };
 
 /* What the kernel itself counts, before and after. */
 struct counts {

@@ -36,6 +36,6 @@ struct workload {
 };
 
 /* Each file's own table, ended by an entry without a name. */
-extern const struct workload cpu_workloads[], mem_workloads[], io_workloads[];
+extern const struct workload cpu_workloads[], mem_workloads[], io_workloads[], user_workloads[];
 
 #endif

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* workload_io.c - the console, and the first disk: in a row and at random, depth= requests at once. */
+/*
+ * workload_io.c - the console; the first disk: in a row and at random, depth= requests at once; and the network's
+ * router, asked for echoes of size= bytes.
+ */
 #include "guest/drivers/block.h"
+#include "guest/drivers/net.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/workload.h"
 #include "guest/lib/rand.h"
@@ -110,11 +114,41 @@ static void run_write_random(struct work *w)
 	transfer(w, BLK_WRITE, true);
 }
 
+/* ---- the network ----------------------------------------------------------------------------------- */
+
+#define ECHO_BYTES 56u /* as ping(8) */
+
+static struct net_device *net;
+
+/* An address, and the router's: neither question is measured. */
+static void prepare_net(struct work *w)
+{
+	w->size = w->size ? MIN(w->size, (u64)NET_PAYLOAD_MAX) : ECHO_BYTES;
+	net = net_find();
+	if (!net)
+		w->skip = "no network card";
+	else if (!net_configure(net))
+		w->skip = "nobody on the network gives an address";
+	else if (!net->nif.router || net_echo(net, net->nif.router, 0, w->size))
+		w->skip = "no router answers";
+}
+
+static void run_net(struct work *w)
+{
+	u64 lost = 0;
+
+	for (u64 i = 0; i < w->n; i++)
+		lost += net_echo(net, net->nif.router, (u16)(i + 1), w->size) != 0;
+	if (lost)
+		pr_err("workload: %lu of %lu echoes did not come back", lost, w->n);
+}
+
 const struct workload io_workloads[] = {
 	{ "console", 1024, 1, NULL, run_console, NULL },
 	{ "disk-read", 128, 1, prepare_read, run_read, NULL },
 	{ "disk-read-random", 128, 1, prepare_read, run_read_random, NULL },
 	{ "disk-write", 32, 1, prepare_write, run_write, NULL },
 	{ "disk-write-random", 32, 1, prepare_write, run_write_random, NULL },
+	{ "net", 64, 1, prepare_net, run_net, NULL },
 	{ NULL, 0, 0, NULL, NULL, NULL },
 };

@@ -120,6 +120,12 @@ static int try_program(struct init_args *a, const char *path)
 	return err;
 }
 
+static _Noreturn void become_program(struct uthread *u)
+{
+	exit_to_user_mode(u->frame);
+	enter_user_mode();
+}
+
 /* The first life of pid 1: a kernel thread that becomes a program. */
 static int init_thread_fn(void *unused)
 {
@@ -149,14 +155,28 @@ static int init_thread_fn(void *unused)
 		pr_err("no init found: give an initramfs with /init, or init=PATH");
 		machine_exit(EXIT_STATUS_PANIC);
 	}
-	exit_to_user_mode(u->frame);
-	enter_user_mode();
+	become_program(u);
 }
 
-int start_init(void)
+static struct first_program *first_program; /* NULL: pid 1 is a common init */
+
+static int first_program_fn(void *unused)
+{
+	struct first_program *f = first_program;
+	const char *const argv[] = { f->path, f->arg, NULL }, *const env[] = { NULL };
+
+	(void)unused;
+	f->err = kernel_execve(argv, env);
+	complete(&f->loaded);
+	wait_for_completion(&f->go);
+	become_program(current_uthread());
+}
+
+/* Pid 1, which begins with fn. */
+static int start_first_process(int (*fn)(void *unused))
 {
 	struct process *p = process_alloc(NULL);
-	struct uthread *u = p ? uthread_alloc_kernel(init_thread_fn, 1) : NULL;
+	struct uthread *u = p ? uthread_alloc_kernel(fn, 1) : NULL;
 	u64 flags;
 
 	if (!u)
@@ -191,10 +211,39 @@ int start_init(void)
 	return 0;
 }
 
+int start_init(void)
+{
+	return start_first_process(init_thread_fn);
+}
+
+int start_first_program(struct first_program *f)
+{
+	int err;
+
+	init_completion(&f->loaded);
+	init_completion(&f->go);
+	init_completion(&f->ended);
+	first_program = f;
+	err = start_first_process(first_program_fn);
+	if (err)
+		return err;
+	wait_for_completion(&f->loaded);
+	return f->err;
+}
+
 _Noreturn void init_has_ended(int status)
 {
 	int sig = status & 0x7f;
 
+	if (first_program) {
+		first_program->status = status;
+		complete(&first_program->ended);
+		/* It stays, lest there be none to adopt orphans. */
+		for (;;) {
+			set_current_state(TASK_UNINTERRUPTIBLE);
+			schedule();
+		}
+	}
 	if (sig) {
 		pr_emerg("init was killed by signal %d", sig);
 		machine_exit((u8)(EXIT_STATUS_PANIC));

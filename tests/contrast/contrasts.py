@@ -10,8 +10,8 @@ import zlib
 
 from harness.core import Job
 
-WORKLOADS = ("boot console disk-read disk-read-random disk-write disk-write-random tick-100 tick-250 tick-1000 idle "
-             "switch switch-far lock ipi ipi-many clock fault vmalloc touch chase").split()
+WORKLOADS = ("boot console disk-read disk-read-random disk-write disk-write-random net tick-100 tick-250 tick-1000 idle "
+             "switch switch-far lock ipi ipi-many clock fault vmalloc fork touch chase").split()
 DARK = "--blink-settings=preferredColorScheme=0"
 LIGHT = "--blink-settings=preferredColorScheme=1"
 
@@ -67,6 +67,31 @@ def devices(ctx):
     ctx.equal(cells(data, "console")[1]["console_bytes"] >= 48 * 64, True, "bytes on the console")
 
 
+def network(ctx):
+    """An echo crosses the NE2000 two bytes at a time, and virtio not at all."""
+    data, done = report(ctx, "--workload", "net", "--count", 20)
+    row, full, para = cells(data, "net")
+    ctx.equal((full["n"], para["n"]), (20, 20), "round trips")
+    ctx.check(full["causes"]["ne2000"] >= 20 * 49, f"only {full['causes']['ne2000']} accesses to the NE2000")
+    ctx.check(para["vmm_exits"] < 20 * 6, f"{para['vmm_exits']} exits to the VMM in para")
+    ctx.check(20 <= para["doorbells"] <= 20 * 3, f"{para['doorbells']} doorbells")
+    ctx.equal(row["verdict"]["para"], "wins", "verdict")
+    ctx.contains(row["why"]["para"], "accesses to the NE2000 0 against", f"{full['causes']['ne2000']:,}", "doorbells")
+    ctx.contains(" ".join(done.text.split()), row["why"]["para"])
+
+
+def forks(ctx):
+    """Processes are the guest's own affair: whoever wins, it is not by what the VMM is spared."""
+    data, _ = report(ctx, "--workload", "fork", "--count", 6)
+    row, full, para = cells(data, "fork")
+    for mode, cell in (("full", full), ("para", para)):
+        ctx.equal(cell["n"], 6, f"{mode}: processes")
+        ctx.check(cell["switches"] >= 2 * 6, f"{mode}: {cell['switches']} switches")
+        ctx.check(cell["vmm_exits"] < 50, f"{mode}: {cell['vmm_exits']} exits to the VMM")
+    ctx.check("process" in row["why"]["para"] or "the work itself takes no exits" in row["why"]["para"],
+              row["why"]["para"])
+
+
 def honest(ctx):
     """Where the other side wins, or nobody does, that is what is said."""
     data, _ = report(ctx, "--workload", "clock,boot", "--modes", "full,para", "--count", 500)
@@ -113,6 +138,7 @@ def alone(ctx):
     ctx.contains(done.out, "RESULT workload=clock n=7 ns=")
     for words, status, answer in (("workload=frob", 2, "workload=switch-far"), ("workload=clock,x=1", 2, "there are n="),
                                   ("workload", 2, "There are"), ("workload=disk-read", 1, 'skip="no disk"'),
+                                  ("workload=net", 1, 'skip="no network card"'),
                                   ("workload=ipi", 1, 'skip="it needs two CPUs"')):
         done = ctx.vmm("--append", f"quiet {words}")
         ctx.equal(done.status, status, f"status of {words}")
@@ -234,6 +260,8 @@ def jobs(_env):
         return Job(f"contrast/{name}", fn, needs=needs, timeout=timeout)
 
     yield job("console and disk without the VMM", devices)
+    yield job("network round trips", network)
+    yield job("forks", forks)
     yield job("says who does not win", honest)
     yield job("pv= and modes", switches)
     yield job("every workload", every_workload, timeout=180)

@@ -88,6 +88,7 @@ fifth disk              | --disk a --disk b --disk c --disk d --disk e @good | 2
 console none            | --console none @good                  | 2   | --console; pty
 stdio twice             | --serial stdio --console stdio @good  | 2   | stdio; terminal
 rng in full             | --virt full --rng @good               | 2   | --rng; --virt full
+second net in full      | --virt full --net user --net user @good | 2 | second --net; --virt full
 net with a wrong word   | --net users @good                     | 2   | user; tap=
 net with a bad forward  | --net user,hostfwd=tcp:22 @good       | 2   | hostfwd=tcp::2222-:22
 net with a group MAC    | --net user,mac=01:00:00:00:00:00 @good | 2  | mac=

@@ -358,12 +358,15 @@ void config_options(struct option_set *set, struct config_builder *b)
 	};
 }
 
-/* What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk. */
+/*
+ * What only a guest that knows of its hypervisor can have; the first disk of a PC is an ATA disk, its network
+ * card an NE2000.
+ */
 static int check_virtio(const struct machine_config *cfg, struct error *e)
 {
 	const char *option = cfg->console[0] ? "--console"
 			     : cfg->disk[1]  ? "a second --disk"
-			     : cfg->net[0]   ? "--net"
+			     : cfg->net[1]   ? "a second --net"
 			     : cfg->rng	     ? "--rng"
 			     : cfg->balloon  ? "--balloon"
 					     : NULL;

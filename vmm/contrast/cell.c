@@ -281,9 +281,12 @@ static int run_machine(const struct contrast_run *r, const struct machine_config
 	char *text;
 
 	if (err) {
-		/* Memory of a kind that the host has not is no reason to give up on the rest. */
+		bool special = r->workload->net ||
+			       (r->workload->by_backing && r->backing != MEM_BACKING_THP);
+
+		/* What the host has not, memory of a kind or libslirp, is no reason to give up on the rest. */
 		snprintf(cell->skip, sizeof(cell->skip), "%.159s", e->text);
-		return r->workload->by_backing && r->backing != MEM_BACKING_THP ? 0 : -EIO;
+		return special ? 0 : -EIO;
 	}
 	res = machine_run(m);
 	text = read_output(out);
@@ -330,6 +333,8 @@ int contrast_run(const struct contrast_run *r, struct contrast_cell *cell, struc
 		disk_fd = scratch_disk(disk);
 		cfg.disk[0] = disk;
 	}
+	if (r->workload->net && !cfg.net[0])
+		cfg.net[0] = "user";
 	err = run_machine(r, &cfg, out, cell, e);
 	if (r->icount)
 		cell->v[CM_INSTRUCTIONS] = cell->v[CM_WALL_NS];

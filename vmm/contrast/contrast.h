@@ -23,7 +23,7 @@ struct contrast_workload {
 	const char *guest; /* its name in the guest */
 	unsigned hz;	   /* tick rate; 0: the kernel's own */
 	unsigned cpus;	   /* 0: twice the host's, so that they do not fit */
-	bool disk;
+	bool disk, net;
 	bool by_backing; /* worth a row for each kind of memory */
 	bool chance; /* how much is executed says nothing: it waits, or lasts as long as it lasts */
 };

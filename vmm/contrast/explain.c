@@ -24,9 +24,11 @@ static const struct {
 } cause_words[] = {
 	{ "uart16550", "accesses to the 16550" },
 	{ "ata", "accesses to the ATA disk" },
+	{ "ne2000", "accesses to the NE2000" },
 	{ "ioapic", "accesses to the IOAPIC, which the VMM models" },
 	{ "virtio-blk", "virtio disk registers" },
 	{ "virtio-console", "virtio console registers" },
+	{ "virtio-net", "virtio network card registers" },
 	{ "acpi_pm", "ACPI registers" },
 	{ "rtc", "CMOS registers" },
 	{ "i8042", "keyboard controller registers" },

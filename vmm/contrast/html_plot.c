@@ -13,13 +13,11 @@ static const struct {
 	const char *name;
 	unsigned colour;
 } colours[] = {
-	{ "uart16550", 0 },	{ "ata", 1 },
-	{ "ioapic", 2 },	{ "ioapic-eoi", 2 },
-	{ "virtio-blk", 3 },	{ "virtio-console", 3 },
-	{ "kvm:doorbell", 4 },	{ "kvm:halt_exits", 5 },
-	{ "hlt", 5 },		{ "kvm:irq_window_exits", 6 },
-	{ "kvm:irq_exits", 7 }, { "kvm:pf_taken", 8 },
-	{ CAUSE_UNNAMED, 9 },
+	{ "uart16550", 0 },	 { "ata", 1 },		{ "ioapic", 2 },
+	{ "ioapic-eoi", 2 },	 { "virtio-blk", 3 },	{ "virtio-console", 3 },
+	{ "ne2000", 1 },	 { "virtio-net", 3 },	{ "kvm:doorbell", 4 },
+	{ "kvm:halt_exits", 5 }, { "hlt", 5 },		{ "kvm:irq_window_exits", 6 },
+	{ "kvm:irq_exits", 7 },	 { "kvm:pf_taken", 8 }, { CAUSE_UNNAMED, 9 },
 };
 
 unsigned html_cause_colour(const char *name)

@@ -7,7 +7,6 @@
 #include "guest/drivers/net.h"
 #include "guest/drivers/virtio/virtio.h"
 #include "guest/kernel/printk.h"
-#include "guest/kernel/time.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/string.h"
 #include "devices/abi/virtio_net.h"
@@ -75,8 +74,7 @@ static void vnet_interrupt(void *arg)
 		vq_quiet(&v->rx);
 		while ((b = vq_get(&v->rx, &len))) {
 			if (len > HEADER && len <= sizeof(b->bytes))
-				net_receive(&v->dev.nif, b->bytes + HEADER, len - HEADER,
-					    clock_ns());
+				net_input(&v->dev, b->bytes + HEADER, len - HEADER);
 			offer(v, b);
 		}
 		vq_kick(&v->rx);
@@ -96,7 +94,7 @@ int virtio_net_probe(struct virtio_device *vd)
 		err = vq_setup(vd, &v->rx, VIRTIO_NET_RXQ, v->memory[0]);
 	if (!err)
 		err = vq_setup(vd, &v->tx, VIRTIO_NET_TXQ, v->memory[1]);
-	if (!err && MIN(v->rx.num, v->tx.num) < BUFFERS)
+	if (!err && (v->rx.num < BUFFERS || v->tx.num < BUFFERS))
 		err = -ENODEV;
 	if (err)
 		return err;

@@ -109,6 +109,22 @@ START_TEST(who_wins)
 }
 END_TEST
 
+START_TEST(network)
+{
+	struct contrast_cell a = cell(64, 5376, "ne2000", 159), b = cell(64, 0, "virtio-net", 199);
+	enum contrast_verdict v;
+	const char *why;
+
+	b.v[CM_DOORBELLS] = b.v[CM_INTERRUPTS] = 64;
+	why = explain("net", &a, &b, &v);
+	ck_assert_int_eq(v, VERDICT_WINS);
+	HAS(why, "exits for each round trip against 86.48 (199, 5,535)");
+	HAS(why, "accesses to the NE2000 0 against 5,376");
+	HAS(why, "64 doorbells and 64 interrupts");
+	HAS(explain("fork", &a, &a, &v), "exits for each process");
+}
+END_TEST
+
 /* Work that is done more often takes more exits: that alone is no loss. */
 START_TEST(rates)
 {
@@ -213,6 +229,7 @@ int main(void)
 	tcase_add_test(tc, modes);
 	tcase_add_test(tc, numbers);
 	tcase_add_test(tc, who_wins);
+	tcase_add_test(tc, network);
 	tcase_add_test(tc, rates);
 	tcase_add_test(tc, no_exits);
 	tcase_add_test(tc, not_compared);
