@@ -69,7 +69,7 @@ class SlabInfo(gdb.Command):
         cpus = range(int(mm["pg"]["nr_cpus"]))
         for c in list_entries(mm["slab"]["caches"], "struct kmem_cache", "list"):
             active, total, active_slabs, slabs = self.counts(mm["slab"], c)
-            active -= min(active, sum(int(c["cpu"][i]["nr"]) for i in cpus))
+            active -= min(active, sum(int(c["cpu"][i]["top"] - c["cpu"][i]["base"]) for i in cpus))
             cap = int(c["array_cap"])
             print(f"{c['name'].string():<17} {active:>6} {total:>6} {int(c['size']):>6} {int(c['objects']):>4} "
                   f"{1 << int(c['order']):>4} : tunables {cap:>4} {cap // 2:>4} {0:>4} : "
