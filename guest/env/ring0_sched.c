@@ -17,7 +17,7 @@
 #include "guest/process/process.h"
 
 DEFINE_PER_CPU(struct task_struct *, current_task) = &init_thread.t;
-DEFINE_PER_CPU(u32, preempt_count_);
+DEFINE_PER_CPU(u32, preempt_count_) = PREEMPT_NO_SWITCH;
 
 /* The scheduler's timer of a CPU, an hrtimer. It can be set from elsewhere, with the queue locked, but
  * only the CPU itself can start it. */
@@ -39,6 +39,8 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 	rcu_quiescent(kernel_rcu);
 	trace_text(TRACE_SWITCH, (u32)next->pid, next->comm);
 	this_cpu_write(current_task, next);
+	/* need_resched is false, and stays so while the queue is locked. */
+	this_cpu_or32(preempt_count_, PREEMPT_NO_SWITCH);
 	tss_set_kernel_stack(in->stack);
 	this_cpu_write(kernel_sp, in->stack);
 	if (out->u)

@@ -24,4 +24,9 @@ static inline void sched_env_preempt_enable_no_resched(void)
 	preempt_enable_no_resched();
 }
 
+static inline void sched_env_resched_here(void)
+{
+	preempt_look_soon();
+}
+
 #endif

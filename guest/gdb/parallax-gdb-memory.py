@@ -69,7 +69,7 @@ class SlabInfo(gdb.Command):
         cpus = range(int(mm["pg"]["nr_cpus"]))
         for c in list_entries(mm["slab"]["caches"], "struct kmem_cache", "list"):
             active, total, active_slabs, slabs = self.counts(mm["slab"], c)
-            active -= min(active, sum(int(c["cpu"][i]["nr"]) for i in cpus))
+            active -= min(active, sum(int(c["cpu"][i]["top"] - c["cpu"][i]["base"]) for i in cpus))
             cap = int(c["array_cap"])
             print(f"{c['name'].string():<17} {active:>6} {total:>6} {int(c['size']):>6} {int(c['objects']):>4} "
                   f"{1 << int(c['order']):>4} : tunables {cap:>4} {cap // 2:>4} {0:>4} : "
@@ -115,8 +115,8 @@ class VmallocInfo(gdb.Command):
 
 # ---- page frames --------------------------------------------------------------------------------
 
-# Above the flags of a struct page: | section 19 | node 6 | zone 3 |, guest/mm/page.h.
-ZONE_SHIFT, NODE_SHIFT, SECTION_SHIFT = 36, 39, 45
+# Above the flags of a struct page: | node 4 | zone 3 | section 19 |, guest/mm/page.h.
+ZONE_SHIFT, NODE_SHIFT, SECTION_SHIFT = 57, 60, 38
 PAGEBLOCK_NONE = 0xff
 MIGRATE_TYPES = ("unmovable", "movable", "reclaimable", "highatomic", "CMA", "isolated")
 
@@ -150,7 +150,7 @@ def frame_of(pg, page):
     if int(model["linear"]):
         return (at - int(model["linear"])) // size
     if unsigned(model["section"]):
-        return (at - int(model["section"][flags >> SECTION_SHIFT]["map"])) % 2**64 // size
+        return (at - int(model["section"][flags >> SECTION_SHIFT & 0x7ffff]["map"])) % 2**64 // size
     node = model["node"][node_of(flags)]
     return int(node["start"]) + (at - unsigned(node["map"])) // size
 

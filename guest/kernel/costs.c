@@ -4,6 +4,7 @@
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/kthread.h"
+#include "guest/kernel/mm.h"
 #include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/atomic.h"
@@ -171,6 +172,49 @@ static void call_others(void *unused)
 u64 cost_call(void)
 {
 	return nr_cpus > 1 ? cost_of(call_others, NULL, FEW) : 0;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------ */
+
+static void take_pages(void *unused)
+{
+	struct pgalloc *pg = &kernel_mm.pg;
+
+	(void)unused;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct page *page = alloc_page(pg, GFP_KERNEL);
+
+		if (page)
+			__free_page(pg, page);
+	}
+}
+
+u64 cost_page(void)
+{
+	return cost_of(take_pages, NULL, 1) / MANY;
+}
+
+static void take_objects(void *cache)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		void *p = kmem_cache_alloc(cache, GFP_KERNEL);
+
+		if (p)
+			kmem_cache_free(cache, p);
+	}
+}
+
+u64 cost_object(void)
+{
+	struct kmem_cache_args args = { .name = "costs", .size = 64 };
+	struct kmem_cache *c = kmem_cache_create(&kernel_mm.slab, &args);
+	u64 ns;
+
+	if (!c)
+		return 0;
+	ns = cost_of(take_objects, c, 1) / MANY;
+	kmem_cache_destroy(c);
+	return ns;
 }
 
 static void run_cpuid(void *unused)

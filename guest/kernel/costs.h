@@ -14,6 +14,8 @@ u64 cost_switch(void); /* from one thread to another on this CPU, woken for it *
 u64 cost_switch_alone(void);
 u64 cost_wake_other(void); /* waking a thread on another CPU and being woken by it; needs two */
 u64 cost_call(void);	   /* a function on another CPU, until it is done; needs two */
+u64 cost_page(void);	   /* a page taken and freed, from this CPU's stock */
+u64 cost_object(void);	   /* the same for an object of 64 bytes */
 u64 cost_cpuid(void);
 u64 cost_port_read(void); /* COM1's line status */
 

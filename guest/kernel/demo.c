@@ -85,6 +85,8 @@ static void show_costs(void)
 	show_cost("switch threads", cost_switch(), "one waking the other, on one CPU");
 	show_cost("wake and be woken", cost_wake_other(), "by a thread on another CPU");
 	show_cost("call on another CPU", cost_call(), "an interrupt there and its answer");
+	show_cost("a page", cost_page(), "taken and freed, from this CPU's stock");
+	show_cost("an object", cost_object(), "of 64 bytes, likewise");
 	show_cost("CPUID", cost_cpuid(), "which a hypervisor always answers");
 	show_cost("read a port", cost_port_read(), "which the VMM answers");
 	lapic_eoi_counts(&written, &spared);

@@ -166,7 +166,7 @@ static int populate_vmemmap(void *unused, u64 va, u64 size, unsigned nid)
 
 		pa = page ? PFN_PHYS(page_to_pfn(&kernel_mm.pg.model, page)) : 0;
 	} else {
-		pa = boot_mem_alloc(size, size, 0);
+		pa = boot_mem_alloc(size, PAGES_PER_SECTION * sizeof(struct page), 0);
 	}
 	return pa ? pgtable_map(&kernel_pt, va, pa, size, PAGE_KERNEL) : -ENOMEM;
 }

@@ -116,13 +116,21 @@ void preempt_check(void)
 {
 	if (irqs_disabled())
 		return;
+	if (!resched_wanted()) {
+		/* An interrupt in between that wants one switches on its way out, here. */
+		this_cpu_or32(preempt_count_, PREEMPT_NO_SWITCH);
+		return;
+	}
 	rcu_quiescent(kernel_rcu); /* also when nobody better waits and there is no switch */
 	preempt_schedule();
 }
 
 void preempt_check_irq(const struct pt_regs *regs)
 {
-	if (resched_wanted() && !preempt_count() && (regs->eflags & X86_EFLAGS_IF))
+	if (!resched_wanted())
+		return;
+	preempt_look_soon();
+	if (!preempt_count() && (regs->eflags & X86_EFLAGS_IF))
 		preempt_schedule_irq();
 }
 

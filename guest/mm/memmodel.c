@@ -84,26 +84,52 @@ static int discontig_init(struct memmodel *m, const struct memmodel_range *range
 	return 0;
 }
 
-static int section_fill(struct memmodel *m, u64 nr, unsigned nid, const struct memmodel_alloc *a)
+/* One piece of memory for the struct pages of sections [from, to), which have none. */
+static int sections_fill(struct memmodel *m, u64 from, u64 to, unsigned nid,
+			 const struct memmodel_alloc *a)
 {
 	const u64 size = PAGES_PER_SECTION * sizeof(struct page);
-	u64 base = nr * size;
-	void *map;
+	u64 base = from * size, zero = m->linear;
 
-	if (m->section[nr].map)
-		return 0;
 	if (m->type == MEMMODEL_VMEMMAP) {
-		int err = a->populate(a->populate_arg, m->linear + base, size, nid);
+		int err = a->populate(a->populate_arg, m->linear + base, (to - from) * size, nid);
 
 		if (err)
 			return err;
-		m->section[nr].map = m->linear;
-		return 0;
+	} else {
+		void *map = a->alloc(a->arg, (to - from) * size, nid);
+
+		if (!map)
+			return -ENOMEM;
+		zero = (u64)map - base;
 	}
-	map = a->alloc(a->arg, size, nid);
-	if (!map)
-		return -ENOMEM;
-	m->section[nr].map = (u64)map - base;
+	for (u64 s = from; s < to; s++)
+		m->section[s].map = zero;
+	return 0;
+}
+
+/* The same for those of [from, to) that have none yet, in as few pieces as can be: hundreds of small
+ * ones would make a large machine's boot long. */
+static int sections_add(struct memmodel *m, u64 from, u64 to, unsigned nid,
+			const struct memmodel_alloc *a)
+{
+	while (from < to) {
+		u64 nr = 0;
+		int err;
+
+		if (m->section[from].map) {
+			from++;
+			continue;
+		}
+		while (from + nr < to && !m->section[from + nr].map)
+			nr++;
+		do
+			err = sections_fill(m, from, from + nr, nid, a);
+		while (err == -ENOMEM && (nr /= 2));
+		if (err)
+			return err;
+		from += nr;
+	}
 	return 0;
 }
 
@@ -122,12 +148,11 @@ static int sparse_init(struct memmodel *m, const struct memmodel_range *range, u
 		m->linear = a->vmemmap_base;
 	}
 	for (unsigned i = 0; i < nr; i++) {
-		for (u64 s = pfn_section(range[i].start); s <= pfn_section(range[i].end - 1); s++) {
-			int err = section_fill(m, s, range[i].nid, a);
+		int err = sections_add(m, pfn_section(range[i].start),
+				       pfn_section(range[i].end - 1) + 1, range[i].nid, a);
 
-			if (err)
-				return err;
-		}
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -159,13 +184,7 @@ int memmodel_add(struct memmodel *m, pfn_t start, pfn_t end, unsigned nid,
 	for (u64 s = pfn_section(start); s < pfn_section(end); s++)
 		if (m->section[s].map)
 			return -EEXIST;
-	for (u64 s = pfn_section(start); s < pfn_section(end); s++) {
-		int err = section_fill(m, s, nid, a);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	return sections_add(m, pfn_section(start), pfn_section(end), nid, a);
 }
 
 bool pfn_valid(const struct memmodel *m, pfn_t pfn)

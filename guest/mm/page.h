@@ -120,15 +120,17 @@ PAGE_FLAG(Offline, PG_offline)
 	 BIT(PG_offline) | BIT(PG_swapcache) | BIT(PG_mlocked))
 #define PAGE_FLAGS_MASK ((u64)(BIT(NR_PAGEFLAGS) - 1))
 
-/* | section 19 | node 6 | zone 3 | ... flags |: node and zone together are the index of a zone. */
-#define PAGE_ZONE_SHIFT	   36
-#define PAGE_NODE_SHIFT	   39
-#define PAGE_SECTION_SHIFT 45
+/* | node 4 | zone 3 | section 19 | ... flags |: node and zone together are the index of a zone. They
+ * are on top, where one shift gets them. */
+#define PAGE_SECTION_SHIFT 38
+#define PAGE_SECTION_MASK  0x7ffffu
+#define PAGE_ZONE_SHIFT	   57
+#define PAGE_NODE_SHIFT	   60
 #define PAGE_ZONEID_MASK   0x7fu /* 16 nodes of 8 zones */
 
 static inline unsigned page_zone_id(const struct page *page)
 {
-	return page->flags >> PAGE_ZONE_SHIFT & PAGE_ZONEID_MASK;
+	return (unsigned)(page->flags >> PAGE_ZONE_SHIFT);
 }
 
 static inline enum zone_type page_zonenum(const struct page *page)
@@ -138,12 +140,12 @@ static inline enum zone_type page_zonenum(const struct page *page)
 
 static inline unsigned page_to_nid(const struct page *page)
 {
-	return page->flags >> PAGE_NODE_SHIFT & (MAX_NUMNODES - 1);
+	return (unsigned)(page->flags >> PAGE_NODE_SHIFT);
 }
 
 static inline u64 page_to_section(const struct page *page)
 {
-	return page->flags >> PAGE_SECTION_SHIFT;
+	return page->flags >> PAGE_SECTION_SHIFT & PAGE_SECTION_MASK;
 }
 
 static inline u64 page_links(u64 section, unsigned nid, enum zone_type zone)

@@ -4,13 +4,24 @@
 #include "guest/lib/minmax.h"
 #include "guest/lib/string.h"
 
+static struct pcp_list empty_list(u32 limit)
+{
+	return (struct pcp_list){ .room = (s32)limit, .limit = limit };
+}
+
+void pcp_set_limit(struct pcp_list *l, u32 limit)
+{
+	l->room += (s32)(limit - l->limit);
+	l->limit = limit;
+}
+
 void pcp_init(struct per_cpu_pages *pcp, struct zone *z)
 {
 	memset(pcp, 0, sizeof(*pcp));
 	pcp->zone = z;
 	pcp->batch = 1;
 	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
-		pcp->list[i].limit = 2;
+		pcp->list[i] = empty_list(2);
 }
 
 void zone_set_pcp_limits(struct zone *z)
@@ -28,7 +39,7 @@ void zone_set_pcp_limits(struct zone *z)
 		for (unsigned i = 0; i < NR_PCP_LISTS; i++) {
 			unsigned order = i / MIGRATE_PCPTYPES;
 
-			pcp->list[i].limit = order ? MAX(batch >> order, 1u) : 3 * batch;
+			pcp_set_limit(&pcp->list[i], order ? MAX(batch >> order, 1u) : 3 * batch);
 		}
 	}
 }
@@ -51,7 +62,10 @@ bool pcp_refill(struct zone *z, struct per_cpu_pages *pcp, unsigned order, enum 
 	if (!l->hot && l->cold) {
 		/* No interrupt between the stores: the other half is enough. */
 		flags = env_irq_save();
-		*l = (struct pcp_list){ .hot = l->cold, .nr_hot = l->nr_cold, .limit = l->limit };
+		l->hot = l->cold;
+		l->room = (s32)(l->limit - l->nr_cold);
+		l->cold = NULL;
+		l->nr_cold = 0;
 		env_irq_restore(flags);
 		return true;
 	}
@@ -65,7 +79,7 @@ bool pcp_refill(struct zone *z, struct per_cpu_pages *pcp, unsigned order, enum 
 	}
 	*link = l->hot;
 	l->hot = first;
-	l->nr_hot += n;
+	l->room -= (s32)n;
 	pcp->nr_in += n;
 	spin_unlock_irqrestore(&z->lock, flags);
 	return l->hot != NULL;
@@ -90,9 +104,14 @@ void pcp_overflow(struct per_cpu_pages *pcp, struct pcp_list *l)
 {
 	struct page *coldest = l->cold;
 
-	*l = (struct pcp_list){ .cold = l->hot, .nr_cold = l->nr_hot, .limit = l->limit };
+	l->cold = l->hot;
+	l->nr_cold = pcp_nr_hot(l);
+	l->hot = NULL;
+	l->room = (s32)l->limit;
 	if (coldest)
 		give_back(pcp, coldest, (unsigned)(l - pcp->list) / MIGRATE_PCPTYPES);
+	barrier();
+	pcp->busy = 0;
 }
 
 struct page *pcp_pop_cold(struct per_cpu_pages *pcp, unsigned order, enum migratetype mt)
@@ -122,7 +141,7 @@ static void pcp_drain(struct per_cpu_pages *pcp)
 	for (unsigned idx = 0; idx < NR_PCP_LISTS; idx++) {
 		struct pcp_list l = pcp->list[idx];
 
-		pcp->list[idx] = (struct pcp_list){ .limit = l.limit };
+		pcp->list[idx] = empty_list(l.limit);
 		if (l.hot)
 			give_back(pcp, l.hot, idx / MIGRATE_PCPTYPES);
 		if (l.cold)
@@ -178,7 +197,8 @@ u64 pcp_count(const struct per_cpu_pages *pcp)
 	u64 pages = 0;
 
 	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
-		pages += (u64)(pcp->list[i].nr_hot + pcp->list[i].nr_cold) << i / MIGRATE_PCPTYPES;
+		pages += (u64)(pcp_nr_hot(&pcp->list[i]) + pcp->list[i].nr_cold)
+			 << i / MIGRATE_PCPTYPES;
 	return pages;
 }
 
@@ -187,7 +207,7 @@ u64 pcp_nr_free(const struct per_cpu_pages *pcp)
 	u64 blocks = 0;
 
 	for (unsigned i = 0; i < NR_PCP_LISTS; i++)
-		blocks += pcp->list[i].nr_hot + pcp->list[i].nr_cold;
+		blocks += pcp_nr_hot(&pcp->list[i]) + pcp->list[i].nr_cold;
 	/* What is there or has left, and did not come from the buddy. */
 	return blocks + pcp->nr_pop + pcp->nr_out - pcp->nr_in;
 }

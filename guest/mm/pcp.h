@@ -23,7 +23,7 @@ void zone_set_pcp_limits(struct zone *z);
 bool pcp_refill(struct zone *z, struct per_cpu_pages *pcp, unsigned order, enum migratetype mt,
 		unsigned buddy_flags);
 
-/* The hot half of the list is full: see above. The caller has set busy. */
+/* The hot half of the list is full: see above. The caller has set busy, which is over then. */
 void pcp_overflow(struct per_cpu_pages *pcp, struct pcp_list *l);
 
 /* A block from the cold half, if there is one, or the hot; NULL as for pcp_pop(). */
@@ -33,13 +33,21 @@ struct page *pcp_pop_cold(struct per_cpu_pages *pcp, unsigned order, enum migrat
 void drain_local_pages(struct pgalloc *pg);
 void drain_all_pages(struct pgalloc *pg);
 
+/* How many blocks are hot at most, from now on. */
+void pcp_set_limit(struct pcp_list *l, u32 limit);
+
 /* Pages in the stock, and blocks that were freed into it, ever. */
 u64 pcp_count(const struct per_cpu_pages *pcp);
 u64 pcp_nr_free(const struct per_cpu_pages *pcp);
 
-static inline unsigned pcp_index(unsigned order, enum migratetype mt)
+static inline u64 pcp_index(unsigned order, enum migratetype mt)
 {
-	return order * MIGRATE_PCPTYPES + mt;
+	return (u64)order * MIGRATE_PCPTYPES + mt;
+}
+
+static inline u32 pcp_nr_hot(const struct pcp_list *l)
+{
+	return l->limit - (u32)l->room;
 }
 
 /* The hottest block of a list, or NULL: none is hot, or it is in use by the interrupted code. */
@@ -55,7 +63,7 @@ static inline struct page *pcp_pop(struct per_cpu_pages *pcp, unsigned order, en
 	page = l->hot;
 	if (likely(page)) {
 		l->hot = (struct page *)page->lru.next;
-		l->nr_hot--;
+		l->room++;
 		pcp->nr_pop++;
 	}
 	barrier();
@@ -75,8 +83,10 @@ static inline bool pcp_push(struct per_cpu_pages *pcp, struct page *page, unsign
 	barrier();
 	page->lru.next = (struct list_head *)l->hot;
 	l->hot = page;
-	if (unlikely(++l->nr_hot >= l->limit))
+	if (unlikely(--l->room < 0)) {
 		pcp_overflow(pcp, l);
+		return true;
+	}
 	barrier();
 	pcp->busy = 0;
 	return true;

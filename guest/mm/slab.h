@@ -7,8 +7,8 @@
  *   slob  blocks of any size cut first-fit from shared pages: the least memory, the most time
  *
  * slub and slab keep an array of free objects for each CPU: allocating and freeing is taking the
- * last and putting one there. Only when it is empty or full the allocator behind it is asked, half
- * an array at once.
+ * last and putting one there. Only when it is empty, or full and cannot grow, the allocator behind it
+ * is asked, for a batch at once.
  *
  * With debug flags a cache has no such array: every object is surrounded by red zones, poisoned
  * while free, and knows who allocated and who freed it (slab_debug.c).
@@ -48,8 +48,12 @@ struct kmem_cache_node;
 /* One CPU's free objects of one cache. */
 struct slab_cpu {
 	u8 busy; /* in use by what an interrupt has interrupted */
-	u32 nr, cap;
-	void *obj[];
+	u32 cap;
+	u32 hole; /* from where objects leave next when it is full */
+	/* An array with a NULL before it, in `first` or, once that has been too small, elsewhere. */
+	void **top, **base;
+	void **end; /* of what may be filled without a second look */
+	void *first[];
 };
 
 struct kmem_cache {
@@ -65,6 +69,7 @@ struct kmem_cache {
 	u32 meta;	    /* debug: offset of struct obj_meta in the slot */
 	u32 order, objects; /* pages and objects of a slab */
 	u32 array_cap;	    /* of each CPU */
+	u32 grown_cap;	    /* likewise, when that has been too small; 0: it stays */
 	u32 min_partial;    /* slub: empty slabs kept */
 	u32 colour,
 		colour_next; /* slab: how many cache lines of shift there are; the next to use */
@@ -175,15 +180,14 @@ static inline void *kmem_cache_alloc(struct kmem_cache *c, gfp_t gfp)
 	struct slab_cpu *a = c->cpu[mm_cpu_enter()];
 
 	if (likely(!a->busy)) {
-		u32 n;
+		void **top, *p;
 
 		a->busy = 1;
 		barrier();
-		n = a->nr;
-		if (likely(n)) {
-			void *p = a->obj[--n];
-
-			a->nr = n;
+		top = a->top;
+		p = top[-1];
+		if (likely(p)) {
+			a->top = top - 1;
 			barrier();
 			a->busy = 0;
 			mm_cpu_exit();
@@ -206,15 +210,15 @@ static inline void kmem_cache_free(struct kmem_cache *c, void *p)
 {
 	struct slab_cpu *a = c->cpu[mm_cpu_enter()];
 
-	if (likely(!(a->busy | c->check_node))) {
-		u32 n;
+	if (likely(!a->busy)) {
+		void **top;
 
 		a->busy = 1;
 		barrier();
-		n = a->nr;
-		if (likely(n < a->cap)) {
-			a->obj[n] = p;
-			a->nr = n + 1;
+		top = a->top;
+		if (likely(top < a->end)) {
+			*top = p;
+			a->top = top + 1;
 			barrier();
 			a->busy = 0;
 			mm_cpu_exit();

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_common.c - caches, their per-CPU arrays, and what goes on when those are empty or full. */
+/* slab_common.c - making caches and unmaking them, and the pages of their slabs. */
 #include "guest/mm/slab.h"
 #include "guest/lib/errno.h"
 #include "guest/lib/minmax.h"
-#include "guest/mm/kmemleak.h"
 #include "guest/mm/slab_internal.h"
 
 const struct slab_ops *slab_ops_by_name(const char *name, size_t len)
@@ -65,179 +64,11 @@ void slab_setup_slot(struct kmem_cache *c, void *slot)
 		c->ctor((u8 *)slot + c->red_left);
 }
 
-/* ---- the slow ways --------------------------------------------------------------------------------- */
-
-/* Puts what was fetched into this CPU's array; what does not fit goes back. */
-static void stock(struct kmem_cache *c, void **objs, unsigned nr)
-{
-	struct slab_cpu *a = c->cpu[mm_cpu_enter()];
-
-	if (!a->busy) {
-		a->busy = 1;
-		barrier();
-		while (nr && a->nr < a->cap)
-			a->obj[a->nr++] = objs[--nr];
-		barrier();
-		a->busy = 0;
-	}
-	mm_cpu_exit();
-	if (nr)
-		c->sys->ops->flush(c, objs, nr);
-}
-
-static bool leak_traced(const struct kmem_cache *c)
-{
-	return (c->flags & SLAB_LEAK_TRACE) && !(c->flags & SLAB_NOLEAKTRACE) && c->sys->leak;
-}
-
-static void *alloc_from(struct kmem_cache *c, gfp_t gfp, unsigned nid, bool fill)
-{
-	void *objs[SLAB_MAX_BATCH];
-	unsigned want = fill ? clamp_t(unsigned, c->array_cap / 2, 1, SLAB_MAX_BATCH) : 1;
-	unsigned nr = c->sys->ops->refill(c, gfp, nid, objs, want);
-	u8 *p;
-
-	if (!nr)
-		return NULL;
-	/* Where the allocator is near, the first object is the lowest. */
-	p = objs[0];
-	if (nr > 1)
-		stock(c, objs + 1, nr - 1);
-	if (slab_debugged(c))
-		p = slab_debug_alloc(c, p);
-	if (p && (gfp & __GFP_ZERO))
-		memset(p, 0, c->object_size);
-	if (p && leak_traced(c))
-		kmemleak_alloc(c->sys->leak, p, c->object_size, 1);
-	return p;
-}
-
-void *kmem_cache_alloc_slow(struct kmem_cache *c, gfp_t gfp, bool fill)
-{
-	unsigned nid = c->sys->pg->cpu[mm_cpu_enter()]->nid;
-
-	mm_cpu_exit();
-	return alloc_from(c, gfp, nid, fill);
-}
-
-void *kmem_cache_alloc_node(struct kmem_cache *c, gfp_t gfp, unsigned nid)
-{
-	if (nid >= c->sys->pg->nr_nodes)
-		return kmem_cache_alloc(c, gfp);
-	return alloc_from(c, gfp, nid, false);
-}
-
-/* Half of a full array, the objects that have lain longest, leaves; p takes its place. */
-static bool put_in_array(struct kmem_cache *c, void *p, void **out, unsigned *nr_out)
-{
-	unsigned cpu = mm_cpu_enter();
-	struct slab_cpu *a = c->cpu[cpu];
-	bool ok = false;
-
-	*nr_out = 0;
-	if (!a->busy && a->cap &&
-	    (!c->check_node ||
-	     page_to_nid(virt_to_page(c->sys->pg, p)) == c->sys->pg->cpu[cpu]->nid)) {
-		a->busy = 1;
-		barrier();
-		if (a->nr == a->cap) {
-			u32 n = clamp_t(u32, a->cap / 2, 1, SLAB_MAX_BATCH);
-
-			memcpy(out, a->obj, n * sizeof(void *));
-			memmove(a->obj, a->obj + n, (a->nr - n) * sizeof(void *));
-			a->nr -= n;
-			*nr_out = n;
-		}
-		a->obj[a->nr++] = p;
-		barrier();
-		a->busy = 0;
-		ok = true;
-	}
-	mm_cpu_exit();
-	return ok;
-}
-
-void kmem_cache_free_slow(struct kmem_cache *c, void *p)
-{
-	void *out[SLAB_MAX_BATCH];
-	unsigned nr;
-
-	if (leak_traced(c))
-		kmemleak_free(c->sys->leak, p);
-	if (slab_debugged(c)) {
-		p = slab_debug_free(c, p);
-		if (!p)
-			return;
-	} else if (put_in_array(c, p, out, &nr)) {
-		if (nr)
-			c->sys->ops->flush(c, out, nr);
-		return;
-	}
-	c->sys->ops->flush(c, &p, 1);
-}
-
-/* ---- emptying the arrays ---------------------------------------------------------------------------- */
-
-struct drain_request {
-	struct kmem_cache *c;
-	bool skipped;
-};
-
-static void drain_this_cpu(void *arg)
-{
-	struct drain_request *req = arg;
-	struct slab_cpu *a = req->c->cpu[mm_cpu_enter()];
-
-	if (a->busy) {
-		WRITE_ONCE(req->skipped, true);
-	} else {
-		a->busy = 1;
-		barrier();
-		if (a->nr)
-			req->c->sys->ops->flush(req->c, a->obj, a->nr);
-		a->nr = 0;
-		barrier();
-		a->busy = 0;
-	}
-	mm_cpu_exit();
-}
-
-static bool arrays_empty(const struct kmem_cache *c)
-{
-	for (unsigned i = 0; i < c->sys->pg->nr_cpus; i++)
-		if (READ_ONCE(c->cpu[i]->nr))
-			return false;
-	return true;
-}
-
-static void drain_arrays(struct kmem_cache *c)
-{
-	struct drain_request req = { c, false };
-
-	if (arrays_empty(c))
-		return;
-	do {
-		req.skipped = false;
-		mm_on_each_cpu(&c->sys->pg->env, drain_this_cpu, &req);
-	} while (req.skipped);
-}
-
-u64 kmem_cache_shrink(struct kmem_cache *c)
-{
-	drain_arrays(c);
-	return c->sys->ops->shrink(c);
-}
-
 /* ---- making and unmaking caches ---------------------------------------------------------------------- */
 
 static size_t cache_bytes(const struct slab_sys *sys)
 {
 	return sizeof(struct kmem_cache) + sys->pg->nr_cpus * sizeof(struct slab_cpu *);
-}
-
-static size_t array_bytes(const struct kmem_cache *c)
-{
-	return sizeof(struct slab_cpu) + c->array_cap * sizeof(void *);
 }
 
 static void free_cache(struct kmem_cache *c)
@@ -246,7 +77,7 @@ static void free_cache(struct kmem_cache *c)
 
 	for (unsigned i = 0; i < sys->pg->nr_cpus; i++)
 		if (c->cpu[i])
-			env_free(c->cpu[i], array_bytes(c));
+			env_free(c->cpu[i], slab_cpu_bytes(c));
 	if (c->node)
 		env_free(c->node, sys->pg->nr_nodes * sizeof(*c->node));
 	env_free(c, cache_bytes(sys));
@@ -269,6 +100,7 @@ static int make_parts(struct kmem_cache *c)
 	struct pgalloc *pg = c->sys->pg;
 
 	c->array_cap = array_cap(c);
+	c->grown_cap = slab_grown_cap(c);
 	c->node = env_alloc(pg->nr_nodes * sizeof(*c->node));
 	if (!c->node)
 		return -ENOMEM;
@@ -279,10 +111,10 @@ static int make_parts(struct kmem_cache *c)
 		INIT_LIST_HEAD(&c->node[n].free);
 	}
 	for (unsigned i = 0; i < pg->nr_cpus; i++) {
-		c->cpu[i] = env_alloc(array_bytes(c));
+		c->cpu[i] = env_alloc(slab_cpu_bytes(c));
 		if (!c->cpu[i])
 			return -ENOMEM;
-		c->cpu[i]->cap = c->array_cap;
+		slab_cpu_init(c, c->cpu[i]);
 	}
 	return 0;
 }
@@ -409,9 +241,8 @@ int kmem_cache_destroy(struct kmem_cache *c)
 void kmem_cache_info(struct kmem_cache *c, struct slabinfo *info)
 {
 	c->sys->ops->info(c, info);
-	/* What waits in the arrays is handed out as far as the allocator knows. */
-	for (unsigned i = 0; i < c->sys->pg->nr_cpus; i++)
-		info->active_objs -= MIN(info->active_objs, (u64)READ_ONCE(c->cpu[i]->nr));
+	/* What waits with the CPUs is handed out as far as the allocator knows. */
+	info->active_objs -= MIN(info->active_objs, slab_cpu_objects(c));
 }
 
 static void validate_slot(struct kmem_cache *c, void *slot, void *arg)
@@ -432,17 +263,7 @@ u64 kmem_cache_validate(struct kmem_cache *c)
 
 const char *kmem_cache_check(struct kmem_cache *c)
 {
-	for (unsigned i = 0; i < c->sys->pg->nr_cpus; i++) {
-		const struct slab_cpu *a = c->cpu[i];
+	const char *broken = slab_cpu_check(c);
 
-		if (a->nr > a->cap)
-			return "S1: a per-CPU array holds more than it can";
-		for (u32 k = 0; k < a->nr; k++) {
-			const struct page *slab = virt_to_slab(c->sys, a->obj[k]);
-
-			if (slab->slab_cache != c || !c->sys->ops->is_slot(c, slab, a->obj[k]))
-				return "S2: a per-CPU array holds what is not an object of the cache";
-		}
-	}
-	return c->sys->ops->check ? c->sys->ops->check(c) : NULL;
+	return broken || !c->sys->ops->check ? broken : c->sys->ops->check(c);
 }

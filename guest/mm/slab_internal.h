@@ -63,6 +63,20 @@ void slab_setup_slot(struct kmem_cache *c, void *slot);
 /* Whole pages, for kfree() to find. */
 void *kmalloc_large(struct slab_sys *sys, size_t size, gfp_t gfp);
 
+/* ---- slab_cpu.c ------------------------------------------------------------------------------------ */
+
+/* A CPU's part of a cache, and how large its array may become (0: it stays as it is), once size and
+ * array_cap are known. */
+size_t slab_cpu_bytes(const struct kmem_cache *c);
+void slab_cpu_init(struct kmem_cache *c, struct slab_cpu *a);
+u32 slab_grown_cap(const struct kmem_cache *c);
+
+/* What is in all arrays; another CPU's is a guess. */
+u64 slab_cpu_objects(const struct kmem_cache *c);
+
+/* NULL, or the broken rule. */
+const char *slab_cpu_check(const struct kmem_cache *c);
+
 /* ---- slab_debug.c --------------------------------------------------------------------------------- */
 
 static inline bool slab_debugged(const struct kmem_cache *c)

@@ -168,15 +168,26 @@ static unsigned slub_refill(struct kmem_cache *c, gfp_t gfp, unsigned nid, void 
 	return got;
 }
 
-/* One slot back; a slab that must go to the buddy is put on the list `gone`. Node's lock held. */
-static void put_slot(struct kmem_cache *c, struct kmem_cache_node *n, struct page *page, void *slot,
-		     struct list_head *gone)
+/* Slots back to the slab they are all of; one that must go to the buddy is put on the list `gone`.
+ * Node's lock held. */
+static void put_slots(struct kmem_cache *c, struct kmem_cache_node *n, struct page *page,
+		      void **objs, unsigned nr, struct list_head *gone)
 {
 	bool was_full = is_full(c, page);
+	void *chain = page->freelist;
 
-	set_next(c, slot, page->freelist);
-	page->freelist = slot;
-	page->inuse--;
+	page->inuse = (u16)(page->inuse - nr);
+	if (page->inuse) {
+		for (unsigned i = 0; i < nr; i++) {
+			set_next(c, objs[i], chain);
+			chain = objs[i];
+		}
+		page->freelist = chain;
+	} else {
+		/* As new: who takes them next has no chain to follow through cold cache lines. */
+		page->freelist = NULL;
+		page->private = 0;
+	}
 	if (was_full) {
 		list_add_tail(&page->lru, &n->partial);
 		n->nr_partial++;
@@ -204,22 +215,37 @@ static void discard(struct kmem_cache *c, struct list_head *gone)
 	}
 }
 
+/* How many of the objects are neighbours of the first: what was allocated together is often freed
+ * together. */
+static unsigned same_slab(const struct kmem_cache *c, const struct page *page, void **objs,
+			  unsigned nr)
+{
+	u64 base = (u64)page_address(c->sys->pg, page), size = PAGE_SIZE << c->order;
+	unsigned same = 1;
+
+	while (same < nr && (u64)objs[same] - base < size)
+		same++;
+	return same;
+}
+
 static void slub_flush(struct kmem_cache *c, void **objs, unsigned nr)
 {
 	LIST_HEAD(gone);
 
-	for (unsigned i = 0; i < nr;) {
-		struct page *page = virt_to_slab(c->sys, objs[i]);
+	while (nr) {
+		struct page *page = virt_to_slab(c->sys, *objs);
 		unsigned nid = page_to_nid(page);
 		struct kmem_cache_node *n = &c->node[nid];
 		u64 flags = spin_lock_irqsave(&n->lock);
 
 		do {
-			put_slot(c, n, page, objs[i], &gone);
-			i++;
-			if (i < nr)
-				page = virt_to_slab(c->sys, objs[i]);
-		} while (i < nr && page_to_nid(page) == nid);
+			unsigned same = same_slab(c, page, objs, nr);
+
+			put_slots(c, n, page, objs, same, &gone);
+			objs += same;
+			nr -= same;
+			page = nr ? virt_to_slab(c->sys, *objs) : NULL;
+		} while (page && page_to_nid(page) == nid);
 		spin_unlock_irqrestore(&n->lock, flags);
 	}
 	discard(c, &gone);

@@ -3,6 +3,7 @@
 #include "guest/mm/zone.h"
 #include "guest/lib/math.h"
 #include "guest/lib/minmax.h"
+#include "guest/mm/pcp.h"
 
 const char *const zone_names[MAX_NR_ZONES] = {
 	[ZONE_DMA] = "DMA",	    [ZONE_DMA32] = "DMA32",	[ZONE_NORMAL] = "Normal",
@@ -201,7 +202,7 @@ static const char *check_pcp(const struct zone *z, const struct per_cpu_pages *p
 	for (unsigned i = 0; !broken && i < NR_PCP_LISTS; i++) {
 		const struct pcp_list *l = &pcp->list[i];
 
-		broken = check_chain(z, l->hot, l->nr_hot);
+		broken = check_chain(z, l->hot, pcp_nr_hot(l));
 		if (!broken)
 			broken = check_chain(z, l->cold, l->nr_cold);
 	}

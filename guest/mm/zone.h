@@ -44,8 +44,9 @@ enum numa_event {
  * CPU's cache, are hot; those that were hot before them are cold. */
 struct pcp_list {
 	struct page *hot, *cold;
-	u32 nr_hot, nr_cold; /* blocks */
-	u32 limit;	     /* blocks that are hot at most */
+	s32 room;    /* for so many more; it counts down because the sign comes free */
+	u32 nr_cold; /* blocks */
+	u32 limit;   /* blocks that are hot at most */
 	u32 unused;
 };
 

@@ -204,6 +204,8 @@ void resched_curr(struct rq *rq)
 	WRITE_ONCE(rq->need_resched, true);
 	if (rq->cpu != env_cpu())
 		sched_env_send_resched(rq->cpu);
+	else
+		sched_env_resched_here();
 }
 
 void wakeup_preempt(struct rq *rq, struct task_struct *p, int wake_flags)

@@ -19,7 +19,7 @@
 struct rq;
 struct task_struct;
 
-/* A world where these three are an instruction or two names a header with them in SCHED_ENV_INLINE. */
+/* A world where these four are an instruction or two names a header with them in SCHED_ENV_INLINE. */
 #ifdef SCHED_ENV_INLINE
 #include SCHED_ENV_INLINE
 #else
@@ -29,6 +29,11 @@ struct rq *sched_env_this_rq(void);
 
 /* Ends what env_preempt_disable() began, without looking for a better task. */
 void sched_env_preempt_enable_no_resched(void);
+
+/* need_resched of this CPU was set. rq->lock is held. */
+static inline void sched_env_resched_here(void)
+{
+}
 #endif
 
 #define current	  sched_env_current()

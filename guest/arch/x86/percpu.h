@@ -32,6 +32,16 @@ DECLARE_PER_CPU(u32, cpu_number);
 /* Adds to a 32-bit per-CPU variable in one instruction (a compound assignment may be split). */
 #define this_cpu_add32(var, n) \
 	__asm__ volatile("addl %1, %%gs:%0" : "+m"(var) : "ri"((u32)(n)) : "cc")
+#define this_cpu_and32(var, n) \
+	__asm__ volatile("andl %1, %%gs:%0" : "+m"(var) : "ri"((u32)(n)) : "cc")
+#define this_cpu_or32(var, n) \
+	__asm__ volatile("orl %1, %%gs:%0" : "+m"(var) : "ri"((u32)(n)) : "cc")
+#define this_cpu_dec32_is_zero(var)                                                        \
+	({                                                                                 \
+		bool zero_;                                                                \
+		__asm__ volatile("decl %%gs:%0" : "+m"(var), "=@ccz"(zero_) : : "memory"); \
+		zero_;                                                                     \
+	})
 #define this_cpu_inc64(var) __asm__ volatile("incq %%gs:%0" : "+m"(var) : : "cc")
 
 static inline unsigned smp_processor_id(void)

@@ -171,6 +171,79 @@ START_TEST(test_no_memory_at_boot)
 }
 END_TEST
 
+/* Memory for struct pages of which nobody touches any; pieces larger than `most` cannot be had. */
+struct pieces {
+	u64 at, most;
+	unsigned nr;
+};
+
+static void *piece(void *arg, u64 size, unsigned nid)
+{
+	struct pieces *p = arg;
+
+	(void)nid;
+	if (size > p->most)
+		return NULL;
+	p->nr++;
+	p->at += size;
+	return (void *)(p->at - size);
+}
+
+static void *table(void *arg, u64 size, unsigned nid)
+{
+	(void)arg;
+	(void)nid;
+	return calloc(1, size);
+}
+
+static int piece_mapped(void *arg, u64 va, u64 size, unsigned nid)
+{
+	(void)va;
+	return piece(arg, size, nid) ? 0 : -ENOMEM;
+}
+
+/* A large machine's sections get their struct pages in a few pieces, as large as can be had. */
+START_TEST(test_few_pieces)
+{
+	const struct memmodel_range range[] = {
+		{ 0, 3 * 8 * PAGES_PER_SECTION, 0 },
+		{ 4 * 8 * PAGES_PER_SECTION, 65 * 8 * PAGES_PER_SECTION, 1 },
+	};
+	const u64 map = PAGES_PER_SECTION * sizeof(struct page);
+	const u64 most[] = { ~0UL, 100 * map, map, map - 1 };
+	const unsigned nr[] = { 2, 0, 64 * 8, 0 };
+	const int result[] = { 0, 0, 0, -ENOMEM };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(most); i++) {
+		struct pieces p = { .at = 1UL << 40, .most = most[i] };
+		const struct memmodel_alloc a = { .alloc = piece,
+						  .zalloc = table,
+						  .arg = &p,
+						  .vmemmap_base = 1UL << 40,
+						  .populate = piece_mapped,
+						  .populate_arg = &p };
+		struct memmodel m;
+		int err = memmodel_init(&m, (enum memmodel_type)_i, range, 2, 0, &a);
+		u64 last = 0;
+
+		CHECK_EQ(err, result[i]);
+		if (nr[i])
+			CHECK_EQ(p.nr, nr[i]);
+		else
+			CHECK(p.nr < 16);
+		for (u64 s = 0; !err && s < 65 * 8; s++) {
+			u64 at = (u64)pfn_to_page(&m, s * PAGES_PER_SECTION);
+
+			if (!pfn_valid(&m, s * PAGES_PER_SECTION))
+				continue;
+			CHECK(!last || at >= last + map);
+			last = at;
+		}
+		free(m.section);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mm/memmodel");
@@ -182,6 +255,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_models, 0, 4);
 	tcase_add_loop_test(tc, test_hot_add, 0, 4);
 	tcase_add_loop_test(tc, test_no_memory_at_boot, 0, 3);
+	tcase_add_loop_test(tc, test_few_pieces, MEMMODEL_SPARSE, MEMMODEL_VMEMMAP + 1);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "guest/lib/rand.h"
+#include "guest/mm/slab_internal.h"
 #include "tests/unit/guest/slab_lab.h"
 
 #define MAX_HELD 6000
@@ -381,17 +382,17 @@ START_TEST(test_interrupted_array)
 	struct kmem_cache_args a = { .name = "busy", .size = 64, .flags = SLAB_NO_MERGE };
 	struct kmem_cache *c;
 	void *p, *q;
-	u32 nr;
+	u64 nr;
 
 	lab_make(&l, _i);
 	c = kmem_cache_create(&l.s, &a);
 	p = kmem_cache_alloc(c, GFP_KERNEL);
-	nr = c->cpu[0]->nr;
+	nr = slab_cpu_objects(c);
 	c->cpu[0]->busy = 1;
 	q = kmem_cache_alloc(c, GFP_ATOMIC);
 	CHECK(q && q != p);
 	kmem_cache_free(c, p);
-	CHECK_EQ(c->cpu[0]->nr, nr);
+	CHECK_EQ(slab_cpu_objects(c), nr);
 	c->cpu[0]->busy = 0;
 	kmem_cache_free(c, q);
 	lab_end(&l);
@@ -422,6 +423,47 @@ START_TEST(test_remote_free)
 }
 END_TEST
 
+/* Who frees many and allocates them again meets them in the array, which has grown; without memory for
+ * that it stays as it is, and a shrunk cache is as it began. */
+START_TEST(test_array_grows)
+{
+	struct lab l;
+	struct kmem_cache_args a = { .name = "many", .size = 64, .flags = SLAB_NO_MERGE };
+	static void *p[3000];
+	struct kmem_cache *c;
+	struct slabinfo info;
+
+	lab_make(&l, _i * 2);
+	c = kmem_cache_create(&l.s, &a);
+	CHECK(c->grown_cap > c->array_cap);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(p); i++)
+			CHECK((p[i] = kmem_cache_alloc(c, GFP_KERNEL)) != NULL);
+		/* The first page that is asked for is the first array's. */
+		l.w.pg.fail_after = round ? 0 : 1;
+		if (!round)
+			drain_all_pages(&l.w.pg);
+		for (unsigned i = 0; i < c->array_cap + 1u; i++)
+			kmem_cache_free(c, p[i]);
+		CHECK_EQ(l.w.pg.fail_after, 0);
+		CHECK_EQ(c->cpu[0]->cap, round ? c->grown_cap : c->array_cap);
+		for (unsigned i = c->array_cap + 1; i < ARRAY_SIZE(p); i++)
+			kmem_cache_free(c, p[i]);
+		CHECK_EQ(c->cpu[0]->cap, c->grown_cap);
+		CHECK(slab_cpu_objects(c) > c->grown_cap - SLAB_MAX_BATCH);
+		kmem_cache_info(c, &info);
+		CHECK_EQ(info.active_objs, 0);
+		check_caches(&l);
+	}
+	kmem_cache_shrink(c);
+	CHECK_EQ(slab_cpu_objects(c), 0);
+	CHECK_EQ(c->cpu[0]->cap, c->array_cap);
+	kmem_cache_info(c, &info);
+	CHECK_EQ(info.num_slabs, 0);
+	lab_end(&l);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mm/slab");
@@ -438,6 +480,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_merge_and_destroy, 0, 6);
 	tcase_add_loop_test(tc, test_shrink_and_info, 0, 6);
 	tcase_add_loop_test(tc, test_kmalloc, 0, 6);
+	tcase_add_loop_test(tc, test_array_grows, 0, 2);
 	tcase_add_loop_test(tc, test_interrupted_array, 0, 6);
 	tcase_add_loop_test(tc, test_remote_free, 0, 4);
 	suite_add_tcase(s, tc);

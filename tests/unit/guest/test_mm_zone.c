@@ -303,7 +303,7 @@ START_TEST(test_hot_and_cold)
 	world_make(&w, 512 * MiB, &small_zones);
 	limit = w.pg.cpu[0]->pref[0]->list[0].limit;
 	CHECK(limit > 3 && limit + 2 <= 64 * 4);
-	w.pg.cpu[0]->pref[0]->list[0].limit = 40;
+	pcp_set_limit(&w.pg.cpu[0]->pref[0]->list[0], 39);
 	for (unsigned i = 0; i < 42; i++)
 		p[i] = alloc_page(&w.pg, GFP_KERNEL);
 	drain_all_pages(&w.pg);
