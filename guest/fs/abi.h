@@ -181,6 +181,7 @@
 #define PROC_SUPER_MAGIC    0x9fa0
 #define SYSFS_MAGIC	    0x62656572
 #define PIPEFS_MAGIC	    0x50495045
+#define SOCKFS_MAGIC	    0x534f434b
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define DEVPTS_SUPER_MAGIC  0x1cd1
 
@@ -455,6 +456,7 @@ struct linux_winsize {
 #define CAP_FOWNER	    3
 #define CAP_FSETID	    4
 #define CAP_SETGID	    6
+#define CAP_SETUID	    7
 #define CAP_LINUX_IMMUTABLE 9
 #define CAP_SYS_RAWIO	    17
 #define CAP_SYS_CHROOT	    18

@@ -114,6 +114,8 @@ int lookup_one(struct vfs_task *t, struct dentry *dir, const char *name, size_t 
 int start_creating(struct vfs_task *t, int dfd, const char *path, bool want_dir,
 		   struct path *parent, struct dentry **child);
 void end_creating(struct path *parent, struct dentry *child);
+/* mknod(2) of neither file nor device, and the path of what was made, referenced. */
+int mknod_path(struct vfs_task *t, const char *path, u32 mode, struct path *out);
 
 static inline u32 current_umask(const struct vfs_task *t)
 {

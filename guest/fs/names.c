@@ -209,6 +209,23 @@ s64 fs_mknodat(struct vfs_task *t, int dfd, const char *path, u32 mode, u32 user
 	return err;
 }
 
+int mknod_path(struct vfs_task *t, const char *path, u32 mode, struct path *out)
+{
+	struct dentry *d;
+	struct path parent;
+	int err = start_creating(t, AT_FDCWD, path, false, &parent, &d);
+
+	if (err)
+		return err;
+	err = vfs_mknod(t, parent.dentry->d_inode, d, mode, 0);
+	if (!err) {
+		*out = (struct path){ parent.mnt, d };
+		path_get(out);
+	}
+	end_creating(&parent, d);
+	return err;
+}
+
 s64 fs_symlinkat(struct vfs_task *t, const char *target, int dfd, const char *path)
 {
 	struct dentry *d;

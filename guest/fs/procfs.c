@@ -3,6 +3,7 @@
 #include "guest/fs/procfs.h"
 #include "guest/fs/chrdev.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/socket.h"
 #include "guest/lib/string.h"
 
 /* ---- mounts ------------------------------------------------------------------------------------------------ */
@@ -177,9 +178,17 @@ static const struct pseudo_desc sys_dirs[] = {
 	{ .name = NULL },
 };
 
+static const struct pseudo_ops unix_ops = { .show = unix_show };
+
+static const struct pseudo_desc net_files[] = {
+	{ .name = "unix", .mode = 0444, .ops = &unix_ops },
+	{ .name = NULL },
+};
+
 static const struct pseudo_desc proc_root[] = {
 	{ .name = "devices", .mode = 0444, .ops = &devices_ops },
 	{ .name = "filesystems", .mode = 0444, .ops = &filesystems_ops },
+	{ .name = "net", .mode = S_IFDIR | 0555, .children = net_files },
 	{ .name = "sys", .mode = S_IFDIR | 0555, .children = sys_dirs },
 	{ .name = NULL },
 };

@@ -8,6 +8,7 @@
 #include "guest/fs/pipe.h"
 #include "guest/fs/epoll_internal.h"
 #include "guest/fs/pipe_internal.h"
+#include "guest/fs/socket.h"
 #include "guest/fs/tty_internal.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
@@ -167,7 +168,9 @@ static int internal_mount(const struct file_system_type *type, struct vfs *vfs,
 	(void)req;
 	if (!sb)
 		return -ENOMEM;
-	sb->s_magic = type->name[0] == 'p' ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
+	sb->s_magic = type->name[0] == 'p'   ? PIPEFS_MAGIC
+		      : type->name[0] == 's' ? SOCKFS_MAGIC
+					     : ANON_INODE_FS_MAGIC;
 	root = new_inode(sb);
 	if (root) {
 		root->i_mode = S_IFDIR | 0600;
@@ -183,6 +186,9 @@ static int internal_mount(const struct file_system_type *type, struct vfs *vfs,
 }
 
 static const struct file_system_type pipefs_type = { .name = "pipefs",
+						     .fs_flags = FS_INTERNAL,
+						     .mount = internal_mount };
+static const struct file_system_type sockfs_type = { .name = "sockfs",
 						     .fs_flags = FS_INTERNAL,
 						     .mount = internal_mount };
 static const struct file_system_type anonfs_type = { .name = "anon_inodefs",
@@ -206,6 +212,10 @@ static int make_internal(struct vfs *vfs)
 
 	if (!err)
 		err = kern_mount(vfs, &anonfs_type, &vfs->anon_mnt);
+	if (!err)
+		err = kern_mount(vfs, &sockfs_type, &vfs->sock_mnt);
+	if (!err)
+		err = unix_init(vfs);
 	if (err)
 		return err;
 	err = kern_mount(vfs, &tmpfs_fs_type, &vfs->shm_mnt);
@@ -278,6 +288,10 @@ u64 vfs_destroy(struct vfs *vfs)
 		mntput(vfs->pipe_mnt);
 	if (vfs->anon_mnt)
 		mntput(vfs->anon_mnt);
+	if (vfs->sock_mnt)
+		mntput(vfs->sock_mnt);
+	if (vfs->unix_net)
+		unix_destroy(vfs);
 	if (vfs->shm_mnt)
 		mntput(vfs->shm_mnt);
 	if (vfs->ttys)

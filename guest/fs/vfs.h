@@ -45,6 +45,7 @@ struct poll_table;
 struct super_block;
 struct tty_core;
 struct tty_struct;
+struct unix_net;
 struct vfs;
 struct vfs_task;
 struct vm_area_struct;
@@ -83,6 +84,9 @@ struct vfs_env {
 	/* Unmaps user pages of a file, from page index first to last, because they go away. NULL:
 	 * nothing is ever mapped. The mapping's pages are not locked. */
 	void (*unmap_mapping)(struct address_space *as, u64 first, u64 last);
+
+	/* Whether there is such a process; NULL: there may be. */
+	bool (*pid_exists)(int pid);
 
 	/* Job control for terminals, by process group and session number. */
 	int (*task_pgrp)(const struct vfs_task *t);
@@ -444,7 +448,8 @@ struct vfs {
 	struct chrdev_table *chrdevs;
 	struct tty_core *ttys;
 	struct super_block *anon_sb, *pipe_sb; /* for objects without a name */
-	struct mount *anon_mnt, *pipe_mnt, *shm_mnt;
+	struct mount *anon_mnt, *pipe_mnt, *shm_mnt, *sock_mnt;
+	struct unix_net *unix_net;
 	struct inode *anon_inode;
 	struct super_block *devtmpfs_sb;
 	atomic64_t next_ino;

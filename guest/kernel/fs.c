@@ -37,6 +37,7 @@ static const struct vfs_env env = {
 	.unmap_mapping = filemap_unmap,
 	.send_sig = vfs_send_sig,
 	.task_pgrp = vfs_task_pgrp,
+	.pid_exists = vfs_pid_exists,
 	.task_session = vfs_task_session,
 	.task_is_session_leader = vfs_task_is_session_leader,
 	.task_sig_ignored = vfs_task_sig_ignored,

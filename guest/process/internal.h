@@ -13,7 +13,7 @@
 #include "guest/process/process.h"
 
 /* Capabilities that files do not ask for. */
-enum { CAP_KILL = 5, CAP_SETUID = 7, CAP_SYS_BOOT = 22, CAP_SYS_NICE = 23 };
+enum { CAP_KILL = 5, CAP_SYS_BOOT = 22, CAP_SYS_NICE = 23 };
 
 enum {
 	RLIMIT_CPU = 0,

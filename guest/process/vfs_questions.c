@@ -47,6 +47,15 @@ bool vfs_pgrp_is_orphaned(const struct vfs_task *t)
 	return is;
 }
 
+bool vfs_pid_exists(int pid)
+{
+	u64 flags = spin_lock_irqsave(&proc_lock);
+	bool is = find_process(pid) || find_uthread(pid);
+
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return is;
+}
+
 int vfs_pgrp_session(int pgrp)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);

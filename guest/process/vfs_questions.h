@@ -11,6 +11,7 @@ int vfs_task_session(const struct vfs_task *t);
 bool vfs_task_is_session_leader(const struct vfs_task *t);
 bool vfs_task_sig_ignored(const struct vfs_task *t, int sig);
 bool vfs_pgrp_is_orphaned(const struct vfs_task *t);
+bool vfs_pid_exists(int pid);
 int vfs_pgrp_session(int pgrp);
 
 #endif
