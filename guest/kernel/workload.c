@@ -3,6 +3,7 @@
 #include "guest/kernel/workload.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/lapic.h"
+#include "guest/arch/x86/mmu.h"
 #include "guest/arch/x86/smp.h"
 #include "guest/kernel/boot_info.h"
 #include "guest/kernel/printk.h"
@@ -20,13 +21,16 @@ static const struct workload *const tables[] = { cpu_workloads, mem_workloads, i
 /* What the kernel itself counts, before and after. */
 struct counts {
 	u64 ns, eoi_written, eoi_spared, switches, ticks, stolen;
+	u64 lock_sleeps, flushes_asked, flushes_left;
 };
 
 static void look(struct counts *c)
 {
 	unsigned cpu;
 
-	*c = (struct counts){ .switches = nr_context_switches() };
+	*c = (struct counts){ .switches = nr_context_switches(),
+			      .lock_sleeps = spin_counts().sleeps };
+	mmu_flush_counts(&c->flushes_asked, &c->flushes_left);
 	lapic_eoi_counts(&c->eoi_written, &c->eoi_spared);
 	for_each_online_cpu (cpu) {
 		c->ticks += tick_count(cpu);
@@ -86,11 +90,15 @@ static void measure(const struct workload *what, struct work *w)
 	if (what->finish)
 		what->finish(w);
 	console_printf("RESULT workload=%s n=%lu ns=%lu cpus=%u clock=%s irqchip=\"%s\" "
-		       "eoi-written=%lu eoi-spared=%lu switches=%lu ticks=%lu stolen-ns=%lu\n",
+		       "eoi-written=%lu eoi-spared=%lu switches=%lu ticks=%lu stolen-ns=%lu "
+		       "lock-sleeps=%lu flushes-asked=%lu flushes-left=%lu\n",
 		       what->name, w->n, after.ns - before.ns, nr_cpus, clock_source()->name,
 		       platform_names.irqchip, after.eoi_written - before.eoi_written,
 		       after.eoi_spared - before.eoi_spared, after.switches - before.switches,
-		       after.ticks - before.ticks, after.stolen - before.stolen);
+		       after.ticks - before.ticks, after.stolen - before.stolen,
+		       after.lock_sleeps - before.lock_sleeps,
+		       after.flushes_asked - before.flushes_asked,
+		       after.flushes_left - before.flushes_left);
 }
 
 static u8 do_workload(const struct workload *what, struct work *w)

@@ -106,7 +106,8 @@ static void finish_pair(struct work *w)
 
 static struct {
 	spinlock_t lock;
-	u64 n, inside; /* inside: lock */
+	u64 inside; /* lock */
+	u64 end;    /* clock_ns() */
 	struct completion start, done;
 	struct task_struct *task[256];
 } fight;
@@ -115,7 +116,7 @@ static int want_lock(void *unused)
 {
 	(void)unused;
 	wait_for_completion(&fight.start);
-	for (u64 i = 0; i < fight.n; i++) {
+	while (clock_ns() < fight.end) {
 		spin_lock(&fight.lock);
 		fight.inside++;
 		for (unsigned k = 0; k < CRITICAL_SPINS; k++)
@@ -128,7 +129,7 @@ static int want_lock(void *unused)
 
 static void prepare_lock(struct work *w)
 {
-	fight.n = w->n;
+	(void)w;
 	spin_lock_init(&fight.lock);
 	init_completion(&fight.start);
 	init_completion(&fight.done);
@@ -143,6 +144,8 @@ static void prepare_lock(struct work *w)
 
 static void run_lock(struct work *w)
 {
+	/* By time, since a vCPU is put aside once in a while only. */
+	fight.end = clock_ns() + (w->ms ? w->ms : 100) * NSEC_PER_MSEC;
 	complete_all(&fight.start);
 	for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
 		wait_for_completion(&fight.done);
@@ -186,7 +189,7 @@ const struct workload cpu_workloads[] = {
 	{ "idle", 50, 1, prepare_tick, run_idle, NULL },
 	{ "switch", 100, 1, prepare_pair_here, run_pair, finish_pair },
 	{ "switch-far", 100, 2, prepare_pair_there, run_pair, finish_pair },
-	{ "lock", 50, 2, prepare_lock, run_lock, finish_lock },
+	{ "lock", 1, 2, prepare_lock, run_lock, finish_lock },
 	{ "ipi", 300, 2, NULL, run_ipi, NULL },
 	{ "fault", 500, 1, NULL, run_fault, NULL },
 	{ NULL, 0, 0, NULL, NULL, NULL },

@@ -79,6 +79,9 @@ static void read_result(struct contrast_cell *cell, const char *text)
 		{ "switches", CM_SWITCHES },
 		{ "ticks", CM_TICKS },
 		{ "stolen-ns", CM_STOLEN_NS },
+		{ "lock-sleeps", CM_LOCK_SLEEPS },
+		{ "flushes-asked", CM_FLUSHES_ASKED },
+		{ "flushes-left", CM_FLUSHES_LEFT },
 	};
 	const char *line = NULL, *p = text;
 	char line_copy[512];

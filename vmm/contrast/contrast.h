@@ -58,6 +58,9 @@ enum contrast_metric {
 	CM_SWITCHES,
 	CM_TICKS,
 	CM_STOLEN_NS,
+	CM_LOCK_SLEEPS,	  /* of a vCPU that waited for a lock */
+	CM_FLUSHES_ASKED, /* a vCPU was called to flush its TLB */
+	CM_FLUSHES_LEFT,  /* ... and was not, since the host does it */
 	CM_DOORBELLS, /* virtio's, that ended in the kernel */
 	CM_INTERRUPTS,
 	CM_SERIAL_BYTES,

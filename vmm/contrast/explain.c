@@ -130,6 +130,33 @@ static enum contrast_verdict judge(double a, double b)
 	return b > a * (1 + CLEAR) ? VERDICT_LOSES : VERDICT_EVEN;
 }
 
+bool contrast_cpu_matters(const struct contrast_cell *a, const struct contrast_cell *b)
+{
+	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
+
+	return ca && cb && MAX(ca, cb) >= WORTH_TIMING;
+}
+
+static double cpu_ratio(const struct contrast_cell *a, const struct contrast_cell *b)
+{
+	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
+
+	return per_n(b, cb) / per_n(a, ca);
+}
+
+/* Time says little where chance plays a part, unless it is a lot and there is a reason. */
+static enum contrast_verdict judge_locks(const struct contrast_cell *a,
+					 const struct contrast_cell *b)
+{
+	u64 sleeps_a = a->v[CM_LOCK_SLEEPS], sleeps_b = b->v[CM_LOCK_SLEEPS];
+
+	if (!sleeps_a == !sleeps_b || !contrast_cpu_matters(a, b))
+		return VERDICT_EVEN;
+	if (sleeps_b)
+		return cpu_ratio(a, b) < 0.67 ? VERDICT_WINS : VERDICT_EVEN;
+	return cpu_ratio(a, b) > 1.5 ? VERDICT_LOSES : VERDICT_EVEN;
+}
+
 enum contrast_verdict contrast_verdict(const struct contrast_row *row,
 				       const struct contrast_cell *a, const struct contrast_cell *b)
 {
@@ -139,7 +166,7 @@ enum contrast_verdict contrast_verdict(const struct contrast_row *row,
 		return judge(per_n(a, a->v[CM_EXITS]), per_n(b, b->v[CM_EXITS]));
 	if (instructions_matter(row, a, b))
 		return judge(per_n(a, a->v[CM_INSTRUCTIONS]), per_n(b, b->v[CM_INSTRUCTIONS]));
-	return VERDICT_EVEN;
+	return judge_locks(a, b);
 }
 
 /* ---- where it went ---------------------------------------------------------------------------------- */
@@ -265,17 +292,23 @@ static void say_eoi(struct text *t, const struct contrast_mode *mb, const struct
 		    contrast_number(all, n2));
 }
 
-bool contrast_cpu_matters(const struct contrast_cell *a, const struct contrast_cell *b)
+static void say_help(struct text *t, const struct contrast_cell *b)
 {
-	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
-
-	return ca && cb && MAX(ca, cb) >= WORTH_TIMING;
+	if (b->v[CM_LOCK_SLEEPS]) {
+		say(t, " PV kick: vCPUs that waited for a lock went to sleep ");
+		say_count(t, b->v[CM_LOCK_SLEEPS], "time");
+		say(t, ".");
+	}
+	if (b->v[CM_FLUSHES_LEFT]) {
+		say(t, " PV TLB flush spared ");
+		say_count(t, b->v[CM_FLUSHES_LEFT], "call");
+		say(t, " to vCPUs that did not run.");
+	}
 }
 
 static void say_cost(struct text *t, const struct contrast_row *row, const struct contrast_cell *a,
 		     const struct contrast_cell *b, enum contrast_verdict verdict)
 {
-	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
 	double instructions = 0, cpu;
 	char r[16];
 
@@ -283,7 +316,7 @@ static void say_cost(struct text *t, const struct contrast_row *row, const struc
 		instructions = per_n(b, b->v[CM_INSTRUCTIONS]) / per_n(a, a->v[CM_INSTRUCTIONS]);
 	if (!contrast_cpu_matters(a, b))
 		return;
-	cpu = per_n(b, cb) / per_n(a, ca);
+	cpu = cpu_ratio(a, b);
 	snprintf(r, sizeof(r), "%.2fx", cpu);
 	if (verdict == VERDICT_WINS && cpu > 1 + CLEAR)
 		say(t, " Yet its CPU time is %s", r);
@@ -363,5 +396,6 @@ void contrast_explain(const struct contrast_row *row, const struct contrast_mode
 		say_exits(&t, row, ma, a, mb, b, verdict);
 	else
 		say_no_exits(&t, row, mb, a, b, verdict);
+	say_help(&t, b);
 	say_cost(&t, row, a, b, verdict);
 }

@@ -66,6 +66,14 @@ static void flush_here(void *arg)
 	}
 }
 
+static u64 nr_asked, nr_left;
+
+void mmu_flush_counts(u64 *asked, u64 *left)
+{
+	*asked = READ_ONCE(nr_asked);
+	*left = READ_ONCE(nr_left);
+}
+
 /*
  * Who else has to be told, as bits; false: nobody. A CPU that the host has put aside flushes everything before
  * it goes on, and is left alone. But when the address space ends, lazy CPUs have to leave it, which only
@@ -74,16 +82,21 @@ static void flush_here(void *arg)
 static bool whom_to_call(const struct mm_struct *mm, unsigned self, u64 *cpus)
 {
 	bool ends = !atomic_read(&mm->mm_users);
-	size_t cpu;
+	size_t cpu, asked;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(mm->cpu_mask); i++)
 		cpus[i] = READ_ONCE(mm->cpu_mask[i]);
 	__clear_bit(self, cpus);
 	if (platform->flush_before_return && !ends)
 		for_each_set_bit (cpu, cpus, nr_cpus)
-			if (platform->flush_before_return((unsigned)cpu))
+			if (platform->flush_before_return((unsigned)cpu)) {
 				__clear_bit(cpu, cpus);
-	return !bitmap_empty(cpus, nr_cpus);
+				__atomic_fetch_add(&nr_left, 1, __ATOMIC_RELAXED);
+			}
+	asked = bitmap_weight(cpus, nr_cpus);
+	if (asked)
+		__atomic_fetch_add(&nr_asked, asked, __ATOMIC_RELAXED);
+	return asked;
 }
 
 void mmu_flush(struct mm_struct *mm, u64 start, u64 end)

@@ -17,4 +17,7 @@ void mmu_leave(void);
 /* mm_system.flush_tlb: forgets [start, end) wherever mm is in use. IRQs on. */
 void mmu_flush(struct mm_struct *mm, u64 start, u64 end);
 
+/* How often mmu_flush() asked another CPU, and how often it left one to the host. */
+void mmu_flush_counts(u64 *asked, u64 *left);
+
 #endif
