@@ -78,7 +78,8 @@ bool follow_up(struct vfs *vfs, struct path *path);
 struct mount *mount_alloc(struct vfs *vfs, struct super_block *sb, struct dentry *root,
 			  const char *devname, u32 flags);
 /* Of a type, for the kernel itself. */
-int kern_mount(struct vfs *vfs, const struct file_system_type *type, struct mount **out);
+int kern_mount(struct vfs *vfs, const struct file_system_type *type, const char *options,
+	       struct mount **out);
 u32 mount_statfs_flags(const struct mount *m);
 
 /* ---- namei.c ------------------------------------------------------------------------------------- */

@@ -30,6 +30,12 @@ static int parse_blocks(struct vfs *vfs, const char *v, size_t len, bool bytes, 
 	return 0;
 }
 
+/* Of a tmpfs that was not given one: blocks, and as many inodes. */
+static u64 default_limit(const struct vfs *vfs)
+{
+	return nr_managed_pages(vfs->pg) / 2;
+}
+
 static bool is(const char *opt, size_t len, const char *name)
 {
 	return strlen(name) == len && !memcmp(opt, name, len);
@@ -127,9 +133,9 @@ static void show_options(struct seq *seq, struct super_block *sb)
 
 	if (!s->bogo)
 		return;
-	if (s->max_blocks)
+	if (s->max_blocks != default_limit(sb->s_vfs))
 		seq_printf(seq, ",size=%luk", s->max_blocks << (PAGE_SHIFT - 10));
-	if (s->max_inodes)
+	if (s->max_inodes != default_limit(sb->s_vfs))
 		seq_printf(seq, ",nr_inodes=%lu", s->max_inodes);
 	if (s->mode != 01777)
 		seq_printf(seq, ",mode=%03o", s->mode);
@@ -167,7 +173,7 @@ int memfs_fill(struct vfs *vfs, const struct file_system_type *type, const char 
 	s->bogo = tmpfs;
 	s->mode = tmpfs ? 01777 : 0755;
 	if (tmpfs)
-		s->max_blocks = s->max_inodes = nr_managed_pages(vfs->pg) / 2;
+		s->max_blocks = s->max_inodes = default_limit(vfs);
 	err = parse_options(vfs, s, options);
 	if (err && tmpfs)
 		goto err_sb;

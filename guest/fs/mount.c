@@ -58,9 +58,10 @@ struct mount *mount_alloc(struct vfs *vfs, struct super_block *sb, struct dentry
 	return m;
 }
 
-int kern_mount(struct vfs *vfs, const struct file_system_type *type, struct mount **out)
+int kern_mount(struct vfs *vfs, const struct file_system_type *type, const char *options,
+	       struct mount **out)
 {
-	struct mount_request req = { .source = type->name, .options = "" };
+	struct mount_request req = { .source = type->name, .options = options };
 	struct super_block *sb;
 	int err = type->mount(type, vfs, &req, &sb);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* names.c - making, removing and renaming: mkdir(2), mknod(2), link(2), symlink(2), unlink(2),
- * rmdir(2), rename(2), readlink(2). */
+/* names.c - mkdir(2), mknod(2), link(2), symlink(2), unlink(2), rmdir(2), rename(2), readlink(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
 #include "guest/lib/string.h"

@@ -34,7 +34,12 @@ struct pty_set {
 	spinlock_t lock;
 	struct pty *pty[PTY_MAX]; /* lock */
 	struct super_block *sb;
+	struct super_operations sops; /* memfs's, with options of its own */
 };
+
+/* Of a slave: group tty. */
+#define PTS_MODE 0620
+#define PTS_GID	 5u
 
 static struct pty *pty_of(struct tty_struct *tty)
 {
@@ -321,8 +326,8 @@ static int make_pair(struct vfs_task *t, struct pty_set *set, struct pty **out)
 	spin_unlock_irqrestore(&core->lock, flags);
 	err = chrdev_register(vfs, PTS_MAJOR, p->index, 1, "pts", &slave_fops, p);
 	if (!err)
-		err = memfs_make_node(set->sb, set->sb->s_root, name + 4, S_IFCHR | 0620,
-				      MKDEV(PTS_MAJOR, p->index), t->cred->fsuid, 5);
+		err = memfs_make_node(set->sb, set->sb->s_root, name + 4, S_IFCHR | PTS_MODE,
+				      MKDEV(PTS_MAJOR, p->index), t->cred->fsuid, PTS_GID);
 	if (err) {
 		pty_free(p);
 		return err;
@@ -348,6 +353,13 @@ static int ptmx_open(struct vfs_task *t, struct inode *inode, struct file *f)
 
 static const struct file_operations ptmx_fops = { .open = ptmx_open };
 
+/* What others are asked for is not taken: /dev/ptmx makes the pairs, and there is none in here. */
+static void show_options(struct seq *seq, struct super_block *sb)
+{
+	(void)sb;
+	seq_printf(seq, ",gid=%u,mode=%03o,ptmxmode=000", PTS_GID, PTS_MODE);
+}
+
 static int devpts_mount(const struct file_system_type *type, struct vfs *vfs,
 			const struct mount_request *req, struct super_block **out)
 {
@@ -372,8 +384,12 @@ int pty_init(struct vfs *vfs)
 	spin_lock_init(&set->lock);
 	vfs->ttys->ptys = set;
 	err = memfs_fill(vfs, &devpts_type, "mode=755", &set->sb);
-	if (!err)
+	if (!err) {
 		set->sb->s_magic = DEVPTS_SUPER_MAGIC;
+		set->sops = *set->sb->s_op;
+		set->sops.show_options = show_options;
+		set->sb->s_op = &set->sops;
+	}
 	if (!err)
 		err = register_filesystem(vfs, &devpts_type);
 	if (!err)

@@ -208,17 +208,18 @@ static const struct inode_operations anon_iops = { .setattr = anon_setattr };
 
 static int make_internal(struct vfs *vfs)
 {
-	int err = kern_mount(vfs, &pipefs_type, &vfs->pipe_mnt);
+	int err = kern_mount(vfs, &pipefs_type, "", &vfs->pipe_mnt);
 
 	if (!err)
-		err = kern_mount(vfs, &anonfs_type, &vfs->anon_mnt);
+		err = kern_mount(vfs, &anonfs_type, "", &vfs->anon_mnt);
 	if (!err)
-		err = kern_mount(vfs, &sockfs_type, &vfs->sock_mnt);
+		err = kern_mount(vfs, &sockfs_type, "", &vfs->sock_mnt);
 	if (!err)
 		err = unix_init(vfs);
 	if (err)
 		return err;
-	err = kern_mount(vfs, &tmpfs_fs_type, &vfs->shm_mnt);
+	/* What is shared without a name is no file that somebody keeps: only memory is the limit. */
+	err = kern_mount(vfs, &tmpfs_fs_type, "size=0,nr_inodes=0", &vfs->shm_mnt);
 	if (err)
 		return err;
 	vfs->pipe_sb = vfs->pipe_mnt->mnt_sb;
@@ -265,7 +266,7 @@ int vfs_init(struct vfs *vfs, const struct vfs_env *env, struct slab_sys *slab, 
 	if (!err)
 		err = register_filesystem(vfs, &tmpfs_fs_type);
 	if (!err)
-		err = kern_mount(vfs, &ramfs_fs_type, &root);
+		err = kern_mount(vfs, &ramfs_fs_type, "", &root);
 	if (err) {
 		vfs_destroy(vfs);
 		return err;

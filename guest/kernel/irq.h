@@ -14,6 +14,7 @@
 #define VECTOR_PIC	     0x20
 #define VECTOR_GSI	     0x30
 #define VECTOR_TIMER	     0xec
+#define VECTOR_HOST_PAGE     0xf3
 #define VECTOR_CALL_FUNCTION 0xfb
 #define VECTOR_RESCHEDULE    0xfd
 #define VECTOR_ERROR	     0xfe

@@ -182,6 +182,7 @@ static int interrupts(struct seq *s, void *arg)
 		{ VECTOR_SPURIOUS, "SPU", "Spurious interrupts" },
 		{ VECTOR_RESCHEDULE, "RES", "Rescheduling interrupts" },
 		{ VECTOR_CALL_FUNCTION, "CAL", "Function call interrupts" },
+		{ VECTOR_HOST_PAGE, "HYP", "Hypervisor callback interrupts" },
 	};
 
 	(void)arg;

@@ -22,6 +22,7 @@
 #include "guest/lib/string.h"
 #include "guest/locking/spinlock.h"
 #include "guest/platform/calibrate.h"
+#include "guest/platform/kvm_async_pf.h"
 #include "guest/platform/platform.h"
 #include "guest/platform/tsc.h"
 
@@ -31,6 +32,7 @@
 #define KVM_FEATURE_PV_UNHALT	       7
 #define KVM_FEATURE_PV_TLB_FLUSH       9
 #define KVM_FEATURE_PV_SEND_IPI	       11
+#define KVM_FEATURE_ASYNC_PF_INT       14
 #define KVM_FEATURE_CLOCKSOURCE_STABLE 24
 
 #define KVM_LEAF_FEATURES	       1
@@ -84,7 +86,7 @@ static bool has(unsigned feature)
 	return features >> feature & 1;
 }
 
-/* pv=-eoi,-steal,-clock,-ipi,-tlb,-kick: to do without, so that what each is worth can be measured. */
+/* pv=-eoi,-steal,-clock,-ipi,-tlb,-kick,-apf: to do without, so that what each is worth can be measured. */
 static void obey_wishes(void)
 {
 	static const struct {
@@ -97,6 +99,7 @@ static void obey_wishes(void)
 		{ "-ipi", 1u << KVM_FEATURE_PV_SEND_IPI },
 		{ "-tlb", 1u << KVM_FEATURE_PV_TLB_FLUSH },
 		{ "-kick", 1u << KVM_FEATURE_PV_UNHALT },
+		{ "-apf", 1u << KVM_FEATURE_ASYNC_PF_INT },
 	};
 	struct cmdline_arg arg;
 	const char *item;
@@ -111,7 +114,7 @@ static void obey_wishes(void)
 		if (i < ARRAY_SIZE(names))
 			features &= ~names[i].bits;
 		else
-			pr_err("pv=%.*s: there are -clock, -steal, -eoi, -ipi, -tlb and -kick",
+			pr_err("pv=%.*s: there are -clock, -steal, -eoi, -ipi, -tlb, -kick and -apf",
 			       (int)len, item);
 	}
 }
@@ -164,6 +167,8 @@ static void kvm_cpu_init(void)
 		wrmsr(MSR_KVM_PV_EOI, __pa(lapic_pv_eoi_word()) | KVM_MSR_ENABLED);
 		lapic_use_pv_eoi();
 	}
+	if (has(KVM_FEATURE_ASYNC_PF_INT))
+		async_pf_enable_cpu();
 }
 
 static u64 hypercall(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
@@ -276,15 +281,20 @@ static void kvm_clock_init(void)
 		unsigned feature;
 		const char *name;
 	} extras[] = {
-		{ KVM_FEATURE_PV_EOI, "PV EOI" },      { KVM_FEATURE_STEAL_TIME, "steal time" },
-		{ KVM_FEATURE_PV_SEND_IPI, "PV IPI" }, { KVM_FEATURE_PV_TLB_FLUSH, "PV TLB flush" },
+		{ KVM_FEATURE_PV_EOI, "PV EOI" },
+		{ KVM_FEATURE_STEAL_TIME, "steal time" },
+		{ KVM_FEATURE_PV_SEND_IPI, "PV IPI" },
+		{ KVM_FEATURE_PV_TLB_FLUSH, "PV TLB flush" },
 		{ KVM_FEATURE_PV_UNHALT, "PV kick" },
+		{ KVM_FEATURE_ASYNC_PF_INT, "async page faults" },
 	};
-	static char in_use[80];
+	static char in_use[112];
 	static struct clocksource kvmclock = { "kvmclock", pvclock_read_ns, true };
 	const char *how = "told";
 	u64 tsc_khz = boot_info.tsc_khz ? boot_info.tsc_khz : cpu_features.tsc_khz;
 
+	if (has(KVM_FEATURE_ASYNC_PF_INT))
+		async_pf_init();
 	kvm_cpu_init();
 	if (has(KVM_FEATURE_CLOCKSOURCE2)) {
 		const struct pvclock_time_info *p = this_cpu_ptr(&pvclock);

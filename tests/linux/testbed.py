@@ -14,6 +14,7 @@ from harness import tap
 from harness.assemble import NEEDS as ASM
 from harness.assemble import assemble
 from harness.core import FAIL, PASS, ROOT, SKIP, Failed, Job, Result, shorten
+from user import places
 
 TESTBED = ROOT / "tests" / "testbed"
 CANNOT = 77  # the testbed's status for "something is not installed"
@@ -34,6 +35,7 @@ class Case:
     judge: Callable  # (status, text) -> None, or raises Failed
     seconds: int = 180  # long before that an idle machine is through
     guest: tuple = ()  # tests/guest/hostile/NAME.asm and its defines, at @GUEST in the command
+    programs: tuple = ()  # of tests/user, with their arguments, as an initramfs at @IMAGE
 
 
 # Guests of ../guest/hostile.py whose end depends on the hardware: under the VMM with ASan and UBSan. KVM
@@ -329,6 +331,7 @@ def cases(env):
                lambda s, t: expect(s, t, 0, "sysrq triggered crash"), 360)
     yield from disk_cases(run, debian)
     yield from session_cases(env, images)
+    yield from user_cases(env, run)
 
 
 # Zeroes with a mark, and what the tests of the drivers may then write to.
@@ -365,6 +368,30 @@ def disk_cases(run, debian):
                + "(" + patient(f"{debian} --virt full --disk $TMPDIR/d --append \"{linux_words}\"")
                + f") && {ATA_CHANGE.format('$TMPDIR/e')} && cmp $TMPDIR/d $TMPDIR/e && echo SAME-ON-THE-HOST",
                ata_disk, 360)
+
+
+SWAP = ROOT / "tests" / "linux" / "swap.sh"
+
+
+def swapped(status, text):
+    """Memory holds, whatever the host swaps; and the guest is told of that, unless it does not want to be."""
+    expect(status, text, 0, "@swapped.memory is what was written", "pswpin")
+    told = [int(n) for n in re.findall(r"@swapped.host told of (\d+) pages", text)]
+    if len(told) != 2 or not told[0] or told[1]:
+        raise Failed(f"pages that the guest was told of, with and without asynchronous page faults: {told}")
+
+
+def crowded(status, text):
+    """More virtual CPUs than CPUs: flushes and locks of vCPUs that do not run."""
+    expect(status, text, 0, "PV TLB flush, PV kick", "@shootdown.closed_door late = 0", "@fuzz.calls all made",
+           "@fuzz.memory came back", "@fuzz.stacks came back", "@@ done")
+
+
+def user_cases(env, run):
+    yield Case("swapped", shlex.join(["sh", str(SWAP), str(env.parallax), "@IMAGE"]), swapped, 300,
+               programs=("stress/swapped 50 3",))
+    yield Case("crowded", f"{run} --timeout 200 --cpus 4 --initrd @IMAGE", crowded, 240,
+               programs=("musl/shootdown", "stress/fuzz -n 20000 -s 3 -p 4"))
 
 
 SESSION = ROOT / "tests" / "linux" / "session.sh"
@@ -422,7 +449,11 @@ class Verdicts:
 
 
 def with_guest(ctx, case, adds):
-    """The case's command; its guest, assembled, is added to what is carried."""
+    """The case's command; its guest, assembled, or its user programs are added to what is carried."""
+    if case.programs:
+        image = places.image(ctx.env.build, case.programs, ctx.tmp / f"{case.name}.cpio")
+        adds += ["--add", image]
+        return case.command.replace("@IMAGE", str(image))
     if not case.guest:
         return case.command
     image = assemble(ctx, case.guest[0], **dict(d.split("=") for d in case.guest[1].split()))
@@ -444,7 +475,7 @@ def batch(ctx, chosen, again=True):
         for case in chosen:
             yield Result(f"testbed/{case.name}", SKIP if built.status == CANNOT else FAIL, reason)
         return
-    adds = [w for p in (ctx.env.parallax, ctx.env.kernel, SESSION, *images) for w in ("--add", p)]
+    adds = [w for p in (ctx.env.parallax, ctx.env.kernel, SESSION, SWAP, *images) for w in ("--add", p)]
     # The crash report's disassembler and the user-mode network are opened at run time.
     adds += [w for lib in (*zydis(), *libraries("libslirp.so")) for w in ("--add", lib)]
     path = ctx.tmp / "batch"

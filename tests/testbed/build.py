@@ -39,7 +39,7 @@ META_PACKAGE = "linux-image-cloud-amd64"
 # Loaded by the agent, with what they depend on, in this order.
 OUTER_LOADED = ("virtio_pci", "virtio_console", "kvm_amd")
 # There for modprobe.
-OUTER_MORE = ("tun", "vhost_net")
+OUTER_MORE = ("tun", "vhost_net", "loop")
 INNER_MORE = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
               "virtio_balloon", "vmw_vsock_virtio_transport", "button", "evdev", "pata_legacy", "sd_mod")
 AGENT = (HERE / "agent.c", HERE / "quirks.c", HERE / "quirks.h")

@@ -61,7 +61,7 @@ enum contrast_metric {
 	CM_LOCK_SLEEPS,	  /* of a vCPU that waited for a lock */
 	CM_FLUSHES_ASKED, /* a vCPU was called to flush its TLB */
 	CM_FLUSHES_LEFT,  /* ... and was not, since the host does it */
-	CM_DOORBELLS, /* virtio's, that ended in the kernel */
+	CM_DOORBELLS,	  /* virtio's, that ended in the kernel */
 	CM_INTERRUPTS,
 	CM_SERIAL_BYTES,
 	CONTRAST_METRICS,

@@ -147,7 +147,7 @@ const struct contrast_workload *contrast_workload_find(const char *name, size_t 
 }
 
 /* What a guest of KVM can be told to do without (guest/platform/kvm.c). */
-static const char *const pv_features[] = { "clock", "steal", "eoi", "ipi", "tlb", "kick" };
+static const char *const pv_features[] = { "clock", "steal", "eoi", "ipi", "tlb", "kick", "apf" };
 
 static bool pv_feature_known(const char *name, size_t len)
 {
@@ -179,7 +179,7 @@ int contrast_mode_parse(const char *text, size_t len, struct contrast_mode *out,
 		if (!pv_feature_known(name, n))
 			return error_set(
 				e, -EINVAL,
-				"--modes %.*s: what para can do without: clock, steal, eoi, ipi, tlb, kick",
+				"--modes %.*s: what para can do without: clock, steal, eoi, ipi, tlb, kick, apf",
 				(int)len, text);
 		snprintf(out->pv + used, sizeof(out->pv) - used, "%s-%.*s", used ? "," : "", (int)n,
 			 name);

@@ -11,6 +11,7 @@
 #include "guest/kernel/sched.h"
 #include "guest/kernel/trace.h"
 #include "guest/lib/string.h"
+#include "guest/platform/kvm_async_pf.h"
 #include "guest/process/oom.h"
 #include "guest/process/process.h"
 #include "guest/process/syscalls.h"
@@ -156,6 +157,10 @@ void user_trap(struct pt_regs *regs, u64 address)
 	unsigned sig = regs->vector < 32 ? trap_signals[regs->vector].sig : 0;
 
 	current_uthread()->frame = regs;
+	if (regs->vector == 14 && async_pf_came()) {
+		async_pf_wait((u32)address);
+		return;
+	}
 	if (regs->vector == 14 && is_syscall_by_fault(regs, address)) {
 		/* As the CPU would have arrived at the entry. */
 		regs->rip = regs->rcx;
