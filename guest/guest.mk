@@ -13,7 +13,7 @@ GUEST_OBJS := $(patsubst %.c,$(B)/guest/obj/%.o,$(GUEST_ARCH_SRCS) $(GUEST_PORTA
 # Nothing of the host but the compiler's own headers. No FPU, no red zone (interrupts share the
 # stack), frame pointers for backtraces.
 GUEST_CPPFLAGS := -I. -nostdinc -isystem $(shell $(CC) -print-file-name=include)
-GUEST_CFLAGS := -std=gnu17 -O2 -g $(WARN) $(GUEST_CPPFLAGS) -ffreestanding -fno-pic -fno-pie \
+GUEST_CFLAGS := -std=gnu17 -Wno-gnu-variable-sized-type-not-at-end -O2 -g $(WARN) $(GUEST_CPPFLAGS) -ffreestanding -fno-pic -fno-pie \
         -m64 -march=x86-64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
         -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls -fno-stack-protector \
         -fcf-protection=none -fno-asynchronous-unwind-tables -fno-delete-null-pointer-checks \
@@ -27,6 +27,12 @@ $(B)/guest/obj/%.o: %.c
 	$(say) 'CC guest' $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+# What another compiler says of the kernel, fast: make guest-syntax CC=clang
+guest-syntax:
+	$(Q)printf '%s\n' $(GUEST_ARCH_SRCS) $(GUEST_PORTABLE_SRCS) | \
+	        xargs -n 16 -P $(shell nproc) $(CC) $(filter-out -MMD -MP,$(GUEST_CFLAGS)) -fsyntax-only
+.PHONY: guest-syntax
 
 $(B)/guest/obj/%.o: %.S
 	$(say) 'AS guest' $<

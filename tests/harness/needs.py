@@ -61,6 +61,7 @@ PROBES = {
     "ld": _program("ld", "binutils"),
     "dtc": _program("dtc", "device-tree-compiler"),
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
+    "clang": _program("clang"),
     "clang-format": _program("clang-format"),
     "chromium": _program("chromium"),
     "unshare": _program("unshare", "util-linux"),

@@ -106,7 +106,14 @@ def completion(ctx):
     ctx.equal([o for o in options if f"--{o}" not in text], [], "options of run that it lacks")
 
 
+def clang(ctx):
+    """The host code's other compiler is the fuzzers'; the kernel's own files are read here."""
+    done = ctx.run(["make", "-s", "-C", ROOT, "guest-syntax", "CC=clang"])
+    ctx.equal((done.status, done.text), (0, ""), "status and findings of clang")
+
+
 def jobs(env):
+    yield Job("tree/kernel by clang", clang, needs=("clang",))
     yield Job("tree/style", script("style.sh"), needs=("clang-format",))
     yield Job("tree/include arrows", script("arrows.sh"))
     yield Job("tree/make help", make_help)
