@@ -24,6 +24,11 @@ static inline void sched_env_preempt_enable_no_resched(void)
 	preempt_enable_no_resched();
 }
 
+static inline bool sched_env_may_sleep(void)
+{
+	return !preempt_count() && !irqs_disabled();
+}
+
 static inline void sched_env_resched_here(void)
 {
 	preempt_look_soon();

@@ -3,7 +3,7 @@
  * epoll.c - epoll(7).
  *
  * E1 an item is in the tree of its epoll and on the list of its file, or in neither. E2 an item whose
- * file may be ready is on the ready list, or on the way back to it in deliver(). Locks: vfs's
+ * file may be ready is on the ready list, or on a list that deliver() puts back there. Locks: vfs's
  * epoll_mutex (who watches whom) -> ep->mutex (items) -> a file's wait queue -> ep->lock (ready list).
  * An item does not hold its file: the file takes its items away when it ends.
  */
@@ -62,17 +62,27 @@ static void insert_item(struct eventpoll *ep, struct epitem *epi)
 	rb_insert_color(&epi->node, &ep->items);
 }
 
+/* ep->lock held. */
+static void note_ready(struct eventpoll *ep, struct epitem *epi)
+{
+	if (ep->taking) {
+		if (list_empty(&epi->late_entry))
+			list_add_tail(&epi->late_entry, &ep->late);
+	} else if (list_empty(&epi->ready_entry)) {
+		list_add_tail(&epi->ready_entry, &ep->ready);
+	}
+}
+
 /* From a wake-up of the file: any context, the queue's lock held. */
 static bool item_wake(struct wait_queue_entry *w, unsigned state)
 {
 	struct epitem *epi = container_of(w, struct epitem_queue, w)->epi;
 	struct eventpoll *ep = epi->ep;
 	u64 flags = spin_lock_irqsave(&ep->lock);
-	bool fresh = epi->event.events & ~EP_PRIVATE && list_empty(&epi->ready_entry);
 
 	(void)state;
-	if (fresh)
-		list_add_tail(&epi->ready_entry, &ep->ready);
+	if (epi->event.events & ~EP_PRIVATE)
+		note_ready(ep, epi);
 	spin_unlock_irqrestore(&ep->lock, flags);
 	if (epi->event.events & ~EP_PRIVATE) {
 		wake_up(&ep->wait);
@@ -100,18 +110,12 @@ static void item_queue(struct poll_table *pt, struct file *f, wait_queue_head_t 
 	add_wait_queue(q, &eq->w);
 }
 
-static void put_ready(struct eventpoll *ep, struct epitem *epi)
+static void make_ready(struct eventpoll *ep, struct epitem *epi)
 {
 	u64 flags = spin_lock_irqsave(&ep->lock);
 
-	if (list_empty(&epi->ready_entry))
-		list_add_tail(&epi->ready_entry, &ep->ready);
+	note_ready(ep, epi);
 	spin_unlock_irqrestore(&ep->lock, flags);
-}
-
-static void make_ready(struct eventpoll *ep, struct epitem *epi)
-{
-	put_ready(ep, epi);
 	wake_up(&ep->wait);
 	wake_up_all(&ep->poll_wait);
 }
@@ -127,6 +131,7 @@ static void remove_item(struct eventpoll *ep, struct epitem *epi)
 	rb_erase(&epi->node, &ep->items);
 	flags = spin_lock_irqsave(&ep->lock);
 	list_del_init(&epi->ready_entry);
+	list_del_init(&epi->late_entry);
 	spin_unlock_irqrestore(&ep->lock, flags);
 	kmem_cache_free(ep->vfs->epitem_cache, epi);
 }
@@ -247,6 +252,7 @@ s64 fs_epoll_create1(struct vfs_task *t, u32 flags)
 	mutex_init(&ep->mutex);
 	spin_lock_init(&ep->lock);
 	INIT_LIST_HEAD(&ep->ready);
+	INIT_LIST_HEAD(&ep->late);
 	init_waitqueue_head(&ep->wait);
 	init_waitqueue_head(&ep->poll_wait);
 	ep->vfs = t->vfs;
@@ -309,6 +315,7 @@ static int ctl_add(struct eventpoll *ep, struct file *f, int fd, const struct li
 	epi->fd = fd;
 	epi->event = *ev;
 	INIT_LIST_HEAD(&epi->ready_entry);
+	INIT_LIST_HEAD(&epi->late_entry);
 	insert_item(ep, epi);
 	list_add_tail(&epi->file_entry, &f->f_ep);
 	ip.pt.events = ev->events;
@@ -404,39 +411,59 @@ out_ep:
 
 /* ---- epoll_wait(2) -------------------------------------------------------------------------------------------------- */
 
-static struct epitem *next_ready(struct eventpoll *ep, struct list_head *from)
+static void begin_taking(struct eventpoll *ep, struct list_head *batch)
 {
-	u64 flags = spin_lock_irqsave(&ep->lock);
-	struct epitem *epi = list_first_entry_or_null(from, struct epitem, ready_entry);
-
-	if (epi)
-		list_del_init(&epi->ready_entry);
-	spin_unlock_irqrestore(&ep->lock, flags);
-	return epi;
-}
-
-/* Hands over what is ready: E2. Level-triggered items go to the end of the list again. */
-static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
-{
-	struct list_head batch;
-	struct epitem *epi;
-	s64 done = 0;
 	u64 flags;
-	bool more;
 
-	INIT_LIST_HEAD(&batch);
 	mutex_lock(&ep->mutex);
 	flags = spin_lock_irqsave(&ep->lock);
-	list_splice_init(&ep->ready, &batch);
+	list_splice_init(&ep->ready, batch);
+	ep->taking = true;
 	spin_unlock_irqrestore(&ep->lock, flags);
-	while (done >= 0 && done < max && (epi = next_ready(ep, &batch))) {
+}
+
+/* Puts back what was not taken, what stays ready, and what has become so; whether that is anything. */
+static bool end_taking(struct eventpoll *ep, struct list_head *batch, struct list_head *again)
+{
+	u64 flags = spin_lock_irqsave(&ep->lock);
+	struct epitem *epi;
+	bool more;
+
+	ep->taking = false;
+	list_splice_init(again, &ep->ready);
+	list_splice_init(batch, &ep->ready);
+	while ((epi = list_first_entry_or_null(&ep->late, struct epitem, late_entry))) {
+		list_del_init(&epi->late_entry);
+		note_ready(ep, epi);
+	}
+	more = !list_empty(&ep->ready);
+	spin_unlock_irqrestore(&ep->lock, flags);
+	mutex_unlock(&ep->mutex);
+	return more;
+}
+
+/*
+ * Hands over what is ready: E2. Level-triggered items go to the end of the list again. Meanwhile the ready
+ * list and the items' places are the mutex's, so that no lock is taken for each: wake-ups use another list.
+ */
+static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
+{
+	struct list_head batch, again;
+	struct epitem *epi;
+	s64 done = 0;
+
+	INIT_LIST_HEAD(&batch);
+	INIT_LIST_HEAD(&again);
+	begin_taking(ep, &batch);
+	while (done < max && (epi = list_first_entry_or_null(&batch, struct epitem, ready_entry))) {
 		struct linux_epoll_event ev = { .data = epi->event.data };
 
+		list_del_init(&epi->ready_entry);
 		ev.events = vfs_poll(epi->file, NULL) & epi->event.events;
 		if (!ev.events)
 			continue;
 		if (copy_to_iter(&ev, sizeof(ev), to) != sizeof(ev)) {
-			put_ready(ep, epi);
+			list_add(&epi->ready_entry, &batch);
 			if (!done)
 				done = -EFAULT;
 			break;
@@ -445,18 +472,15 @@ static s64 deliver(struct eventpoll *ep, struct iov_iter *to, int max)
 		if (epi->event.events & EPOLLONESHOT)
 			epi->event.events &= EP_PRIVATE;
 		else if (!(epi->event.events & EPOLLET))
-			put_ready(ep, epi);
+			list_add_tail(&epi->ready_entry, &again);
 	}
-	flags = spin_lock_irqsave(&ep->lock);
-	list_splice_init(&batch, &ep->ready);
-	more = !list_empty(&ep->ready);
-	spin_unlock_irqrestore(&ep->lock, flags);
-	mutex_unlock(&ep->mutex);
-	/* Nothing has become ready: but whoever waits beside us may take what is left. The list before the
+	/* Nothing has become ready for us: but whoever waits beside us may take what is left. The list before the
 	 * queue here, the queue before the list there. */
-	smp_mb();
-	if (more && waitqueue_active(&ep->wait))
-		wake_up(&ep->wait);
+	if (end_taking(ep, &batch, &again)) {
+		smp_mb();
+		if (waitqueue_active(&ep->wait))
+			wake_up(&ep->wait);
+	}
 	return done;
 }
 

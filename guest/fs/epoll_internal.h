@@ -11,6 +11,8 @@ struct eventpoll {
 	spinlock_t lock;	/* ready list; taken from wake-ups */
 	struct rb_root items;	/* by (file, fd); mutex */
 	struct list_head ready; /* lock */
+	struct list_head late;	/* lock; found ready while events are taken, see deliver() */
+	bool taking;		/* lock; mutex to change */
 	wait_queue_head_t wait, poll_wait;
 	struct file *file;
 	struct vfs *vfs;
@@ -30,8 +32,10 @@ struct epitem {
 	struct file *file; /* not held: it removes its items when it goes */
 	int fd;
 	struct linux_epoll_event event; /* ep->lock to change */
-	struct list_head ready_entry;	/* ep->lock; empty: not ready */
-	struct list_head file_entry;	/* file->f_ep; vfs->epoll_mutex */
+	struct list_head
+		ready_entry;	     /* ep->lock, or the mutex while ep->taking; empty: not ready */
+	struct list_head late_entry; /* ep->lock; empty: not on ep->late */
+	struct list_head file_entry; /* file->f_ep; vfs->epoll_mutex */
 	unsigned nr_queues;
 	struct epitem_queue queues[EPI_QUEUES];
 };

@@ -129,15 +129,13 @@ static void check_order(struct lockdep *ld, const struct task_lockdep *tl, unsig
 	}
 }
 
-void lock_acquire(const struct lockdep_map *map, bool trylock)
+void lockdep_acquire(struct task_lockdep *tl, const struct lockdep_map *map, bool trylock)
 {
-	struct task_struct *p = current;
-	struct lockdep *ld = lockdep_of(p);
-	struct task_lockdep *tl = p ? p->lockdep : NULL;
+	struct lockdep *ld = lockdep_of(current);
 	unsigned class;
 	u64 flags;
 
-	if (!ld || !tl || !map->key)
+	if (!ld || !map->key)
 		return;
 	flags = spin_lock_irqsave(&ld->lock);
 	class = class_of(ld, map);
@@ -157,12 +155,9 @@ void lock_acquire(const struct lockdep_map *map, bool trylock)
 	}
 }
 
-void lock_release(const struct lockdep_map *map)
+void lockdep_release(struct task_lockdep *tl, const struct lockdep_map *map)
 {
-	struct task_struct *p = current;
-	struct task_lockdep *tl = p ? p->lockdep : NULL;
-
-	if (!lockdep_of(p) || !tl || !map->key)
+	if (!lockdep_of(current) || !map->key)
 		return;
 	/* Most often the last one; any order is allowed. */
 	for (unsigned i = tl->depth; i-- > 0;) {

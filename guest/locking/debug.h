@@ -56,9 +56,26 @@ void lockdep_enable(struct sched *s, struct lockdep *ld);
 /* p's locks are checked from now on; p holds none. */
 void lockdep_task_init(struct task_struct *p, struct task_lockdep *tl);
 
+/* For the two below, of a task that is checked. */
+void lockdep_acquire(struct task_lockdep *tl, const struct lockdep_map *map, bool trylock);
+void lockdep_release(struct task_lockdep *tl, const struct lockdep_map *map);
+
 /* Before taking (a trylock cannot wait, hence starts no circle) and before letting go. */
-void lock_acquire(const struct lockdep_map *map, bool trylock);
-void lock_release(const struct lockdep_map *map);
+static inline void lock_acquire(const struct lockdep_map *map, bool trylock)
+{
+	struct task_struct *p = current;
+
+	if (unlikely(p && p->lockdep))
+		lockdep_acquire(p->lockdep, map, trylock);
+}
+
+static inline void lock_release(const struct lockdep_map *map)
+{
+	struct task_struct *p = current;
+
+	if (unlikely(p && p->lockdep))
+		lockdep_release(p->lockdep, map);
+}
 /* Whether current holds it; true when nobody checks. */
 bool lock_is_held(const struct lockdep_map *map);
 /* At a task's end: reports what it holds still. */
@@ -69,7 +86,11 @@ void lock_report(const char *fmt, ...) printf_like(1, 2);
 
 /* To be called by whatever may sleep: reports a context where that is wrong. */
 void might_sleep_at(const char *file, int line);
-#define might_sleep() might_sleep_at(__FILE__, __LINE__)
+#define might_sleep()                                       \
+	do {                                                \
+		if (unlikely(!sched_env_may_sleep()))       \
+			might_sleep_at(__FILE__, __LINE__); \
+	} while (0)
 
 /* NULL, or the broken rule: reach is the transitive closure of after, and has no circle but those
  * reported. */

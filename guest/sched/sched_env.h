@@ -19,7 +19,7 @@
 struct rq;
 struct task_struct;
 
-/* A world where these four are an instruction or two names a header with them in SCHED_ENV_INLINE. */
+/* A world where these five are an instruction or two names a header with them in SCHED_ENV_INLINE. */
 #ifdef SCHED_ENV_INLINE
 #include SCHED_ENV_INLINE
 #else
@@ -33,6 +33,12 @@ void sched_env_preempt_enable_no_resched(void);
 /* need_resched of this CPU was set. rq->lock is held. */
 static inline void sched_env_resched_here(void)
 {
+}
+
+/* False where sched_env_atomic() may have a reason. */
+static inline bool sched_env_may_sleep(void)
+{
+	return false;
 }
 #endif
 

@@ -322,6 +322,19 @@ static uint64_t yield_to_thread(unsigned n)
 	return t;
 }
 
+/* In turns, whatever the policy of ordinary threads thinks of it: each yield switches. */
+static uint64_t yield_in_turns(unsigned n)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	uint64_t t;
+
+	must(sched_setscheduler(0, SCHED_FIFO, &param) == 0, "sched_setscheduler");
+	t = yield_to_thread(n);
+	param.sched_priority = 0;
+	must(sched_setscheduler(0, SCHED_OTHER, &param) == 0, "sched_setscheduler");
+	return t;
+}
+
 static uint64_t pipe_64k(unsigned n)
 {
 	static char data[65536];
@@ -379,6 +392,7 @@ static const struct op {
 	{ "signal", signal_self, 300 },
 	{ "thread_create_join", thread_create_join, 50 },
 	{ "yield", yield_to_thread, 500 },
+	{ "yield_in_turns", yield_in_turns, 500 },
 };
 
 static int wanted(const char *name, int argc, char **argv)
