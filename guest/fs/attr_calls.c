@@ -2,6 +2,7 @@
 /* attr_calls.c - chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2), access(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 
 /* ---- mode and owner --------------------------------------------------------------------------------------- */
 
@@ -288,6 +289,8 @@ int vfs_fallocate(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 
 		err = f->f_op->fallocate(f, mode, offset, len);
 	}
 	up_write(&inode->i_rwsem);
+	if (!err)
+		notify_file(t->vfs, f, IN_MODIFY);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* open.c - open(2), openat2(2): flags, the last component, permissions, and the file. */
 #include "guest/fs/calls.h"
 #include "guest/fs/namei_internal.h"
+#include "guest/fs/notify.h"
 
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
@@ -327,9 +328,11 @@ static int open_request(struct vfs_task *t, int dfd, const char *path,
 	if (!err)
 		err = walk_and_open(&w, rq, path, f, &opened);
 	walk_end(&w);
-	if (!err)
+	if (!err) {
 		*out = f;
-	else if (opened)
+		if (!(f->f_mode & FMODE_PATH))
+			notify_file(t->vfs, f, IN_OPEN);
+	} else if (opened)
 		fput(f);
 	else
 		file_discard(t->vfs, f);

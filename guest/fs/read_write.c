@@ -2,6 +2,7 @@
 /* read_write.c - read(2), write(2), pread(2), lseek(2), sendfile(2), getdents64(2), fsync(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/fs/pipe.h"
 #include "guest/lib/string.h"
 
@@ -53,8 +54,11 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return ret;
 	ret = f->f_op->read_iter(&io, to);
 	*pos = io.pos;
-	if (ret > 0 && t->rchar)
-		*t->rchar += (u64)ret;
+	if (ret > 0) {
+		if (t->rchar)
+			*t->rchar += (u64)ret;
+		notify_file(t->vfs, f, IN_ACCESS);
+	}
 	if (t->syscr)
 		++*t->syscr;
 	return ret;
@@ -80,8 +84,11 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 		return ret;
 	ret = f->f_op->write_iter(&io, from);
 	*pos = io.pos;
-	if (ret > 0 && t->wchar)
-		*t->wchar += (u64)ret;
+	if (ret > 0) {
+		if (t->wchar)
+			*t->wchar += (u64)ret;
+		notify_file(t->vfs, f, IN_MODIFY);
+	}
 	if (t->syscw)
 		++*t->syscw;
 	return ret;
@@ -489,6 +496,8 @@ static s64 iterate_dir(struct file *f, struct dents *out)
 	}
 	up_read(&sb->s_tree_sem);
 	mutex_unlock(&f->f_pos_lock);
+	if (!err)
+		notify_file(sb->s_vfs, f, IN_ACCESS);
 	return err;
 }
 
