@@ -202,17 +202,6 @@ int notify_change(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	if (attr->valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) {
 		BUG_ON(attr->valid & ATTR_MODE);
 		apply_kills(t, inode, attr);
-		/* Not asked for by the user: no permission is needed. */
-		if (attr->valid & ATTR_MODE && !(attr->valid & ATTR_SIZE)) {
-			u32 mode = attr->mode;
-
-			attr->valid &= ~(u32)ATTR_MODE;
-			err = setattr_prepare(t, inode, attr);
-			if (err)
-				return err;
-			attr->valid |= ATTR_MODE | ATTR_FORCE;
-			attr->mode = mode;
-		}
 	}
 	attr->valid &= ~(u32)(ATTR_KILL_SUID | ATTR_KILL_SGID);
 	valid = attr->valid;

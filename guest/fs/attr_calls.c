@@ -38,9 +38,15 @@ static int chmod_path(struct vfs_task *t, const struct path *path, u32 mode)
 {
 	struct iattr attr = { .valid = ATTR_MODE | ATTR_CTIME, .mode = mode & S_IALLUGO };
 
-	if (S_ISLNK(path->dentry->d_inode->i_mode))
-		return -EOPNOTSUPP;
-	return change(t, path, &attr);
+	int err;
+
+	if (!S_ISLNK(path->dentry->d_inode->i_mode))
+		return change(t, path, &attr);
+	err = mnt_want_write(path->mnt);
+	if (err)
+		return err;
+	mnt_drop_write(path->mnt);
+	return -EOPNOTSUPP;
 }
 
 s64 fs_fchmodat(struct vfs_task *t, int dfd, const char *path, u32 mode, int flags)
