@@ -2,6 +2,7 @@
 /* attr.c - permissions and attributes: who may, and what changing does. path_resolution(7),
  * chmod(2), chown(2), utimensat(2). */
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/fs/pagecache.h"
 
 /* ---- permission --------------------------------------------------------------------------------------- */
@@ -164,10 +165,25 @@ static void apply_kills(struct vfs_task *t, struct inode *inode, struct iattr *a
 	}
 }
 
+/* What a change of attributes is to those who watch: both times at once are utimes(2). */
+static u32 events_of(u32 valid)
+{
+	u32 times = valid & (ATTR_ATIME | ATTR_MTIME), mask = 0;
+
+	if (valid & (ATTR_UID | ATTR_GID | ATTR_MODE) || times == (ATTR_ATIME | ATTR_MTIME))
+		mask |= IN_ATTRIB;
+	else if (times == ATTR_ATIME)
+		mask |= IN_ACCESS;
+	else if (times == ATTR_MTIME)
+		mask |= IN_MODIFY;
+	return mask | (valid & ATTR_SIZE ? IN_MODIFY : 0);
+}
+
 int notify_change(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 {
 	struct inode *inode = d->d_inode;
 	struct timespec64 now = vfs_now(t->vfs);
+	u32 valid;
 	int err;
 
 	if (attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) &&
@@ -186,24 +202,18 @@ int notify_change(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	if (attr->valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) {
 		BUG_ON(attr->valid & ATTR_MODE);
 		apply_kills(t, inode, attr);
-		/* Not asked for by the user: no permission is needed. */
-		if (attr->valid & ATTR_MODE && !(attr->valid & ATTR_SIZE)) {
-			u32 mode = attr->mode;
-
-			attr->valid &= ~(u32)ATTR_MODE;
-			err = setattr_prepare(t, inode, attr);
-			if (err)
-				return err;
-			attr->valid |= ATTR_MODE | ATTR_FORCE;
-			attr->mode = mode;
-		}
 	}
 	attr->valid &= ~(u32)(ATTR_KILL_SUID | ATTR_KILL_SGID);
-	if (inode->i_op && inode->i_op->setattr)
-		return inode->i_op->setattr(t, d, attr);
-	err = setattr_prepare(t, inode, attr);
-	if (!err)
-		setattr_copy(t, inode, attr);
+	valid = attr->valid;
+	if (inode->i_op && inode->i_op->setattr) {
+		err = inode->i_op->setattr(t, d, attr);
+	} else {
+		err = setattr_prepare(t, inode, attr);
+		if (!err)
+			setattr_copy(t, inode, attr);
+	}
+	if (!err && notify_wanted(t->vfs))
+		notify_dentry(d, events_of(valid));
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* attr_calls.c - chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2), access(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 
 /* ---- mode and owner --------------------------------------------------------------------------------------- */
 
@@ -37,9 +38,15 @@ static int chmod_path(struct vfs_task *t, const struct path *path, u32 mode)
 {
 	struct iattr attr = { .valid = ATTR_MODE | ATTR_CTIME, .mode = mode & S_IALLUGO };
 
-	if (S_ISLNK(path->dentry->d_inode->i_mode))
-		return -EOPNOTSUPP;
-	return change(t, path, &attr);
+	int err;
+
+	if (!S_ISLNK(path->dentry->d_inode->i_mode))
+		return change(t, path, &attr);
+	err = mnt_want_write(path->mnt);
+	if (err)
+		return err;
+	mnt_drop_write(path->mnt);
+	return -EOPNOTSUPP;
 }
 
 s64 fs_fchmodat(struct vfs_task *t, int dfd, const char *path, u32 mode, int flags)
@@ -265,6 +272,8 @@ int vfs_fallocate(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 
 		err = f->f_op->fallocate(f, mode, offset, len);
 	}
 	up_write(&inode->i_rwsem);
+	if (!err)
+		notify_file(t->vfs, f, IN_MODIFY);
 	return err;
 }
 

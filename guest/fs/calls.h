@@ -66,9 +66,11 @@ s64 fs_unlinkat(struct vfs_task *t, int dfd, const char *path, int flags);
 s64 fs_linkat(struct vfs_task *t, int odfd, const char *old, int ndfd, const char *new_path,
 	      int flags);
 s64 fs_symlinkat(struct vfs_task *t, const char *target, int dfd, const char *path);
+s64 fs_readlinkat(struct vfs_task *t, int dfd, const char *path, struct iov_iter *to);
+
+/* rename.c */
 s64 fs_renameat2(struct vfs_task *t, int odfd, const char *old, int ndfd, const char *new_path,
 		 unsigned flags);
-s64 fs_readlinkat(struct vfs_task *t, int dfd, const char *path, struct iov_iter *to);
 
 /* stat.c */
 /* statx(2) without its mask: flags AT_*; path "" with AT_EMPTY_PATH is dfd itself. */

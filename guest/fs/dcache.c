@@ -7,6 +7,7 @@
  * list; it may also have some in use, which are taken off when met.
  */
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/lib/hash.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
@@ -228,8 +229,10 @@ static struct dentry *kill(struct vfs *vfs, struct dentry *d)
 	list_del_init(&d->d_child);
 	vfs->nr_dentry--;
 	spin_unlock(&vfs->dcache_lock);
-	if (inode)
+	if (inode) {
+		notify_gone(inode);
 		iput(inode);
+	}
 	free_name(vfs, d);
 	kmem_cache_free(vfs->dentry_cache, d);
 	return parent == d ? NULL : parent;
@@ -331,8 +334,10 @@ void d_delete(struct dentry *d)
 		unhash_locked(d);
 	}
 	spin_unlock(&vfs->dcache_lock);
-	if (inode)
+	if (inode) {
+		notify_gone(inode);
 		iput(inode);
+	}
 }
 
 /* Some dentry below (or at) top that has no children; lock held. */

@@ -2,6 +2,7 @@
 /* file.c - open files: made, counted, ended. */
 #include "guest/fs/epoll.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
 
@@ -62,6 +63,9 @@ void fput(struct file *f)
 	if (!f || !atomic_dec_and_test(&f->f_count))
 		return;
 	vfs = f->f_path.mnt->mnt_sb->s_vfs;
+	if (notify_wanted(vfs) && !(f->f_mode & FMODE_PATH))
+		notify_dentry(f->f_path.dentry,
+			      f->f_mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->f_ep))
 		eventpoll_release(f);
 	locks_remove_file(f);

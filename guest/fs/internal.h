@@ -40,6 +40,11 @@ static inline bool d_unhashed(const struct dentry *d)
 	return READ_ONCE(d->d_flags) & DCACHE_UNHASHED;
 }
 
+static inline bool is_mountpoint(const struct dentry *d)
+{
+	return READ_ONCE(d->d_flags) & DCACHE_MOUNTED;
+}
+
 static inline bool d_is_dir(const struct dentry *d)
 {
 	const struct inode *inode = READ_ONCE(d->d_inode);

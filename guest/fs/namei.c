@@ -33,8 +33,8 @@ int lookup_one(struct vfs_task *t, struct dentry *dir, const char *name, size_t 
 	struct dentry *d;
 	int err;
 
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
+	if (len > NAME_MAX) /* a removed folder has no names at all */
+		return inode->i_flags & S_DEAD ? -ENOENT : -ENAMETOOLONG;
 	d = lookup_cached(dir, &q);
 	if (d) {
 		*out = d;
@@ -89,6 +89,25 @@ static int cross_mounts(struct walk *w, struct path *p)
 	return follow_mount(w->vfs, p) && w->flags & LOOKUP_NO_XDEV ? -EXDEV : 0;
 }
 
+/* RESOLVE_NO_XDEV at the root of a mount: what lies on the walk's root is no way up, and one stays. */
+static int stay_in_mount(struct walk *w)
+{
+	struct path up = w->path;
+	int err = 0;
+
+	path_get(&up);
+	while (!err && follow_up(w->vfs, &up)) {
+		if (up.mnt == w->root.mnt && up.dentry == w->root.dentry)
+			break;
+		if (up.dentry != up.mnt->mnt_root)
+			err = -EXDEV;
+	}
+	path_put(&up);
+	if (!err && w->flags & LOOKUP_BENEATH)
+		err = -EXDEV;
+	return err ? err : cross_mounts(w, &w->path);
+}
+
 /* W3 */
 static int walk_up(struct walk *w)
 {
@@ -107,10 +126,10 @@ static int walk_up(struct walk *w)
 			w->path.dentry = parent;
 			break;
 		}
+		if (w->flags & LOOKUP_NO_XDEV)
+			return stay_in_mount(w);
 		if (!follow_up(w->vfs, &w->path))
 			break;
-		if (w->flags & LOOKUP_NO_XDEV)
-			return -EXDEV;
 	}
 	return cross_mounts(w, &w->path);
 }

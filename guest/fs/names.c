@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* names.c - mkdir(2), mknod(2), link(2), symlink(2), unlink(2), rmdir(2), rename(2), readlink(2). */
+/* names.c - making and removing names: mkdir(2), mknod(2), link(2), symlink(2), unlink(2),
+ * rmdir(2), readlink(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/lib/string.h"
 
 /* ---- permission ----------------------------------------------------------------------------------------- */
@@ -61,6 +63,14 @@ static u32 prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 m
 
 /* ---- making: the parent is locked ------------------------------------------------------------------------ */
 
+/* The end of each of them: d is a new entry of dir, unless err. */
+static int made(struct inode *dir, const struct dentry *d, int err)
+{
+	if (!err)
+		notify_entry(dir, d, d_is_dir(d), IN_CREATE);
+	return err;
+}
+
 int vfs_create(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
 {
 	int err = may_create(t, dir, d);
@@ -69,7 +79,8 @@ int vfs_create(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode
 		return err;
 	if (!dir->i_op->create)
 		return -EACCES;
-	return dir->i_op->create(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, S_IFREG));
+	err = dir->i_op->create(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, S_IFREG));
+	return made(dir, d, err);
 }
 
 int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
@@ -80,7 +91,8 @@ int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
 		return err;
 	if (!dir->i_op->mkdir)
 		return -EPERM;
-	return dir->i_op->mkdir(t, dir, d, prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
+	err = dir->i_op->mkdir(t, dir, d, prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
+	return made(dir, d, err);
 }
 
 /* A device number as a program passes it: the minor's upper bits lie above the major. */
@@ -122,8 +134,9 @@ int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode,
 		return -EPERM;
 	if (!dir->i_op->mknod)
 		return -EPERM;
-	return dir->i_op->mknod(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, mode & S_IFMT),
-				dev);
+	err = dir->i_op->mknod(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, mode & S_IFMT),
+			       dev);
+	return made(dir, d, err);
 }
 
 int vfs_symlink(struct vfs_task *t, struct inode *dir, struct dentry *d, const char *target)
@@ -132,7 +145,7 @@ int vfs_symlink(struct vfs_task *t, struct inode *dir, struct dentry *d, const c
 
 	if (err)
 		return err;
-	return dir->i_op->symlink ? dir->i_op->symlink(t, dir, d, target) : -EPERM;
+	return made(dir, d, dir->i_op->symlink ? dir->i_op->symlink(t, dir, d, target) : -EPERM);
 }
 
 int start_creating(struct vfs_task *t, int dfd, const char *path, bool want_dir,
@@ -265,7 +278,10 @@ static int vfs_link(struct vfs_task *t, struct dentry *old, struct inode *dir, s
 		return -EPERM;
 	if (!inode->i_nlink && !(inode->i_flags & S_LINKABLE))
 		return -ENOENT;
-	return dir->i_op->link(old, dir, d);
+	err = dir->i_op->link(old, dir, d);
+	if (!err)
+		notify_inode(inode, IN_ATTRIB);
+	return made(dir, d, err);
 }
 
 /* AT_EMPTY_PATH names a file by its descriptor: one's own, or one that a capability opens. */
@@ -317,11 +333,6 @@ s64 fs_linkat(struct vfs_task *t, int odfd, const char *old, int ndfd, const cha
 
 /* ---- removing ---------------------------------------------------------------------------------------------- */
 
-static bool is_mountpoint(const struct dentry *d)
-{
-	return READ_ONCE(d->d_flags) & DCACHE_MOUNTED;
-}
-
 static int vfs_unlink(struct vfs_task *t, struct inode *dir, struct dentry *d)
 {
 	int err = may_delete(t, dir, d, false);
@@ -333,9 +344,12 @@ static int vfs_unlink(struct vfs_task *t, struct inode *dir, struct dentry *d)
 	if (is_mountpoint(d))
 		return -EBUSY;
 	err = dir->i_op->unlink(dir, d);
-	if (!err)
-		d_delete(d);
-	return err;
+	if (err)
+		return err;
+	notify_inode(d->d_inode, IN_ATTRIB);
+	d_delete(d);
+	notify_entry(dir, d, false, IN_DELETE);
+	return 0;
 }
 
 static int vfs_rmdir(struct vfs_task *t, struct inode *dir, struct dentry *d)
@@ -354,6 +368,7 @@ static int vfs_rmdir(struct vfs_task *t, struct inode *dir, struct dentry *d)
 	d->d_inode->i_flags |= S_DEAD;
 	d_prune_children(d);
 	d_delete(d);
+	notify_entry(dir, d, true, IN_DELETE);
 	return 0;
 }
 
@@ -404,153 +419,6 @@ s64 fs_unlinkat(struct vfs_task *t, int dfd, const char *path, int flags)
 		mnt_drop_write(parent.mnt);
 	}
 	path_put(&parent);
-	return err;
-}
-
-/* ---- renaming ------------------------------------------------------------------------------------------------ */
-
-struct renaming {
-	struct vfs_task *t;
-	struct path old_parent, new_parent;
-	struct last_name old_last, new_last;
-	struct dentry *old, *new;
-	unsigned flags;
-};
-
-static int vfs_rename(struct renaming *r)
-{
-	struct inode *old_dir = r->old_parent.dentry->d_inode;
-	struct inode *new_dir = r->new_parent.dentry->d_inode;
-	struct inode *source = r->old->d_inode, *target = r->new->d_inode;
-	bool is_dir = S_ISDIR(source->i_mode), exchange = r->flags & RENAME_EXCHANGE;
-	bool new_is_dir = target && S_ISDIR(target->i_mode);
-	int err;
-
-	if (source == target)
-		return 0;
-	err = may_delete(r->t, old_dir, r->old, is_dir);
-	if (err)
-		return err;
-	if (!target)
-		err = may_create(r->t, new_dir, r->new);
-	else
-		err = may_delete(r->t, new_dir, r->new, exchange ? new_is_dir : is_dir);
-	if (err)
-		return err;
-	if (!old_dir->i_op->rename)
-		return -EPERM;
-	/* ".." of a directory changes with its parent. */
-	if (new_dir != old_dir) {
-		if (is_dir)
-			err = inode_permission(r->t, source, MAY_WRITE);
-		if (!err && exchange && new_is_dir)
-			err = inode_permission(r->t, target, MAY_WRITE);
-		if (err)
-			return err;
-	}
-	if (is_mountpoint(r->old) || is_mountpoint(r->new))
-		return -EBUSY;
-	err = old_dir->i_op->rename(r->t, old_dir, r->old, new_dir, r->new, r->flags);
-	if (err)
-		return err;
-	if (exchange) {
-		d_exchange(r->old, r->new);
-		return 0;
-	}
-	if (new_is_dir) {
-		target->i_flags |= S_DEAD;
-		d_prune_children(r->new);
-	}
-	d_move(r->old, r->new);
-	return 0;
-}
-
-/* What can be said from the names and kinds alone. */
-static int rename_checks(const struct renaming *r)
-{
-	bool exchange = r->flags & RENAME_EXCHANGE;
-
-	if (d_is_negative(r->old))
-		return -ENOENT;
-	if (r->flags & RENAME_NOREPLACE && !d_is_negative(r->new))
-		return -EEXIST;
-	if (exchange) {
-		if (d_is_negative(r->new))
-			return -ENOENT;
-		if (!d_is_dir(r->new) && r->new_last.trailing_slash)
-			return -ENOTDIR;
-	}
-	if (!d_is_dir(r->old)) {
-		if (r->old_last.trailing_slash || (!exchange && r->new_last.trailing_slash))
-			return -ENOTDIR;
-	}
-	if (d_is_ancestor(r->old, r->new_parent.dentry))
-		return -EINVAL;
-	if (d_is_ancestor(r->new, r->old_parent.dentry))
-		return exchange ? -EINVAL : -ENOTEMPTY;
-	return 0;
-}
-
-static int rename_locked(struct renaming *r)
-{
-	int err =
-		lookup_one(r->t, r->old_parent.dentry, r->old_last.name, r->old_last.len, &r->old);
-
-	if (err)
-		return err;
-	if (d_is_negative(r->old)) {
-		dput(r->old);
-		return -ENOENT;
-	}
-	err = lookup_one(r->t, r->new_parent.dentry, r->new_last.name, r->new_last.len, &r->new);
-	if (!err) {
-		err = rename_checks(r);
-		if (!err)
-			err = vfs_rename(r);
-		dput(r->new);
-	}
-	dput(r->old);
-	return err;
-}
-
-static int rename_parents(struct renaming *r)
-{
-	int err;
-
-	if (r->old_parent.mnt != r->new_parent.mnt)
-		return -EXDEV;
-	if (r->old_last.type != LAST_NORM)
-		return -EBUSY;
-	if (r->new_last.type != LAST_NORM)
-		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	err = mnt_want_write(r->old_parent.mnt);
-	if (err)
-		return err;
-	down_write(&r->old_parent.dentry->d_sb->s_tree_sem);
-	err = rename_locked(r);
-	up_write(&r->old_parent.dentry->d_sb->s_tree_sem);
-	mnt_drop_write(r->old_parent.mnt);
-	return err;
-}
-
-s64 fs_renameat2(struct vfs_task *t, int odfd, const char *old, int ndfd, const char *new_path,
-		 unsigned flags)
-{
-	struct renaming r = { .t = t, .flags = flags };
-	int err;
-
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
-	    (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT) && flags & RENAME_EXCHANGE))
-		return -EINVAL;
-	err = path_parent(t, odfd, old, 0, &r.old_parent, &r.old_last);
-	if (err)
-		return err;
-	err = path_parent(t, ndfd, new_path, 0, &r.new_parent, &r.new_last);
-	if (!err) {
-		err = rename_parents(&r);
-		path_put(&r.new_parent);
-	}
-	path_put(&r.old_parent);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* open.c - open(2), openat2(2): flags, the last component, permissions, and the file. */
 #include "guest/fs/calls.h"
 #include "guest/fs/namei_internal.h"
+#include "guest/fs/notify.h"
 
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
@@ -123,14 +124,12 @@ static int may_create_in_sticky(struct vfs_task *t, const struct parent_info *di
 				const struct inode *inode)
 {
 	struct vfs *vfs = t->vfs;
-	unsigned level;
+	unsigned level = 1; /* of what else lies there, as on Linux */
 
 	if (S_ISFIFO(inode->i_mode))
 		level = vfs->protected_fifos;
 	else if (S_ISREG(inode->i_mode))
 		level = vfs->protected_regular;
-	else
-		return 0;
 	if (!level || !(dir->mode & S_ISVTX) || inode->i_uid == dir->uid ||
 	    inode->i_uid == t->cred->fsuid)
 		return 0;
@@ -327,9 +326,11 @@ static int open_request(struct vfs_task *t, int dfd, const char *path,
 	if (!err)
 		err = walk_and_open(&w, rq, path, f, &opened);
 	walk_end(&w);
-	if (!err)
+	if (!err) {
 		*out = f;
-	else if (opened)
+		if (!(f->f_mode & FMODE_PATH))
+			notify_file(t->vfs, f, IN_OPEN);
+	} else if (opened)
 		fput(f);
 	else
 		file_discard(t->vfs, f);
@@ -389,6 +390,8 @@ static s64 open_how_fd(struct vfs_task *t, int dfd, const char *path, const stru
 
 	if (err)
 		return err;
+	if (!*path) /* no name at all is said before there is no number left */
+		return -ENOENT;
 	fd = get_unused_fd(t, 0, how->flags & O_CLOEXEC);
 	if (fd < 0)
 		return fd;

@@ -193,6 +193,21 @@ static const struct pseudo_desc proc_root[] = {
 	{ .name = NULL },
 };
 
+static int add_inotify_numbers(struct procfs *p, struct vfs *vfs, struct pseudo_entry *fs)
+{
+	struct pseudo_entry *dir = pseudo_dir(&p->tree, fs, "inotify", 0555);
+
+	if (!dir ||
+	    !pseudo_file(&p->tree, dir, "max_queued_events", 0644, &pseudo_u32_ops,
+			 &vfs->inotify_max_events) ||
+	    !pseudo_file(&p->tree, dir, "max_user_instances", 0644, &pseudo_u32_ops,
+			 &vfs->inotify_max_instances) ||
+	    !pseudo_file(&p->tree, dir, "max_user_watches", 0644, &pseudo_u32_ops,
+			 &vfs->inotify_max_watches))
+		return -ENOMEM;
+	return 0;
+}
+
 /* The numbers of an instance that can be read and set. */
 static int add_numbers(struct procfs *p, struct vfs *vfs)
 {
@@ -215,7 +230,7 @@ static int add_numbers(struct procfs *p, struct vfs *vfs)
 		if (!pseudo_file(&p->tree, dir, numbers[i].name, 0644, numbers[i].ops,
 				 numbers[i].value))
 			return -ENOMEM;
-	return 0;
+	return add_inotify_numbers(p, vfs, dir);
 }
 
 static int proc_mount(const struct file_system_type *type, struct vfs *vfs,

@@ -2,6 +2,7 @@
 /* read_write.c - read(2), write(2), pread(2), lseek(2), sendfile(2), getdents64(2), fsync(2). */
 #include "guest/fs/calls.h"
 #include "guest/fs/internal.h"
+#include "guest/fs/notify.h"
 #include "guest/fs/pipe.h"
 #include "guest/lib/string.h"
 
@@ -53,8 +54,11 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 		return ret;
 	ret = f->f_op->read_iter(&io, to);
 	*pos = io.pos;
-	if (ret > 0 && t->rchar)
-		*t->rchar += (u64)ret;
+	if (ret > 0) {
+		if (t->rchar)
+			*t->rchar += (u64)ret;
+		notify_file(t->vfs, f, IN_ACCESS);
+	}
 	if (t->syscr)
 		++*t->syscr;
 	return ret;
@@ -80,8 +84,11 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 		return ret;
 	ret = f->f_op->write_iter(&io, from);
 	*pos = io.pos;
-	if (ret > 0 && t->wchar)
-		*t->wchar += (u64)ret;
+	if (ret > 0) {
+		if (t->wchar)
+			*t->wchar += (u64)ret;
+		notify_file(t->vfs, f, IN_MODIFY);
+	}
 	if (t->syscw)
 		++*t->syscw;
 	return ret;
@@ -250,11 +257,25 @@ s64 fs_lseek(struct vfs_task *t, int fd, s64 offset, int whence)
 
 /* ---- between files ------------------------------------------------------------------------------------------------- */
 
+/* What is left of a short write is tried again, so that its error or signal comes: *err. */
+static s64 write_all(struct vfs_task *t, struct file *out, const u8 *buf, s64 n, s64 *pos, s64 *err)
+{
+	s64 done = 0;
+
+	while (done < n) {
+		*err = kernel_write(t, out, buf + done, (size_t)(n - done), pos);
+		if (*err <= 0)
+			break;
+		done += *err;
+	}
+	return done;
+}
+
 static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct file *out,
 			s64 *out_pos, size_t count)
 {
 	void *buf = kmalloc(t->vfs->slab, PAGE_SIZE, GFP_KERNEL);
-	s64 done = 0, n = 0;
+	s64 done = 0, n = 0, err;
 
 	if (!buf)
 		return -ENOMEM;
@@ -264,13 +285,11 @@ static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct
 		n = kernel_read(t, in, buf, MIN(count - (size_t)done, (size_t)PAGE_SIZE), &at);
 		if (n <= 0)
 			break;
-		wrote = kernel_write(t, out, buf, (size_t)n, out_pos);
-		if (wrote > 0) {
-			*in_pos += wrote;
-			done += wrote;
-		}
+		wrote = write_all(t, out, buf, n, out_pos, &err);
+		*in_pos += wrote;
+		done += wrote;
 		if (wrote < n) {
-			n = wrote;
+			n = err;
 			break;
 		}
 		if (signal_pending_state(TASK_INTERRUPTIBLE, current)) {
@@ -299,6 +318,13 @@ static bool gives_pages(const struct file *f)
 	       (S_ISREG(f->f_inode->i_mode) || S_ISCHR(f->f_inode->i_mode));
 }
 
+/* Files without a type do not, either, once there is something. */
+static bool takes_pages(const struct file *out, const struct file *in, s64 in_pos)
+{
+	return out->f_inode->i_mode & S_IFMT ||
+	       (S_ISREG(in->f_inode->i_mode) && in_pos >= in->f_inode->i_size);
+}
+
 static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
 {
 	s64 in_pos = pos ? *pos : in->f_pos, out_pos = out->f_pos, ret;
@@ -316,8 +342,11 @@ static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *
 		return -EINVAL;
 	if (!count)
 		return 0;
-	if (!gives_pages(in))
+	if (!gives_pages(in) || !takes_pages(out, in, in_pos)) {
+		if (in->f_mode & FMODE_LSEEK)
+			file_accessed(in); /* Linux has begun by now */
 		return -EINVAL;
+	}
 	ret = splice_files(t, in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
 	if (ret > 0) {
 		if (pos)
@@ -489,6 +518,8 @@ static s64 iterate_dir(struct file *f, struct dents *out)
 	}
 	up_read(&sb->s_tree_sem);
 	mutex_unlock(&f->f_pos_lock);
+	if (!err)
+		notify_file(sb->s_vfs, f, IN_ACCESS);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include "guest/fs/chrdev_table.h"
 #include "guest/fs/fdtable.h"
 #include "guest/fs/memfs.h"
+#include "guest/fs/notify.h"
 #include "guest/fs/pipe.h"
 #include "guest/fs/epoll_internal.h"
 #include "guest/fs/pipe_internal.h"
@@ -44,6 +45,7 @@ static u64 super_free(struct super_block *sb)
 	spin_lock(&vfs->sb_lock);
 	list_del(&sb->s_list);
 	spin_unlock(&vfs->sb_lock);
+	notify_unmount(sb);
 	if (sb->s_root)
 		busy = d_genocide(sb->s_root);
 	if (sb->s_op && sb->s_op->put_super)
@@ -244,6 +246,11 @@ int vfs_init(struct vfs *vfs, const struct vfs_env *env, struct slab_sys *slab, 
 	spin_lock_init(&vfs->sb_lock);
 	INIT_LIST_HEAD(&vfs->supers);
 	mutex_init(&vfs->epoll_mutex);
+	mutex_init(&vfs->notify_mutex);
+	INIT_LIST_HEAD(&vfs->inotifies);
+	vfs->inotify_max_events = 16384;
+	vfs->inotify_max_instances = 128;
+	vfs->inotify_max_watches = 8192;
 	init_waitqueue_head(&vfs->lock_wait);
 	for (unsigned i = 0; i < ARRAY_SIZE(vfs->page_wait); i++)
 		init_waitqueue_head(&vfs->page_wait[i]);

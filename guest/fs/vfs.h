@@ -264,10 +264,11 @@ struct inode {
 		char *i_link;			/* a symlink's text */
 		void *i_private;
 	};
-	struct list_head i_sb_list; /* sb->s_lock */
-	struct mutex i_lock;	    /* opening a FIFO; record locks */
-	struct list_head i_flock;   /* i_lock */
-	void *i_fsdata;		    /* the file system's own */
+	struct list_head i_sb_list;  /* sb->s_lock */
+	struct mutex i_lock;	     /* opening a FIFO; record locks */
+	struct list_head i_flock;    /* i_lock */
+	void *i_fsdata;		     /* the file system's own */
+	struct hlist_head i_watches; /* of inotify; vfs->notify_mutex */
 };
 
 #define S_NOATIME   0x02
@@ -457,6 +458,11 @@ struct vfs {
 	wait_queue_head_t lock_wait;	 /* for file locks */
 	atomic64_t lock_changes;
 	struct mutex epoll_mutex; /* changes of who watches whom */
+
+	struct mutex notify_mutex;  /* inotify.c */
+	struct list_head inotifies; /* notify_mutex, as what follows */
+	unsigned nr_watches, notify_cookie;
+	unsigned inotify_max_events, inotify_max_instances, inotify_max_watches;
 
 	atomic64_t nr_files, nr_inodes;
 	atomic64_t nr_shmem; /* pages of memory file systems */

@@ -386,29 +386,31 @@ static s64 do_wake_op(u64 uaddr, u64 uaddr2, bool private, unsigned nr, unsigned
 
 /* ---- robust lists: what a dead thread held --------------------------------------------------------------------------- */
 
-/* A dead owner's word: marked, and somebody who waits told. pending: it may have been about to tell. */
-static void owner_died(struct uthread *u, u64 uaddr, bool pi, bool pending)
+/* A dead owner's word: marked, and somebody who waits told. pending: it may have been about to tell, or was
+ * told itself and did not come to take the lock. False: the word is not one, and the list not to be trusted. */
+static bool owner_died(struct uthread *u, u64 uaddr, bool pi, bool pending)
 {
 	u32 old, now;
 
 	if ((uaddr & 3) || get_user_u32(&old, uaddr))
-		return;
-	if (pending && !pi && !old) {
+		return false;
+	if (pending && !pi && !(old & FUTEX_TID_MASK)) {
 		futex_wake(uaddr, 1);
-		return;
+		return true;
 	}
 	while ((old & FUTEX_TID_MASK) == (u32)u->tid) {
 		now = old;
 		if (cmpxchg_user_u32(uaddr, &now, (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
-			return;
+			return false;
 		if (now == old) {
 			/* A PI futex goes to its heir, below. */
 			if (!pi && (old & FUTEX_WAITERS))
 				futex_wake(uaddr, 1);
-			return;
+			return true;
 		}
 		old = now;
 	}
+	return true;
 }
 
 static void exit_robust(struct uthread *u)
@@ -424,10 +426,10 @@ static void exit_robust(struct uthread *u)
 		u64 next, at = entry & ~1UL;
 		bool end = get_user_u64(&next, at) != 0;
 
-		if (at != (pending & ~1UL))
-			owner_died(u, at + offset, entry & 1, false);
+		if (at != (pending & ~1UL) && !owner_died(u, at + offset, entry & 1, false))
+			return;
 		if (end)
-			break;
+			return;
 		entry = next;
 	}
 	if (pending & ~1UL)

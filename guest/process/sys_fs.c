@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_fs.c - system calls about names: strings come in, the file system's own functions answer. */
+#include "guest/fs/notify.h"
 #include "guest/process/sys_util.h"
 
 int getname(u64 user, bool empty_ok, char **out)
@@ -448,4 +449,26 @@ SYS(execve)
 SYS(execveat)
 {
 	return WITH_NAME(b, e & AT_EMPTY_PATH, do_execveat((int)a, name, c, d, (int)e));
+}
+
+/* ---- inotify(7) ------------------------------------------------------------------------------------------------ */
+
+SYS(inotify_init)
+{
+	return fs_inotify_init1(vt(), 0);
+}
+
+SYS(inotify_init1)
+{
+	return fs_inotify_init1(vt(), (int)a);
+}
+
+SYS(inotify_add_watch)
+{
+	return WITH_NAME(b, false, fs_inotify_add_watch(vt(), (int)a, name, (u32)c));
+}
+
+SYS(inotify_rm_watch)
+{
+	return fs_inotify_rm_watch(vt(), (int)a, (int)b);
 }

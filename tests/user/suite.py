@@ -109,6 +109,7 @@ def proc_files(ctx):
 # Programs that mean harm, and the lines with which a kernel that has stood it lets them end.
 HARM = (
     ("stress/fuzz -n 5000 -s 1", ("@fuzz.calls all made", "@fuzz.memory came back", "@fuzz.stacks came back")),
+    ("stress/sockets", ("@sockets.rounds all ended", "@sockets.left 0", "@sockets.memory came back")),
     ("stress/bomb -l 40 count", ("@bomb.count refused in the end", "@bomb.after fork works")),
     ("stress/bomb -l 20 spread", ("@bomb.spread refused in the end", "@bomb.after fork works")),
     ("stress/hog anon shared file pipes tables threads", tuple(

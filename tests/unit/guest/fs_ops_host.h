@@ -17,8 +17,9 @@
 
 #include "tests/unit/guest/fs_ops.h"
 
-#define HOST_IN	 1000 /* pipe ends, far from the numbers that operations use */
-#define HOST_OUT 1001
+#define HOST_FILES 1024		    /* descriptors that operations may have, as those of ours */
+#define HOST_IN	   (HOST_FILES + 1) /* pipe ends */
+#define HOST_OUT   (HOST_FILES + 2)
 
 struct fs_host {
 	int to, from;
@@ -458,9 +459,14 @@ static const char *fs_host_start(struct fs_host *h)
 		struct sigaction sa = { .sa_handler = host_signal };
 		const char *why;
 
+		u64 few[2] = { HOST_FILES, HOST_FILES };
+		u64 more[2] = { HOST_OUT + 1, HOST_OUT + 1 };
+
+		SYS(SYS_prlimit64, 0, RLIMIT_NOFILE, more, NULL);
 		dup2(to[0], HOST_IN);
 		dup2(from[1], HOST_OUT);
 		SYS(SYS_close_range, 0, HOST_IN - 1, 0);
+		SYS(SYS_prlimit64, 0, RLIMIT_NOFILE, few, NULL);
 		sigaction(SIGXFSZ, &sa, NULL);
 		sigaction(SIGPIPE, &sa, NULL);
 		SYS(SYS_umask, 022);

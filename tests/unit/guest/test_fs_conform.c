@@ -129,6 +129,17 @@ static bool within_one_file(struct fs_lab *l, const struct op *o)
 	return same_file;
 }
 
+/* In the last page that a file can have Linux's search for data and holes overflows. */
+static bool seeks_in_last_page(struct fs_lab *l, const struct op *o)
+{
+	struct file *f = fget(&l->task, o->fd);
+	bool is = f && (int)o->b >= SEEK_DATA && S_ISREG(f->f_inode->i_mode) &&
+		  f->f_inode->i_size > INT64_MAX - (s64)PAGE_SIZE;
+
+	fput(f);
+	return is;
+}
+
 static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 {
 	struct fs_host host;
@@ -157,6 +168,8 @@ static void run_mix(const struct mix *m, u64 seed, unsigned steps)
 
 		random_op(o, m);
 		if (o->kind == OP_SENDFILE && within_one_file(l, o))
+			o->kind = OP_FSYNC;
+		if (o->kind == OP_LSEEK && seeks_in_last_page(l, o))
 			o->kind = OP_FSYNC;
 		fs_host_run(&host, o, &host_res);
 		fs_ours_run(l, o, &our_res);

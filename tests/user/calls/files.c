@@ -493,6 +493,29 @@ static void syncing(void)
 	X(fallocate, p[1], 0, 0, 10);
 }
 
+/* On a file's own; what is right about it does nothing that could be seen. */
+static void advising(void)
+{
+	int fd = (int)Q(open, "f", O_RDWR | O_CREAT, 0600), p[2], dir = (int)Q(open, ".", O_RDONLY);
+
+	Q(pipe, p);
+	X(fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
+	X(fadvise64, fd, 100, 1l << 40, POSIX_FADV_SEQUENTIAL);
+	X(fadvise64, fd, 0, -1, POSIX_FADV_NORMAL);
+	X(fadvise64, fd, 0, 0, 77);
+	X(fadvise64, p[0], 0, 0, POSIX_FADV_NORMAL);
+	X(fadvise64, 700, 0, 0, POSIX_FADV_NORMAL);
+	X(readahead, fd, 0, 4096);
+	X(readahead, p[0], 0, 4096);
+	X(readahead, open("f", O_WRONLY), 0, 4096);
+	X(sync_file_range, fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	X(sync_file_range, fd, 0, 0, 8);
+	X(sync_file_range, fd, -1l, 1, 0);
+	X(sync_file_range, fd, 1, ~0ul >> 1, 0);
+	X(sync_file_range, dir, 0, 0, 0);
+	X(sync_file_range, p[0], 0, 0, 0);
+}
+
 static int read_shared(void *arg)
 {
 	char b[4] = { 0 };
@@ -532,9 +555,9 @@ static void deleted_file(void)
 }
 
 static const struct test tests[] = {
-	T(open_flags), T(lowest_descriptor), T(read_write),	  T(vectors),
-	T(append),     T(fcntl_calls),	     T(record_locks),	  T(flocks),
-	T(sizes),      T(file_size_limit),   T(descriptor_limit), T(close_ranges),
-	T(copies),     T(syncing),	     T(shared_offset),	  T(deleted_file),
+	T(open_flags),	     T(lowest_descriptor), T(read_write), T(vectors), T(append),
+	T(fcntl_calls),	     T(record_locks),	   T(flocks),	  T(sizes),   T(file_size_limit),
+	T(descriptor_limit), T(close_ranges),	   T(copies),	  T(syncing), T(shared_offset),
+	T(deleted_file),     T(advising),
 };
 MAIN("files", tests)

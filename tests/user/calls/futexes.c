@@ -343,6 +343,117 @@ static void robust_lists(void)
 	say("%s", wait_words(finish(waiter)));
 }
 
+/* Locks lie 16 bytes behind their list nodes. */
+struct node {
+	struct node *next;
+	uint32_t pad[2], lock, pad2;
+};
+
+/* How a list can look when its owner dies; the locks of 0 and 1 have waiters. */
+enum {
+	LISTED,
+	CLEARED,
+	SWALLOWED,
+	OTHERS,
+	BOTH,
+	UNREADABLE,
+	BAD_NEXT,
+	BAD_LOCK,
+	CIRCLE,
+	NR_SHAPES
+};
+
+/* The last 8 bytes before nothing. */
+static void *last_word(void)
+{
+	char *p = pages(2);
+
+	munmap(p + 4096, 4096);
+	return p + 4096 - 8;
+}
+
+static void shape_list(struct robust *head, struct node *n, int shape)
+{
+	uint32_t mine = (uint32_t)Q(gettid);
+
+	head->next = (void *)head;
+	if (shape == LISTED || shape >= BOTH) {
+		head->next = (void *)&n[0];
+		n[0].next = (void *)head;
+		n[0].lock = mine | WAITERS;
+	}
+	if (shape != LISTED) {
+		head->pending = (void *)&n[1];
+		n[1].lock = mine | WAITERS;
+	}
+	if (shape == CLEARED)
+		n[1].lock = 0;
+	if (shape == SWALLOWED)
+		n[1].lock = OWNER_DIED | WAITERS;
+	if (shape == OTHERS)
+		n[1].lock = (mine + 1) | WAITERS;
+	if (shape == BOTH)
+		n[0].next = (void *)&n[1], n[1].next = (void *)head;
+	if (shape == UNREADABLE)
+		head->next = unmapped();
+	if (shape == BAD_NEXT)
+		n[0].next = unmapped();
+	if (shape == BAD_LOCK) /* a node of which only the list's part is readable, before ours */
+		head->next = last_word(), head->next->next = (void *)&n[0];
+	if (shape == CIRCLE)
+		n[0].next = &n[0];
+}
+
+static int dies_in_shape(void *arg)
+{
+	static struct robust head = { .offset = 16 };
+	uint32_t *f = arg;
+
+	shape_list(&head, (void *)(f + 16), (int)f[1]);
+	Q(set_robust_list, &head, sizeof(head));
+	f[0] = 1;
+	while (!*(volatile uint32_t *)(f + 2))
+		nap(1);
+	return 0;
+}
+
+static int waits_a_while(void *arg)
+{
+	struct timespec ts = { 1, 200000000 };
+	uint32_t *lock = arg;
+
+	return (int)-Q(futex, lock, WAIT, *lock, &ts);
+}
+
+/* Whether one who waits for LOCK when it dies is told, and what the word is then, without the owner. */
+static void shapes(void)
+{
+	for (int shape = 0; shape < NR_SHAPES; shape++) {
+		uint32_t *f = shared();
+		struct node *n = (void *)(f + 16);
+		pid_t owner, waiter[3];
+
+		f[1] = (uint32_t)shape;
+		owner = start(dies_in_shape, f);
+		while (!*(volatile uint32_t *)f)
+			nap(1);
+		waiter[0] = start(waits_a_while, &n[0].lock);
+		waiter[1] = start(waits_a_while, &n[0].lock);
+		waiter[2] = start(waits_a_while, &n[1].lock);
+		for (int i = 0; i < 3; i++)
+			await_state(waiter[i], "S");
+		f[2] = 1;
+		finish(owner);
+		int told = 0, pending;
+
+		for (int i = 0; i < 2; i++)
+			told += strcmp(wait_words(finish(waiter[i])), "exit 0") == 0;
+		pending = strcmp(wait_words(finish(waiter[2])), "exit 0") == 0;
+		say("shape %d: %d listed and %d pending told, words %x %x", shape, told, pending,
+		    n[0].lock & (OWNER_DIED | WAITERS), n[1].lock & (OWNER_DIED | WAITERS));
+	}
+}
+
 static int clears(void *arg)
 {
 	nap(50);
@@ -397,7 +508,7 @@ static void interrupted(void)
 }
 
 static const struct test tests[] = {
-	T(errors),     T(waking),	T(bitsets),	T(requeueing),
-	T(inheriting), T(robust_lists), T(cleared_ids), T(interrupted),
+	T(errors),	 T(waking), T(bitsets),	    T(requeueing),  T(inheriting),
+	T(robust_lists), T(shapes), T(cleared_ids), T(interrupted),
 };
 MAIN("futexes", tests)
