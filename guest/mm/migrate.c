@@ -7,7 +7,7 @@
 
 #define CONTIG_TRIES 5
 
-bool isolate_movable_page(struct page *page)
+bool isolate_movable_page(struct pgalloc *pg, struct page *page)
 {
 	bool ok = false;
 
@@ -21,9 +21,9 @@ bool isolate_movable_page(struct page *page)
 		}
 		unlock_page(page);
 	}
-	/* MG1; the owner, who has one too, is there: this is never the last reference. */
+	/* MG1. Else it may be the last reference: the owner may have given the page up meanwhile. */
 	if (!ok)
-		put_page_testzero(page);
+		free_pages(pg, page, 0);
 	return ok;
 }
 
@@ -75,14 +75,16 @@ static int migrate_one(struct pgalloc *pg, struct page *old, const struct migrat
 		goto err_unlock;
 	SetPageMovableOps(page, old->mops);
 	err = old->mops->migrate_page(pg, page, old);
-	unlock_page(page);
 	if (!err) {
+		unlock_page(page);
 		list_del(&old->lru);
 		release_old(pg, old);
 		return 0;
 	}
+	/* Locked still: somebody else may be about to ask mops whether it can be isolated. */
 	ClearPageMovable(page);
 	page->mops = NULL;
+	unlock_page(page);
 err_unlock:
 	unlock_page(old);
 err_put:
@@ -137,7 +139,8 @@ pfn_t isolate_migratepages(struct zone *z, pfn_t pfn, pfn_t end, struct list_hea
 				pfn += (1UL << order) - 1;
 			continue;
 		}
-		if (!PageMovable(page) || page_zone(pg, page) != z || !isolate_movable_page(page))
+		if (!PageMovable(page) || page_zone(pg, page) != z ||
+		    !isolate_movable_page(pg, page))
 			continue;
 		list_add_tail(&page->lru, list);
 		(*count)++;

@@ -4,7 +4,8 @@
  *
  * Whoever allocates pages with __GFP_MOVABLE and can be told that one of them now lives elsewhere
  * marks it with SetPageMovableOps(). Such a page is not compound, and while it is isolated its
- * `lru` belongs to whoever isolated it.
+ * `lru` belongs to whoever isolated it. Who gives such a page up clears PG_movable, leaves mops alone
+ * and frees it.
  *
  * Rules: MG1 an isolated page has PG_isolated and one reference more than its owner's.
  *        MG2 after success the owner's reference is on the new page, the old one is free.
@@ -15,7 +16,8 @@
 #include "guest/mm/page_alloc.h"
 
 struct movable_ops {
-	/* The page stands still from here on: the owner neither frees nor changes it. May refuse. */
+	/* The page stands still from here on: the owner neither frees nor changes it. May refuse, and
+	 * must if he has just given the page up: the question may come that late. */
 	bool (*isolate_page)(struct page *page);
 	/* Copies src to dst and makes the owner use dst. Both are locked. 0, -EAGAIN, -EBUSY. */
 	int (*migrate_page)(struct pgalloc *pg, struct page *dst, struct page *src);
@@ -30,7 +32,7 @@ static inline void SetPageMovableOps(struct page *page, const struct movable_ops
 }
 
 /* Takes the page from its owner for migration. Any CPU; no locks held. */
-bool isolate_movable_page(struct page *page);
+bool isolate_movable_page(struct pgalloc *pg, struct page *page);
 
 /* Gives every page of the list back to its owner, unmoved. */
 void putback_movable_pages(struct pgalloc *pg, struct list_head *pages);

@@ -18,12 +18,22 @@ static struct owner {
 	struct page *page[SLOTS]; /* page->private is the slot */
 	u64 value[SLOTS];
 	unsigned refuse_in, stuck_in; /* the n-th isolation / migration from now fails */
-	u64 putbacks;
+	unsigned give_up, asked;      /* at every n-th isolation the page is freed */
+	struct pgalloc *pg;
+	u64 putbacks, given_up;
 } owner;
 
 static bool owner_isolate(struct page *page)
 {
 	CHECK(owner.page[page->private] == page);
+	if (owner.give_up && ++owner.asked % owner.give_up == 0) {
+		/* He is freeing it, and is asked between his two steps. */
+		ClearPageMovable(page);
+		free_pages(owner.pg, page, 0);
+		owner.page[page->private] = NULL;
+		owner.given_up++;
+		return false;
+	}
 	return !(owner.refuse_in && --owner.refuse_in == 0);
 }
 
@@ -69,7 +79,6 @@ static void owner_put(struct world *w, unsigned slot)
 	CHECK(!PageIsolated(page) && !PageLocked(page));
 	CHECK_EQ(page_ref_count(page), 1);
 	ClearPageMovable(page);
-	page->mops = NULL;
 	free_pages(&w->pg, page, 0);
 	owner.page[slot] = NULL;
 }
@@ -196,6 +205,30 @@ START_TEST(test_owners_refuse)
 		if (owner.page[i])
 			owner_put(&w, i);
 	world_check(&w);
+	world_end(&w);
+}
+END_TEST
+
+/* The last reference may be that of who wanted to isolate the page: it is free then, and not lost. */
+START_TEST(test_owners_give_up)
+{
+	struct world w;
+	struct free_state before, after;
+
+	make(&w);
+	before = free_state(&w);
+	owner.pg = &w.pg;
+	fragment(&w);
+	owner.give_up = 40;
+	compact_zone_fully(the_zone(&w));
+	CHECK(owner.given_up > 10);
+	owner_check(&w);
+	world_check(&w);
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (owner.page[i])
+			owner_put(&w, i);
+	after = free_state(&w);
+	CHECK(same_state(&before, &after));
 	world_end(&w);
 }
 END_TEST
@@ -434,6 +467,7 @@ int main(void)
 	tcase_add_test(tc, test_compaction);
 	tcase_add_test(tc, test_direct_compaction);
 	tcase_add_test(tc, test_owners_refuse);
+	tcase_add_test(tc, test_owners_give_up);
 	tcase_add_test(tc, test_contig_range);
 	tcase_add_test(tc, test_cma);
 	tcase_add_test(tc, test_cma_under_pressure);
