@@ -59,11 +59,11 @@ pfn_t isolate_migratepages(struct zone *z, pfn_t pfn, pfn_t end, struct list_hea
 /* ---- page blocks that nobody may allocate from --------------------------------------------------- */
 
 /*
- * Isolates the page blocks of [start, end), multiples of MAX_ORDER_PAGES in one zone. -EBUSY when a
- * page in there cannot move (nothing is isolated then). drain_all_pages() after that leaves free
- * pages nowhere but in the buddy.
+ * Isolates the page blocks of [start, end), multiples of MAX_ORDER_PAGES in one zone. -EBUSY when
+ * frame *busy in there cannot move (nothing is isolated then). drain_all_pages() after that leaves
+ * free pages nowhere but in the buddy.
  */
-int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end);
+int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, pfn_t *busy);
 
 /* Ends it: the blocks become type mt. */
 void undo_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt);
@@ -71,8 +71,10 @@ void undo_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, enum migrat
 /*
  * Makes exactly the frames [start, end) the caller's, one reference each, by moving away what is
  * there. The page blocks around them have type mt before and after. 0, -EBUSY, -ENOMEM; may sleep.
+ * After a failure *next is the first frame beyond what was in the way: no range that begins before it
+ * would have done better.
  */
-int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt);
+int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt, pfn_t *next);
 void free_contig_range(struct pgalloc *pg, pfn_t start, u64 nr);
 
 #endif

@@ -238,7 +238,7 @@ START_TEST(test_contig_range)
 	struct world w;
 	struct zone *z;
 	struct page *pin;
-	pfn_t start = 16 * MiB / PAGE_SIZE + 5;
+	pfn_t start = 16 * MiB / PAGE_SIZE + 5, next;
 	const u64 nr = 3000; /* more than the largest block of the buddy */
 	u64 free;
 
@@ -247,7 +247,7 @@ START_TEST(test_contig_range)
 	for (unsigned n = 0; n < 3000; n++)
 		CHECK(owner_get(&w, n, MOVABLE));
 	free = nr_free_pages(&w.pg);
-	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE), 0);
+	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE, &next), 0);
 	owner_check(&w);
 	world_check(&w);
 	CHECK_EQ(free - nr_free_pages(&w.pg), nr);
@@ -258,7 +258,7 @@ START_TEST(test_contig_range)
 		CHECK(!PageMovable(page) && !PageBuddy(page));
 	}
 	/* Taken already. */
-	CHECK_EQ(alloc_contig_range(z, start + 10, start + 20, MIGRATE_MOVABLE), -EBUSY);
+	CHECK_EQ(alloc_contig_range(z, start + 10, start + 20, MIGRATE_MOVABLE, &next), -EBUSY);
 	free_contig_range(&w.pg, start, nr);
 	/* One page in the range that cannot move. */
 	do
@@ -266,7 +266,8 @@ START_TEST(test_contig_range)
 	while (pin &&
 	       page_to_pfn(&w.pg.model, pin) / MAX_ORDER_PAGES != (start + nr) / MAX_ORDER_PAGES);
 	CHECK(pin != NULL);
-	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE), -EBUSY);
+	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE, &next), -EBUSY);
+	CHECK_EQ(next, ALIGN_UP(page_to_pfn(&w.pg.model, pin) + 1, MAX_ORDER_PAGES));
 	owner_check(&w);
 	world_check(&w);
 	CHECK_EQ(z->buddy.nr_isolated, 0);
