@@ -119,6 +119,7 @@ def memory_demo(ctx):
     ctx.equal(done.status, 0, "status")
     ctx.check(re.search(r"\b(\d+) of \1 hold what their owners wrote", done.text), "compaction lost pages")
     ctx.check(re.search(r"6 MiB in a row taken back .* (\d+) of \1 intact", done.text), "the area did not come back")
+    ctx.check(re.search(r"gave up [1-9]\d*; 0 pages were not as they were left", done.text), "pages were lost under load")
     ctx.check(re.search(r"numa_miss [1-9]", done.text), "no node helped the other")
     for what in ("zone HighMem", "slub ", "slab ", "slob ", "discontig ", "vmemmap "):
         ctx.contains(done.out, what)

@@ -26,6 +26,7 @@ KTEST(mm, out_of_every_zone, "so does running out of any zone or node, reserves 
 KTEST(mm, exhausted, "the kernel lives on while all of its memory is taken")
 KTEST(mm, bad_page, "pages freed wrongly are kept apart")
 KTEST(mm, compaction, "compaction makes large blocks, and loses nothing")
+KTEST(mm, cma, "a contiguous area is taken back from threads that use it, and nothing is lost")
 KTEST(mm, kmalloc, "objects of all sizes are ours alone")
 KTEST(mm, caches, "constructed objects, and a pool of them")
 KTEST(mm, misuse, "misused objects are reported with the stacks of who did it")
