@@ -43,8 +43,9 @@ slab, discontig | --cpus 2              | slab=slab memmodel=discontig
 slob, sparse    | --virt full           | slab=slob memmodel=sparse
 all of it       | --cpus 2              | memmodel=vmemmap highmem=100M cma=16M movable=32M kmemleak
 guarded         | --numa 2 --cpus 2     | slab_debug
+owners          | --cpus 2 --mem 64M    | page_owner memmodel=sparse
 """
-MEMORY_TESTS = 26
+MEMORY_TESTS = 29
 
 # panic= name | what the report says besides
 CRASHES = {
