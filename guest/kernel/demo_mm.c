@@ -7,6 +7,7 @@
  */
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/paging.h"
+#include "guest/kernel/cma_load.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/mm_lab.h"
 #include "guest/kernel/printk.h"
@@ -184,6 +185,33 @@ static void demo_cma(void)
 		console_printf("  6 MiB in a row: not to be had\n");
 	if (page)
 		cma_release(&lab->pg, &lab->cma, page, want);
+	mm_lab_end(lab);
+}
+
+static void demo_cma_load(void)
+{
+	const unsigned rounds = 8;
+	struct cma_load res;
+	struct mm_lab *lab;
+
+	console_printf(
+		"\nThe same area under load: parts of up to 2 MiB are asked back, %u times,\n"
+		"while threads take movable pages, give them up, and pin some\n",
+		rounds);
+	lab = lab_or_excuse(&(struct mm_lab_opts){ .blocks = 4, .cma = 8 * MiB });
+	if (!lab)
+		return;
+	if (cma_load_run(lab, rounds, &res)) {
+		console_printf("  (needs more memory than there is)\n");
+	} else {
+		console_printf("  %lu requests got %lu KiB, %lu were refused; %lu us the longest\n",
+			       res.taken, res.frames * PAGE_SIZE >> 10, res.refused,
+			       res.ns_longest / NSEC_PER_USEC);
+		console_printf("  %lu pages moved away, %lu times a pinned one stayed; meanwhile\n",
+			       res.moved, res.pinned);
+		console_printf("  %u threads gave up %lu; %lu pages were not as they were left\n",
+			       res.threads, res.churned, res.wrong);
+	}
 	mm_lab_end(lab);
 }
 
@@ -412,6 +440,7 @@ void demo_mm(void)
 {
 	demo_fragmentation();
 	demo_cma();
+	demo_cma_load();
 	demo_numa();
 	demo_highmem();
 	demo_slabs();

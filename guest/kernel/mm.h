@@ -8,7 +8,7 @@
  *	ptr = alloc_percpu_kernel(size, align);  per_cpu_ptr(ptr, cpu), this_cpu_ptr(ptr)
  *
  * The command line: memmodel=flat|discontig|sparse|vmemmap, slab=slub|slab|slob, slab_debug,
- * kmemleak, highmem=SIZE, movable=SIZE, cma=SIZE.
+ * page_owner, kmemleak, highmem=SIZE, movable=SIZE, cma=SIZE.
  */
 #ifndef GUEST_KERNEL_MM_H
 #define GUEST_KERNEL_MM_H

@@ -108,6 +108,7 @@ static struct {
 	int model, slab;
 	u64 movable, cma;
 	u32 slab_flags;
+	bool page_owner;
 } wish = { .model = MEMMODEL_FLAT };
 
 static int parse_slab(const char *name, size_t len)
@@ -145,6 +146,8 @@ static void read_wishes(void)
 			choose(&arg, parse_slab, &wish.slab, "slub, slab, slob");
 		else if (cmdline_is(&arg, "slab_debug"))
 			wish.slab_flags |= SLAB_DEBUG_FLAGS;
+		else if (cmdline_is(&arg, "page_owner"))
+			wish.page_owner = true;
 		else if (cmdline_is(&arg, "kmemleak"))
 			wish.slab_flags |= SLAB_LEAK_TRACE;
 		else if (cmdline_is(&arg, "movable"))
@@ -242,6 +245,7 @@ void mm_init_pages(void)
 	read_wishes();
 	opts.model = (enum memmodel_type)wish.model;
 	opts.movable_bytes = wish.movable;
+	opts.page_owner = wish.page_owner;
 	for (size_t i = 0; i < boot_info.nr_cpus; i++)
 		cpu_nid[i] = boot_info.cpu[i].node < 0 ? 0 : (u8)boot_info.cpu[i].node;
 	opts.nr_nodes = read_distances(distance);

@@ -60,6 +60,7 @@ struct mm_lab *mm_lab_make(const struct mm_lab_opts *o)
 		goto err;
 	/* One zone for all: the limits of the others lie below it. */
 	opts.dma_end = opts.dma32_end = BLOCK_SIZE;
+	opts.movable_bytes = o->movable;
 	if (o->highmem_start)
 		opts.highmem_start = lab->base + o->highmem_start;
 	memblock_init(&lab->mb);

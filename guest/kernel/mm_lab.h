@@ -26,6 +26,7 @@ struct mm_lab_opts {
 	unsigned blocks;   /* of 4 MiB */
 	unsigned nodes;	   /* that share the blocks evenly; 0: 1 */
 	u64 highmem_start; /* 0: none */
+	u64 movable;	   /* of each node; 0: none */
 	u64 cma;	   /* size of a contiguous area; 0: none */
 	enum memmodel_type model;
 };

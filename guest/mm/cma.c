@@ -92,6 +92,7 @@ struct page *cma_alloc(struct pgalloc *pg, struct cma *cma, u64 count, unsigned 
 {
 	struct page *page = NULL;
 	u64 align, at = 0;
+	pfn_t next;
 
 	if (!count || count > cma->count || align_order > 30)
 		return NULL;
@@ -110,12 +111,12 @@ struct page *cma_alloc(struct pgalloc *pg, struct cma *cma, u64 count, unsigned 
 			continue;
 		}
 		if (!alloc_contig_range(cma->zone, cma->base + at, cma->base + at + count,
-					MIGRATE_CMA)) {
+					MIGRATE_CMA, &next)) {
 			bitmap_set(cma->bitmap, at, count);
 			page = pfn_to_page(&pg->model, cma->base + at);
 			break;
 		}
-		at += align;
+		at = ALIGN_UP(next - cma->base, align);
 	}
 	*(page ? &cma->nr_pages_succeeded : &cma->nr_pages_failed) += count;
 	end(cma);

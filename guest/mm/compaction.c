@@ -85,8 +85,9 @@ static void compact_put(void *arg, struct page *page)
 {
 	struct compact_control *cc = arg;
 
-	set_page_count(page, 0);
-	list_add(&page->lru, &cc->free_pages);
+	/* Who looks at it meanwhile, to isolate it, frees it. */
+	if (put_page_testzero(page))
+		list_add(&page->lru, &cc->free_pages);
 }
 
 static void release_free_pages(struct compact_control *cc)

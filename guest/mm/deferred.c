@@ -10,6 +10,15 @@
 #include "guest/mm/deferred.h"
 #include "guest/lib/string.h"
 #include "guest/mm/page_alloc.h"
+#include "guest/mm/page_owner.h"
+
+static void init_owners(struct pgalloc *pg, pfn_t pfn)
+{
+	const u64 size = MAX_ORDER_PAGES * sizeof(*pg->owner);
+
+	mm_reach(&pg->env, virt_to_phys(pg, &pg->owner[pfn]), size);
+	memset(&pg->owner[pfn], 0, size);
+}
 
 static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const struct zone *z,
 		       bool reserved)
@@ -25,6 +34,8 @@ static void init_block(struct pgalloc *pg, struct page *first, pfn_t pfn, const 
 		._mapcount = ATOMIC_INIT(-1),
 		._refcount = ATOMIC_INIT(reserved),
 	};
+	if (pg->owner)
+		init_owners(pg, pfn);
 	for (; done < MAX_ORDER_PAGES; done *= 2)
 		memcpy(first + done, first, done * sizeof(*first));
 	for (u64 b = 0; b < MAX_ORDER_PAGES >> PAGEBLOCK_ORDER; b++)

@@ -7,7 +7,7 @@
 
 #define CONTIG_TRIES 5
 
-bool isolate_movable_page(struct page *page)
+bool isolate_movable_page(struct pgalloc *pg, struct page *page)
 {
 	bool ok = false;
 
@@ -21,9 +21,9 @@ bool isolate_movable_page(struct page *page)
 		}
 		unlock_page(page);
 	}
-	/* MG1; the owner, who has one too, is there: this is never the last reference. */
+	/* MG1. Else it may be the last reference: the owner may have given the page up meanwhile. */
 	if (!ok)
-		put_page_testzero(page);
+		free_pages(pg, page, 0);
 	return ok;
 }
 
@@ -73,16 +73,22 @@ static int migrate_one(struct pgalloc *pg, struct page *old, const struct migrat
 		goto err_put;
 	if (!trylock_page(page))
 		goto err_unlock;
+	/* The owner may give it up as soon as it is his: not before it is unlocked. */
+	get_page(page);
 	SetPageMovableOps(page, old->mops);
 	err = old->mops->migrate_page(pg, page, old);
+	if (err) {
+		/* Locked still: somebody else may be about to ask mops whether to isolate it. */
+		ClearPageMovable(page);
+		page->mops = NULL;
+	}
 	unlock_page(page);
+	free_pages(pg, page, 0); /* our reference */
 	if (!err) {
 		list_del(&old->lru);
 		release_old(pg, old);
 		return 0;
 	}
-	ClearPageMovable(page);
-	page->mops = NULL;
 err_unlock:
 	unlock_page(old);
 err_put:
@@ -137,7 +143,8 @@ pfn_t isolate_migratepages(struct zone *z, pfn_t pfn, pfn_t end, struct list_hea
 				pfn += (1UL << order) - 1;
 			continue;
 		}
-		if (!PageMovable(page) || page_zone(pg, page) != z || !isolate_movable_page(page))
+		if (!PageMovable(page) || page_zone(pg, page) != z ||
+		    !isolate_movable_page(pg, page))
 			continue;
 		list_add_tail(&page->lru, list);
 		(*count)++;
@@ -147,29 +154,30 @@ pfn_t isolate_migratepages(struct zone *z, pfn_t pfn, pfn_t end, struct list_hea
 
 /* ---- isolation ----------------------------------------------------------------------------------- */
 
-static bool has_unmovable_page(struct zone *z, pfn_t pfn, pfn_t end)
+/* The first frame of [pfn, end) that cannot move away; end: there is none. */
+static pfn_t find_unmovable(struct zone *z, pfn_t pfn, pfn_t end)
 {
 	while (pfn < end) {
 		const struct page *page;
 
 		if (!pfn_online(z->pg, pfn))
-			return true;
+			return pfn;
 		page = pfn_to_page(&z->pg->model, pfn);
 		if (page_zone(z->pg, page) != z || PageReserved(page))
-			return true;
+			return pfn;
 		if (PageBuddy(page)) {
 			pfn += 1UL << buddy_order(page);
 			continue;
 		}
 		/* Without a reference: in a per-CPU list, or on its way to one. */
 		if (page_ref_count(page) && !PageMovable(page) && !PageLRU(page))
-			return true;
+			return pfn;
 		pfn++;
 	}
-	return false;
+	return end;
 }
 
-int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end)
+int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, pfn_t *busy)
 {
 	u64 flags;
 	int err = 0;
@@ -177,10 +185,14 @@ int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end)
 	BUG_ON((start | end) & (MAX_ORDER_PAGES - 1));
 	flags = spin_lock_irqsave(&z->lock);
 	for (pfn_t p = start; p < end; p += PAGEBLOCK_PAGES)
-		if (buddy_block_type(&z->buddy, p) == MIGRATE_ISOLATE)
+		if (buddy_block_type(&z->buddy, p) == MIGRATE_ISOLATE) {
 			err = -EBUSY;
-	if (!err && has_unmovable_page(z, start, end))
-		err = -EBUSY;
+			*busy = p;
+		}
+	if (!err) {
+		*busy = find_unmovable(z, start, end);
+		err = *busy < end ? -EBUSY : 0;
+	}
 	for (pfn_t p = start; !err && p < end; p += PAGEBLOCK_PAGES)
 		buddy_set_block_type(&z->buddy, p, MIGRATE_ISOLATE);
 	spin_unlock_irqrestore(&z->lock, flags);
@@ -214,7 +226,7 @@ static void contig_put(void *arg, struct page *page)
 	free_pages(z->pg, page, 0);
 }
 
-static int empty_range(struct zone *z, pfn_t start, pfn_t end)
+static int empty_range(struct zone *z, pfn_t start, pfn_t end, pfn_t *busy)
 {
 	const struct migrate_target to = { contig_get, contig_put, z };
 	unsigned tries = 0;
@@ -230,6 +242,7 @@ static int empty_range(struct zone *z, pfn_t start, pfn_t end)
 			tries = 0;
 			continue;
 		}
+		*busy = page_to_pfn(&z->pg->model, list_first_entry(&list, struct page, lru));
 		putback_movable_pages(z->pg, &list);
 		if (++tries == CONTIG_TRIES)
 			err = -EBUSY;
@@ -238,7 +251,7 @@ static int empty_range(struct zone *z, pfn_t start, pfn_t end)
 }
 
 /* Takes [start, end) out of the isolated free blocks; all of them, or none. */
-static int take_range(struct zone *z, pfn_t start, pfn_t end)
+static int take_range(struct zone *z, pfn_t start, pfn_t end, pfn_t *busy)
 {
 	struct buddy *b = &z->buddy;
 	u64 flags = spin_lock_irqsave(&z->lock);
@@ -249,6 +262,7 @@ static int take_range(struct zone *z, pfn_t start, pfn_t end)
 
 		if (!block) {
 			spin_unlock_irqrestore(&z->lock, flags);
+			*busy = pfn;
 			return -EBUSY;
 		}
 		block_end = page_to_pfn(b->model, block) + (1UL << buddy_order(block));
@@ -272,22 +286,27 @@ static int take_range(struct zone *z, pfn_t start, pfn_t end)
 	return 0;
 }
 
-int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt)
+int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt, pfn_t *next)
 {
 	pfn_t outer_start = ALIGN_DOWN(start, MAX_ORDER_PAGES);
 	pfn_t outer_end = ALIGN_UP(end, MAX_ORDER_PAGES);
-	int err = start_isolate_page_range(z, outer_start, outer_end);
+	pfn_t busy = start;
+	int err = start_isolate_page_range(z, outer_start, outer_end, &busy);
 
-	if (err)
+	if (err) {
+		/* Such a page keeps its whole block. */
+		*next = ALIGN_UP(busy + 1, MAX_ORDER_PAGES);
 		return err;
+	}
 	drain_all_pages(z->pg);
-	err = empty_range(z, start, end);
+	err = empty_range(z, start, end, &busy);
 	if (!err) {
 		/* Frees since then. */
 		drain_all_pages(z->pg);
-		err = take_range(z, start, end);
+		err = take_range(z, start, end, &busy);
 	}
 	undo_isolate_page_range(z, outer_start, outer_end, mt);
+	*next = busy + 1;
 	return err;
 }
 

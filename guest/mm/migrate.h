@@ -4,7 +4,8 @@
  *
  * Whoever allocates pages with __GFP_MOVABLE and can be told that one of them now lives elsewhere
  * marks it with SetPageMovableOps(). Such a page is not compound, and while it is isolated its
- * `lru` belongs to whoever isolated it.
+ * `lru` belongs to whoever isolated it. Who gives such a page up clears PG_movable, leaves mops alone
+ * and frees it.
  *
  * Rules: MG1 an isolated page has PG_isolated and one reference more than its owner's.
  *        MG2 after success the owner's reference is on the new page, the old one is free.
@@ -15,7 +16,8 @@
 #include "guest/mm/page_alloc.h"
 
 struct movable_ops {
-	/* The page stands still from here on: the owner neither frees nor changes it. May refuse. */
+	/* The page stands still from here on: the owner neither frees nor changes it. May refuse, and
+	 * must if he has just given the page up: the question may come that late. */
 	bool (*isolate_page)(struct page *page);
 	/* Copies src to dst and makes the owner use dst. Both are locked. 0, -EAGAIN, -EBUSY. */
 	int (*migrate_page)(struct pgalloc *pg, struct page *dst, struct page *src);
@@ -30,7 +32,7 @@ static inline void SetPageMovableOps(struct page *page, const struct movable_ops
 }
 
 /* Takes the page from its owner for migration. Any CPU; no locks held. */
-bool isolate_movable_page(struct page *page);
+bool isolate_movable_page(struct pgalloc *pg, struct page *page);
 
 /* Gives every page of the list back to its owner, unmoved. */
 void putback_movable_pages(struct pgalloc *pg, struct list_head *pages);
@@ -57,11 +59,11 @@ pfn_t isolate_migratepages(struct zone *z, pfn_t pfn, pfn_t end, struct list_hea
 /* ---- page blocks that nobody may allocate from --------------------------------------------------- */
 
 /*
- * Isolates the page blocks of [start, end), multiples of MAX_ORDER_PAGES in one zone. -EBUSY when a
- * page in there cannot move (nothing is isolated then). drain_all_pages() after that leaves free
- * pages nowhere but in the buddy.
+ * Isolates the page blocks of [start, end), multiples of MAX_ORDER_PAGES in one zone. -EBUSY when
+ * frame *busy in there cannot move (nothing is isolated then). drain_all_pages() after that leaves
+ * free pages nowhere but in the buddy.
  */
-int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end);
+int start_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, pfn_t *busy);
 
 /* Ends it: the blocks become type mt. */
 void undo_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt);
@@ -69,8 +71,10 @@ void undo_isolate_page_range(struct zone *z, pfn_t start, pfn_t end, enum migrat
 /*
  * Makes exactly the frames [start, end) the caller's, one reference each, by moving away what is
  * there. The page blocks around them have type mt before and after. 0, -EBUSY, -ENOMEM; may sleep.
+ * After a failure *next is the first frame beyond what was in the way: no range that begins before it
+ * would have done better.
  */
-int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt);
+int alloc_contig_range(struct zone *z, pfn_t start, pfn_t end, enum migratetype mt, pfn_t *next);
 void free_contig_range(struct pgalloc *pg, pfn_t start, u64 nr);
 
 #endif

@@ -2,6 +2,7 @@
 /* page_alloc.c - the fast paths, and what a page must look like on its way in and out. */
 #include "guest/mm/page_alloc.h"
 #include "guest/lib/string.h"
+#include "guest/mm/page_owner.h"
 #include "guest/mm/pcp.h"
 
 static void bad_page(struct pgalloc *pg, struct page *page, const char *why)
@@ -11,6 +12,7 @@ static void bad_page(struct pgalloc *pg, struct page *page, const char *why)
 		"BUG: bad page: frame %#lx %s (flags %#lx refcount %d mapcount %d); it stays unused",
 		page_to_pfn(&pg->model, page), why, page->flags & PAGE_FLAGS_MASK,
 		page_ref_count(page), atomic_read(&page->_mapcount));
+	page_owner_log(pg, page);
 	if (pg->hooks.report)
 		pg->hooks.report(pg->hooks.arg, why, page);
 }
@@ -40,6 +42,7 @@ static __attribute__((noinline)) void prep_special(struct pgalloc *pg, struct pa
 void prep_new_page(struct pgalloc *pg, struct page *page, unsigned order, gfp_t gfp)
 {
 	set_page_count(page, 1);
+	page_owner_note(pg, page, order, false);
 	if (gfp & (__GFP_COMP | __GFP_ZERO))
 		prep_special(pg, page, order, gfp);
 }
@@ -117,6 +120,7 @@ bool free_pages_prepare(struct pgalloc *pg, struct page *page, unsigned order)
 	page->flags &= ~PAGE_FLAGS_MASK;
 	page->mapping = NULL;
 	page->private = 0;
+	page_owner_note(pg, page, order, true);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "guest/lib/string.h"
 #include "guest/mm/deferred.h"
 #include "guest/mm/page_alloc.h"
+#include "guest/mm/page_owner.h"
 #include "guest/mm/pcp.h"
 
 #define MAX_RANGES (MEMBLOCK_MAX_REGIONS + MAX_NUMNODES)
@@ -238,6 +239,10 @@ static int make_tables(struct setup *s)
 		return -ENOMEM;
 	mm_reach(&pg->env, virt_to_phys(pg, pg->pageblock), blocks);
 	memset(pg->pageblock, PAGEBLOCK_NONE, blocks);
+	if (s->opts->page_owner)
+		pg->owner = boot_alloc(s, pg->max_pfn * sizeof(*pg->owner), 0);
+	if (s->opts->page_owner && !pg->owner)
+		return -ENOMEM;
 	pg->map_alloc = (struct memmodel_alloc){
 		.alloc = boot_alloc,
 		.zalloc = boot_zalloc,

@@ -21,6 +21,7 @@ struct pgalloc_opts {
 	/* Initialise only so much of each zone at boot (less than a page: nothing); 0: everything. */
 	u64 defer_after;
 	u64 min_free_kbytes; /* 0: from the size of memory */
+	bool page_owner;     /* debugging: remember who took and freed each frame */
 	u64 vmemmap_base;    /* MEMMODEL_VMEMMAP, as in memmodel.h */
 	int (*vmemmap_populate)(void *arg, u64 va, u64 size, unsigned nid);
 	void *vmemmap_arg;

@@ -8,7 +8,7 @@
  * and 0xcc while it is in use. Any other byte was written by somebody who should not have. An
  * object with a constructor is not poisoned: it stays constructed.
  */
-#include "guest/lib/printf.h"
+#include "guest/mm/page_owner.h"
 #include "guest/mm/slab_internal.h"
 
 #define RED_INACTIVE   0xbb
@@ -118,17 +118,6 @@ static const char *const fault_names[] = {
 	[SLAB_LEAK] = "in use while its cache is destroyed",
 };
 
-static void log_stack(const char *what, const u64 *pc)
-{
-	char line[SLAB_STACK * 40];
-	int n = 0;
-
-	line[0] = 0;
-	for (unsigned i = 0; i < SLAB_STACK && pc[i]; i++)
-		n += kscnprintf(line + n, sizeof(line) - (size_t)n, " %pS", (void *)pc[i]);
-	env_log(ENV_ERR, "  %s:%s", what, n ? line : " not known");
-}
-
 static void report(struct slab_sys *sys, struct kmem_cache *c, enum slab_fault fault,
 		   const void *object, const struct obj_meta *m)
 {
@@ -146,10 +135,10 @@ static void report(struct slab_sys *sys, struct kmem_cache *c, enum slab_fault f
 	sys->nr_reports++;
 	env_log(ENV_ERR, "BUG: %s: object %p was %s", r->cache, object, fault_names[fault]);
 	if (m && (c->flags & SLAB_STORE_USER)) {
-		log_stack("allocated at", r->alloc_pc);
-		log_stack("freed at", r->free_pc);
+		mm_log_stack("allocated at", r->alloc_pc, SLAB_STACK);
+		mm_log_stack("freed at", r->free_pc, SLAB_STACK);
 	}
-	log_stack("seen at", r->now_pc);
+	mm_log_stack("seen at", r->now_pc, SLAB_STACK);
 	if (sys->on_report)
 		sys->on_report(sys->report_arg, r);
 }
@@ -207,6 +196,15 @@ void *slab_debug_alloc(struct kmem_cache *c, void *slot)
 	return object_of(c, slot);
 }
 
+/* Of the object that a pointer into its middle belongs to; NULL: of none. */
+static const struct obj_meta *meta_around(struct kmem_cache *c, const struct page *page, u8 *p)
+{
+	for (u32 back = 0; back < c->size; back++)
+		if (c->sys->ops->is_slot(c, page, p - back))
+			return meta_of(c, p - back);
+	return NULL;
+}
+
 /* Whether p is an object of c at all; only then there is a slot to look at. */
 static bool is_object(struct kmem_cache *c, u8 *p)
 {
@@ -228,7 +226,7 @@ static bool is_object(struct kmem_cache *c, u8 *p)
 		return false;
 	}
 	if (!sys->ops->is_slot(c, page, p - c->red_left)) {
-		report(sys, c, SLAB_BAD_POINTER, p, NULL);
+		report(sys, c, SLAB_BAD_POINTER, p, meta_around(c, page, p));
 		return false;
 	}
 	return true;

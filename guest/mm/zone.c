@@ -175,10 +175,12 @@ void build_zonelists(struct pgalloc *pg)
 
 			while (*z && (*z)->type > gfp_zone(bits))
 				z++;
-			pc->pref[bits] = *z ? &(*z)->pcp[c] : &pg->no_pcp;
+			pc->pref[bits] = *z && !pg->owner ? &(*z)->pcp[c] : &pg->no_pcp;
 		}
 		for (unsigned i = 0; i <= PAGE_ZONEID_MASK; i++)
-			pc->pcp[i] = pg->zone_table[i] ? &pg->zone_table[i]->pcp[c] : NULL;
+			pc->pcp[i] = pg->owner		 ? &pg->no_pcp
+				     : pg->zone_table[i] ? &pg->zone_table[i]->pcp[c]
+							 : NULL;
 	}
 }
 

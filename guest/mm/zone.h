@@ -105,6 +105,7 @@ struct pg_cpu {
 } __attribute__((aligned(64)));
 
 struct cma;
+struct page_owner;
 struct compact_control;
 
 /* What page allocation asks of reclaim, once there is one. All may be NULL and are in `arg`'s
@@ -127,6 +128,7 @@ struct pgalloc {
 	struct mm_env env;
 	struct pgalloc_hooks hooks;
 	u8 *pageblock;		     /* [max_pfn >> PAGEBLOCK_ORDER] */
+	struct page_owner *owner;    /* [max_pfn]; NULL: nobody keeps books (page_owner.h) */
 	pfn_t max_pfn;		     /* frames beyond never exist */
 	struct pg_cpu **cpu;	     /* [nr_cpus] */
 	struct per_cpu_pages no_pcp; /* always busy: where no zone would do */

@@ -43,8 +43,9 @@ slab, discontig | --cpus 2              | slab=slab memmodel=discontig
 slob, sparse    | --virt full           | slab=slob memmodel=sparse
 all of it       | --cpus 2              | memmodel=vmemmap highmem=100M cma=16M movable=32M kmemleak
 guarded         | --numa 2 --cpus 2     | slab_debug
+owners          | --cpus 2 --mem 64M    | page_owner memmodel=sparse
 """
-MEMORY_TESTS = 26
+MEMORY_TESTS = 29
 
 # panic= name | what the report says besides
 CRASHES = {
@@ -119,6 +120,7 @@ def memory_demo(ctx):
     ctx.equal(done.status, 0, "status")
     ctx.check(re.search(r"\b(\d+) of \1 hold what their owners wrote", done.text), "compaction lost pages")
     ctx.check(re.search(r"6 MiB in a row taken back .* (\d+) of \1 intact", done.text), "the area did not come back")
+    ctx.check(re.search(r"gave up [1-9]\d*; 0 pages were not as they were left", done.text), "pages were lost under load")
     ctx.check(re.search(r"numa_miss [1-9]", done.text), "no node helped the other")
     for what in ("zone HighMem", "slub ", "slab ", "slob ", "discontig ", "vmemmap "):
         ctx.contains(done.out, what)

@@ -18,12 +18,22 @@ static struct owner {
 	struct page *page[SLOTS]; /* page->private is the slot */
 	u64 value[SLOTS];
 	unsigned refuse_in, stuck_in; /* the n-th isolation / migration from now fails */
-	u64 putbacks;
+	unsigned give_up, asked;      /* at every n-th isolation the page is freed */
+	struct pgalloc *pg;
+	u64 putbacks, given_up;
 } owner;
 
 static bool owner_isolate(struct page *page)
 {
 	CHECK(owner.page[page->private] == page);
+	if (owner.give_up && ++owner.asked % owner.give_up == 0) {
+		/* He is freeing it, and is asked between his two steps. */
+		ClearPageMovable(page);
+		free_pages(owner.pg, page, 0);
+		owner.page[page->private] = NULL;
+		owner.given_up++;
+		return false;
+	}
 	return !(owner.refuse_in && --owner.refuse_in == 0);
 }
 
@@ -69,7 +79,6 @@ static void owner_put(struct world *w, unsigned slot)
 	CHECK(!PageIsolated(page) && !PageLocked(page));
 	CHECK_EQ(page_ref_count(page), 1);
 	ClearPageMovable(page);
-	page->mops = NULL;
 	free_pages(&w->pg, page, 0);
 	owner.page[slot] = NULL;
 }
@@ -200,12 +209,36 @@ START_TEST(test_owners_refuse)
 }
 END_TEST
 
+/* The last reference may be that of who wanted to isolate the page: it is free then, and not lost. */
+START_TEST(test_owners_give_up)
+{
+	struct world w;
+	struct free_state before, after;
+
+	make(&w);
+	before = free_state(&w);
+	owner.pg = &w.pg;
+	fragment(&w);
+	owner.give_up = 40;
+	compact_zone_fully(the_zone(&w));
+	CHECK(owner.given_up > 10);
+	owner_check(&w);
+	world_check(&w);
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (owner.page[i])
+			owner_put(&w, i);
+	after = free_state(&w);
+	CHECK(same_state(&before, &after));
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_contig_range)
 {
 	struct world w;
 	struct zone *z;
 	struct page *pin;
-	pfn_t start = 16 * MiB / PAGE_SIZE + 5;
+	pfn_t start = 16 * MiB / PAGE_SIZE + 5, next;
 	const u64 nr = 3000; /* more than the largest block of the buddy */
 	u64 free;
 
@@ -214,7 +247,7 @@ START_TEST(test_contig_range)
 	for (unsigned n = 0; n < 3000; n++)
 		CHECK(owner_get(&w, n, MOVABLE));
 	free = nr_free_pages(&w.pg);
-	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE), 0);
+	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE, &next), 0);
 	owner_check(&w);
 	world_check(&w);
 	CHECK_EQ(free - nr_free_pages(&w.pg), nr);
@@ -225,7 +258,7 @@ START_TEST(test_contig_range)
 		CHECK(!PageMovable(page) && !PageBuddy(page));
 	}
 	/* Taken already. */
-	CHECK_EQ(alloc_contig_range(z, start + 10, start + 20, MIGRATE_MOVABLE), -EBUSY);
+	CHECK_EQ(alloc_contig_range(z, start + 10, start + 20, MIGRATE_MOVABLE, &next), -EBUSY);
 	free_contig_range(&w.pg, start, nr);
 	/* One page in the range that cannot move. */
 	do
@@ -233,7 +266,8 @@ START_TEST(test_contig_range)
 	while (pin &&
 	       page_to_pfn(&w.pg.model, pin) / MAX_ORDER_PAGES != (start + nr) / MAX_ORDER_PAGES);
 	CHECK(pin != NULL);
-	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE), -EBUSY);
+	CHECK_EQ(alloc_contig_range(z, start, start + nr, MIGRATE_MOVABLE, &next), -EBUSY);
+	CHECK_EQ(next, ALIGN_UP(page_to_pfn(&w.pg.model, pin) + 1, MAX_ORDER_PAGES));
 	owner_check(&w);
 	world_check(&w);
 	CHECK_EQ(z->buddy.nr_isolated, 0);
@@ -434,6 +468,7 @@ int main(void)
 	tcase_add_test(tc, test_compaction);
 	tcase_add_test(tc, test_direct_compaction);
 	tcase_add_test(tc, test_owners_refuse);
+	tcase_add_test(tc, test_owners_give_up);
 	tcase_add_test(tc, test_contig_range);
 	tcase_add_test(tc, test_cma);
 	tcase_add_test(tc, test_cma_under_pressure);

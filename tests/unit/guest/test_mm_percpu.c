@@ -105,6 +105,51 @@ START_TEST(test_random)
 }
 END_TEST
 
+/* Setting up and the first chunk: each thing they ask for fails once, and then nothing is kept. */
+START_TEST(test_every_failure)
+{
+	struct world w;
+	static struct pcpu pc;
+	struct free_state before, after;
+	unsigned failures = 0;
+	struct zone *z;
+
+	make(&w);
+	before = free_state(&w);
+	/* Every page comes the way that can fail. */
+	for_each_zone(&w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 1;
+	for (unsigned site = 0; site < 2; site++) {
+		bool failed = true;
+
+		for (unsigned n = 1; failed; n++) {
+			void *p = NULL;
+			bool ok;
+
+			if (site)
+				w.pg.fail_after = n;
+			else
+				env_host_fail_after(n);
+			ok = !pcpu_init(&pc, &w.pg, 0, NULL);
+			if (ok)
+				p = alloc_percpu(&pc, 64, 8, GFP_KERNEL);
+			failed = site ? !w.pg.fail_after : env_host_fail_after(0);
+			w.pg.fail_after = 0;
+			failures += failed;
+			CHECK_EQ(p == NULL, failed);
+			free_percpu(&pc, p);
+			if (ok)
+				CHECK_EQ(pcpu_destroy(&pc), 0);
+			CHECK_EQ(env_host_live_allocs(), 0);
+		}
+	}
+	CHECK(failures > 2);
+	for_each_zone(&w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 0;
+	after = free_state(&w);
+	CHECK(same_state(&before, &after));
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_limits)
 {
 	static const u64 overlap[NR_CPUS] = { 0, 0x1000, 0x20000, 0x30000 };
@@ -152,6 +197,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, test_random, 0, 2);
+	tcase_add_test(tc, test_every_failure);
 	tcase_add_test(tc, test_limits);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);

@@ -43,6 +43,7 @@ START_TEST(test_misuse)
 	kmem_cache_free(c, p + 8);
 	l.s.nr_reports = MIN(l.s.nr_reports, 1UL);
 	CHECK(l.s.last_report.fault == SLAB_BAD_POINTER);
+	CHECK(all_ops[_i] == &slob_ops || l.s.last_report.alloc_pc[0] != 0);
 	l.s.nr_reports = 0;
 	kmem_cache_free(c, (void *)0x1234);
 	expect(&l, SLAB_WILD_POINTER, (void *)0x1234, false);
@@ -55,12 +56,13 @@ START_TEST(test_misuse)
 	p[60] = 1;
 	kmem_cache_free(c, p);
 	expect(&l, SLAB_OVERFLOW, p, false);
-	CHECK(saved != 1);
+	CHECK(saved != 1 && l.s.last_report.alloc_pc[0] != 0);
 	kmem_cache_free(c, p);
 	expect(&l, SLAB_DOUBLE_FREE, p, true);
 	q[-1] = 0;
 	kmem_cache_free(c, q);
 	expect(&l, SLAB_UNDERFLOW, q, false);
+	CHECK(l.s.last_report.alloc_pc[0] != 0);
 	lab_end(&l);
 }
 END_TEST

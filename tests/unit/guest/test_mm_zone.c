@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest/lib/rand.h"
+#include "guest/mm/page_owner.h"
 #include "tests/unit/guest/mm_env_host.h"
 
 #define MiB (1UL << 20)
@@ -253,6 +254,15 @@ START_TEST(test_zero_and_compound)
 }
 END_TEST
 
+static const char *why_bad;
+
+static void note_why(void *arg, const char *what, struct page *page)
+{
+	(void)arg;
+	(void)page;
+	why_bad = what;
+}
+
 START_TEST(test_bad_pages)
 {
 	struct world w;
@@ -261,13 +271,14 @@ START_TEST(test_bad_pages)
 
 	env_host_log_to_stderr(0);
 	world_make(&w, 32 * MiB, &small_zones);
+	w.pg.hooks.report = note_why;
 	before = free_state(&w);
 	page = alloc_page(&w.pg, GFP_KERNEL);
 	free_pages(&w.pg, page, 0);
 	CHECK_EQ(vm_event(&w.pg, BAD_PAGE), 0);
 	free_pages(&w.pg, page, 0); /* in the per-CPU list */
 	CHECK_EQ(vm_event(&w.pg, BAD_PAGE), 1);
-	ck_assert_ptr_nonnull(strstr(env_host_log_text(), "freed twice"));
+	ck_assert_str_eq(why_bad, "freed twice");
 	drain_all_pages(&w.pg);
 	page = pfn_to_page(&w.pg.model, 4096);
 	CHECK(PageBuddy(page));
@@ -287,6 +298,57 @@ START_TEST(test_bad_pages)
 	atomic_set(&page->_mapcount, -1);
 	set_page_count(page, 1);
 	free_pages(&w.pg, page, 0);
+	after = free_state(&w);
+	CHECK(same_state(&before, &after));
+	world_check(&w);
+	world_end(&w);
+}
+END_TEST
+
+static const struct page *seen_page;
+static struct page_owner seen;
+
+static void see_report(void *arg, const char *what, struct page *page)
+{
+	struct world *w = arg;
+
+	(void)what;
+	seen_page = page;
+	seen = *page_owner_of(&w->pg, page);
+}
+
+/* Freed twice, with another order, while somebody's: both stacks are known, and all comes back. */
+START_TEST(test_page_owner)
+{
+	struct world w;
+	struct pgalloc_opts o = small_zones;
+	struct free_state before, after;
+	struct page *page;
+
+	env_host_log_to_stderr(0);
+	o.page_owner = true;
+	world_make(&w, 32 * MiB, &o);
+	w.pg.hooks = (struct pgalloc_hooks){ .arg = &w, .report = see_report };
+	before = free_state(&w);
+	page = alloc_page(&w.pg, GFP_KERNEL);
+	__free_page(&w.pg, page);
+	__free_page(&w.pg, page);
+	CHECK(seen_page == page && seen.alloc_pc[0] && seen.free_pc[0] > seen.alloc_pc[0]);
+	ck_assert_ptr_nonnull(strstr(env_host_log_text(), "seen at: 0x"));
+	page = alloc_pages(&w.pg, GFP_KERNEL | __GFP_COMP, 2);
+	free_pages(&w.pg, page, 1);
+	CHECK(seen_page == page && seen.alloc_pc[0] > seen.free_pc[0]);
+	set_page_count(page, 1);
+	put_page(&w.pg, page);
+	page = alloc_pages(&w.pg, GFP_KERNEL, 3);
+	__SetPageTable(page + 5);
+	free_pages(&w.pg, page, 3);
+	CHECK_EQ(vm_event(&w.pg, BAD_PAGE), 3);
+	CHECK(seen_page == page && seen.alloc_pc[0] > seen.free_pc[0]);
+	CHECK_EQ(page_owner_of(&w.pg, page + 5)->alloc_pc[0], seen.alloc_pc[0]);
+	__ClearPageTable(page + 5);
+	set_page_count(page, 1);
+	free_pages(&w.pg, page, 3);
 	after = free_state(&w);
 	CHECK(same_state(&before, &after));
 	world_check(&w);
@@ -462,6 +524,7 @@ int main(void)
 	tcase_add_test(tc, test_movable_and_highmem);
 	tcase_add_test(tc, test_zero_and_compound);
 	tcase_add_test(tc, test_bad_pages);
+	tcase_add_test(tc, test_page_owner);
 	tcase_add_test(tc, test_hot_and_cold);
 	tcase_add_test(tc, test_interrupted_list);
 	tcase_add_test(tc, test_highatomic);
