@@ -200,7 +200,7 @@ def net_judge(status, text):
 UDHCPD = r"interface tap1\nstart 10.9.1.2\nend 10.9.1.9\nopt router 10.9.1.1\nopt subnet 255.255.255.0\nlease_file $TMPDIR/l\n"
 
 
-def tap(tiny, mode):
+def bridged(tiny, mode):
     """Frames of any size by a tap, for the tiny kernel's card of either side; the lease is the host's udhcpd's."""
     return ("modprobe tun; tunctl -t tap1 >/dev/null; ifconfig tap1 10.9.1.1 up; "
             f'printf "{UDHCPD}" >$TMPDIR/c; : >$TMPDIR/l; udhcpd -f $TMPDIR/c & '
@@ -294,7 +294,7 @@ def cases(env):
                f"{shlex.quote(str(env.parallax))} contrast --workload console,disk-write,net,fork,tick-250,idle --count 16 --timeout 60",
                contrasted, 120)
     for mode in ("full", "para"):
-        yield Case(f"tap-{mode}", tap(tiny, mode), tap_judge)
+        yield Case(f"tap-{mode}", bridged(tiny, mode), tap_judge)
     yield Case("doctor", f"{shlex.quote(str(env.parallax))} doctor", doctor)
     yield Case("2M-pages", f"{tiny} --hugepages 2M --mem 128M --stats=json --append 'selftest=all quiet'",
                huge_mappings)

@@ -2,7 +2,8 @@
 """compare.py - the lines of one program on two kernels: which differ, and which may.
 
 differences.txt names the questions that two Linux kernels answer differently, each with its reason; such
-a line is compared with the stored answer where there is one, and otherwise left out.
+a line is compared with the stored answer where there is one, and otherwise left out. "on PLACE " before
+the pattern: only there.
 """
 
 import difflib
@@ -37,8 +38,15 @@ def read_allowed(path=ALLOWED):
     return rows
 
 
-def _left_out(line, allowed):
-    return any(fnmatch.fnmatchcase(line, "@" + pattern) for pattern, _ in allowed)
+def _left_out(line, allowed, places):
+    for pattern, _ in allowed:
+        if pattern.startswith("on "):
+            _, place, pattern = pattern.split(" ", 2)
+            if place not in places:
+                continue
+        if fnmatch.fnmatchcase(line, "@" + pattern):
+            return True
+    return False
 
 
 def program(name, got, want, got_name, want_name):
@@ -49,7 +57,7 @@ def program(name, got, want, got_name, want_name):
     if mine is None or theirs is None:
         verdict.differences.append(f"never began on {got_name if mine is None else want_name}")
         return verdict
-    kept = [[line for line in lines if not _left_out(line, allowed)] for lines in (mine, theirs)]
+    kept = [[line for line in lines if not _left_out(line, allowed, (got_name, want_name))] for lines in (mine, theirs)]
     verdict.allowed = len(mine) - len(kept[0])
     for line in difflib.unified_diff(kept[1], kept[0], n=0, lineterm=""):
         if line.startswith(("---", "+++", "@@")):

@@ -142,7 +142,15 @@ def parallax_command(build, names, scratch, words=(), kernel=None):
             "--append", "quiet", *([kernel] if kernel else [])]
 
 
-COMMANDS = {"host": host_command, "debian": debian_command, "parallax": parallax_command}
+def testbed_command(build, names, scratch, words=(), kernel=None):
+    """Parallax again, on emulated hardware virtualization."""
+    argv = parallax_command(build, names, scratch, words, kernel)
+    carried = (scratch / "suite.cpio", build / "guest/parallax.elf", *([kernel] if kernel else []))
+    return [ROOT / "tests/testbed/run-in-testbed", "--timeout", "900", "--mem", "1024",
+            *(word for path in carried for word in ("--add", path)), "--", *argv]
+
+
+COMMANDS = {"host": host_command, "debian": debian_command, "parallax": parallax_command, "testbed": testbed_command}
 
 
 def last_words(text):
@@ -168,7 +176,7 @@ def rest(build, names, answers):
 def ask(place, build, names, scratch, seconds=600, words=(), kernel=None):
     """The Answers of a place; Broken when it could not even begin. A machine that dies is booted again for the
     tests behind the one that killed it."""
-    extra = {"words": words, "kernel": kernel} if place == "parallax" else {}
+    extra = {"words": words, "kernel": kernel} if place in ("parallax", "testbed") else {}
     began, whole, lines, boots = time.monotonic(), Answers(), list(names), 0
     while lines:
         boots += 1

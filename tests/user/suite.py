@@ -19,6 +19,7 @@ SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
 TYPING = 600
 HARM_SECONDS = 240
+BY_CPU = ("faults", "futexes", "memory", "processes", "programs", "shootdown", "signals", "threads", "tracing")
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
 
@@ -33,16 +34,18 @@ class Case:
 def all_cases(env):
     for program in places.programs(env.build):
         yield Case(f"host {program}", "host", program)
-    # Each C library in one mode: what the two add to each other is worth less than the time.
-    for virt, library in (("full", "musl/"), ("para", "glibc/")):
+    # Each C library in each mode, on one of the two kinds of KVM; on the slower one what the CPU has a say in.
+    for place, virt, library in (("parallax", "full", "musl/"), ("parallax", "para", "glibc/"),
+                                 ("testbed", "full", "glibc/"), ("testbed", "para", "musl/")):
         for program in places.programs(env.build):
-            if program.startswith(library):
-                yield Case(f"{virt} {program}", "parallax", program, virt)
+            if program.startswith(library) and (place != "testbed" or program.split("/")[1] in BY_CPU):
+                prefix = "testbed " if place == "testbed" else ""
+                yield Case(f"{prefix}{virt} {program}", place, program, virt)
 
 
 def lacks(place):
     """Why a place cannot be asked here, or None."""
-    return needs.missing({"host": ("root", "unshare"), "parallax": ("kvm",)}[place])
+    return needs.missing({"host": ("root", "unshare"), "parallax": ("kvm",), "testbed": ("qemu",)}[place])
 
 
 def groups(chosen):
@@ -58,6 +61,14 @@ def reference(ctx, programs):
     if built.status:
         raise places.Broken((built.errors.splitlines() or ["?"])[-1])
     return places.ask("debian", ctx.env.build, programs, ctx.tmp / "debian", SECONDS)
+
+
+def ask_again(ctx, programs, got, want, words):
+    """A test that takes too long is killed, by the clock of a guest in an emulated machine: on a busy host it may
+    be the host that was late. Such programs are asked once more, and that counts."""
+    late = [p for p in programs if compare.program(p, got, want, "testbed", "debian").differences]
+    if late:
+        got.update(places.ask("testbed", ctx.env.build, late, ctx.tmp / "again", SECONDS, words))
 
 
 def conformance(ctx, chosen):
@@ -81,6 +92,8 @@ def conformance(ctx, chosen):
             for case in cases:
                 yield Result(f"user/{case.name}", FAIL, str(err))
             continue
+        if place == "testbed":
+            ask_again(ctx, [c.program for c in cases], got, want, words)
         for case in cases:
             verdict = compare.program(case.program, got, want, place, "debian")
             ctx.log[:] = verdict.differences

@@ -5,6 +5,7 @@
 #include "guest/arch/x86/kstack.h"
 #include "guest/arch/x86/layout.h"
 #include "guest/arch/x86/percpu.h"
+#include "guest/arch/x86/traps.h"
 
 struct idt_gate {
 	u16 offset_low;
@@ -16,6 +17,7 @@ struct idt_gate {
 	u32 zero;
 };
 #define GATE_INTERRUPT 0x8e /* present, DPL 0, 64-bit interrupt gate: clears IF */
+#define GATE_USER      0x60 /* DPL 3: programs may raise it by instruction (SDM volume 3, 6.12.1.1) */
 
 /* SDM volume 3, figure 8-11. */
 struct tss {
@@ -61,7 +63,8 @@ void idt_setup(void)
 		idt[v] = (struct idt_gate){
 			.offset_low = (u16)stub,
 			.selector = KERNEL_CS,
-			.type = GATE_INTERRUPT,
+			.type = GATE_INTERRUPT |
+				(v == X86_TRAP_BP || v == X86_TRAP_OF ? GATE_USER : 0),
 			.offset_mid = (u16)(stub >> 16),
 			.offset_high = (u32)(stub >> 32),
 		};

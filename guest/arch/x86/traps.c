@@ -25,8 +25,6 @@
 
 void trap_entry(struct pt_regs *regs);
 
-enum { X86_TRAP_NMI = 2, X86_TRAP_DF = 8, X86_TRAP_TS = 10, X86_TRAP_GP = 13, X86_TRAP_PF = 14 };
-
 static const char *const trap_names[32] = {
 	[0] = "#DE divide error",
 	[1] = "#DB debug",
