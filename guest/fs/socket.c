@@ -11,8 +11,7 @@
 
 /* ---- descriptors --------------------------------------------------------------------------------------------- */
 
-/* To be ended with fdput(); -EBADF, -ENOTSOCK. */
-static int sock_get(struct vfs_task *t, int fd, struct fd *f, struct unix_sock **s)
+int sock_get(struct vfs_task *t, int fd, struct fd *f, struct unix_sock **s)
 {
 	*f = fdget(t, fd);
 	if (!f->file)

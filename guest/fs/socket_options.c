@@ -140,20 +140,13 @@ static s64 set_option(struct vfs_task *t, struct unix_sock *s, int name, u64 val
 
 s64 fs_setsockopt(struct vfs_task *t, int fd, int level, int name, u64 value, u32 len)
 {
+	struct unix_sock *s;
 	struct fd f;
-	s64 err;
+	s64 err = (s32)len < 0 ? -EINVAL : sock_get(t, fd, &f, &s);
 
-	if ((s32)len < 0)
-		return -EINVAL;
-	f = fdget(t, fd);
-	if (!f.file)
-		return -EBADF;
-	if (!unix_of(f.file))
-		err = -ENOTSOCK;
-	else if (level != SOL_SOCKET)
-		err = -EOPNOTSUPP;
-	else
-		err = set_option(t, unix_of(f.file), name, value, len);
+	if (err)
+		return err;
+	err = level == SOL_SOCKET ? set_option(t, s, name, value, len) : -EOPNOTSUPP;
 	fdput(f);
 	return err;
 }
@@ -274,17 +267,13 @@ static s64 tell_option(struct vfs_task *t, struct unix_sock *s, int name, u64 va
 
 s64 fs_getsockopt(struct vfs_task *t, int fd, int level, int name, u64 value, u64 len)
 {
-	struct fd f = fdget(t, fd);
-	s64 err;
+	struct unix_sock *s;
+	struct fd f;
+	s64 err = sock_get(t, fd, &f, &s);
 
-	if (!f.file)
-		return -EBADF;
-	if (!unix_of(f.file))
-		err = -ENOTSOCK;
-	else if (level != SOL_SOCKET)
-		err = -EOPNOTSUPP;
-	else
-		err = tell_option(t, unix_of(f.file), name, value, len);
+	if (err)
+		return err;
+	err = level == SOL_SOCKET ? tell_option(t, s, name, value, len) : -EOPNOTSUPP;
 	fdput(f);
 	return err;
 }

@@ -15,6 +15,7 @@
 #ifndef GUEST_FS_UNIX_INTERNAL_H
 #define GUEST_FS_UNIX_INTERNAL_H
 
+#include "guest/fs/fdtable.h"
 #include "guest/fs/socket.h"
 
 #define UNIX_HASH	 64
@@ -150,6 +151,11 @@ static inline u64 unix_timeout(const struct file *f, u32 flags, u64 timeo)
 {
 	return f->f_flags & O_NONBLOCK || flags & MSG_DONTWAIT ? 0 : timeo;
 }
+
+/* ---- socket.c ------------------------------------------------------------------------------------------ */
+
+/* The socket of a descriptor, to be ended with fdput(*f). -EBADF, -ENOTSOCK. */
+int sock_get(struct vfs_task *t, int fd, struct fd *f, struct unix_sock **s);
 
 /* ---- unix_name.c ---------------------------------------------------------------------------------------- */
 
