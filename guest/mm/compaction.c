@@ -122,7 +122,8 @@ static bool compact_cluster(struct compact_control *cc)
 	pfn_t end = MIN(ALIGN_UP(from + 1, PAGEBLOCK_PAGES), cc->zone->end);
 	u64 n, left;
 
-	if (end > cc->free_pfn)
+	/* They also meet at the zone's end, when there was nothing to move. */
+	if (from >= end || end > cc->free_pfn)
 		return false;
 	cc->migrate_pfn = isolate_migratepages(cc->zone, from, end, &pages, CLUSTER, &n);
 	count_vm_events(pg, COMPACTMIGRATE_SCANNED, cc->migrate_pfn - from);

@@ -376,6 +376,24 @@ START_TEST(test_cma_under_pressure)
 }
 END_TEST
 
+/* Room enough, all of it lent, and nothing that could be moved there: the scanners meet at the zone's end. */
+START_TEST(test_nothing_to_move)
+{
+	struct world w;
+	struct cma cma;
+
+	make_cma(&w, &cma, 24 * MiB);
+	while (alloc_page(&w.pg, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN))
+		;
+	CHECK_EQ(nr_free_pages(&w.pg), cma.count);
+	CHECK(!alloc_pages(&w.pg, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY, 10));
+	compact_zone_order(the_zone(&w), 10);
+	CHECK_EQ(compact_zone_fully(the_zone(&w)), 0);
+	world_check(&w);
+	cma_end(&w, &cma);
+}
+END_TEST
+
 START_TEST(test_cma_bad_ranges)
 {
 	struct world w;
@@ -472,6 +490,7 @@ int main(void)
 	tcase_add_test(tc, test_contig_range);
 	tcase_add_test(tc, test_cma);
 	tcase_add_test(tc, test_cma_under_pressure);
+	tcase_add_test(tc, test_nothing_to_move);
 	tcase_add_test(tc, test_cma_bad_ranges);
 	tcase_add_loop_test(tc, test_random, 0, 3);
 	suite_add_tcase(s, tc);
