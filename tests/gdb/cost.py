@@ -48,19 +48,19 @@ def activity(pid):
 def while_paused(ctx):
     """Not one of the VMM's threads runs: before a debugger came, and while one holds the guest."""
     guest = Guest(ctx, "--cpus", "2", "--append", "loop quiet")
-    settled(ctx, guest, "before gdb")
+    settled(ctx, guest, "before gdb", 20)
     held = ctx.start(["gdb", "-nx", "-q", "-batch", "-ex", f"target remote {guest.socket}",
                       "-ex", "stepi", "-ex", r"echo HELD\n", "-ex", "shell sleep 4",
                       "-ex", "detach", ctx.env.kernel])
     time.sleep(1.5)
-    settled(ctx, guest, "under gdb")
+    settled(ctx, guest, "under gdb", 5)
     ctx.contains(ctx.finish(held).out, "HELD")
     session(ctx, guest, ("monitor quit", ""))
     guest.end(0)
 
 
-def settled(ctx, guest, when):
-    for _ in range(5):
+def settled(ctx, guest, when, tries):
+    for _ in range(tries):
         before, ticks = activity(guest.pid), guest.cpu_ticks()
         time.sleep(0.5)
         if activity(guest.pid) == before and guest.cpu_ticks() == ticks:
