@@ -112,7 +112,16 @@ def clang(ctx):
     ctx.equal((done.status, done.text), (0, ""), "status and findings of clang")
 
 
+def benchmarks(ctx):
+    """They run too seldom to be found broken."""
+    found = sorted(ROOT.glob("tests/bench/**/run"))
+    ctx.check(len(found) > 3, f"{len(found)} benchmarks")
+    for path in found:
+        ctx.equal(ctx.run([path, "--help"]).status, 0, f"status of {path.relative_to(ROOT)} --help")
+
+
 def jobs(env):
+    yield Job("tree/benchmarks begin", benchmarks)
     yield Job("tree/kernel by clang", clang, needs=("clang",))
     yield Job("tree/style", script("style.sh"), needs=("clang-format",))
     yield Job("tree/include arrows", script("arrows.sh"))
