@@ -427,13 +427,11 @@ s64 fs_inotify_init1(struct vfs_task *t, int flags)
 	init_waitqueue_head(&in->wait);
 	xa_init(&in->watches, &t->vfs->xa_mem);
 	err = enter_instance(in);
-	if (err) {
-		kfree(t->vfs->slab, in);
-		return err;
-	}
+	if (err)
+		goto err_in;
 	fd = get_unused_fd(t, 0, flags & O_CLOEXEC);
 	err = fd < 0 ? fd : anon_file(t, "inotify", &inotify_fops, in, (u32)flags & O_NONBLOCK, &f);
-	if (!err || (fd >= 0 && err >= 0)) {
+	if (!err) {
 		fd_install(t, fd, f);
 		return fd;
 	}
@@ -442,6 +440,7 @@ s64 fs_inotify_init1(struct vfs_task *t, int flags)
 	mutex_lock(&t->vfs->notify_mutex);
 	list_del(&in->node);
 	mutex_unlock(&t->vfs->notify_mutex);
+err_in:
 	kfree(t->vfs->slab, in);
 	return err;
 }
@@ -528,16 +527,13 @@ s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, u32 mask)
 
 	if (mask & ~ALL_BITS || !(mask & ALL_BITS))
 		return -EINVAL;
-	f = fdget(t, fd);
-	if (!f.file)
-		return -EBADF;
-	fdput(f);
-	if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE)
-		return -EINVAL;
 	ret = get_inotify(t, fd, &f, &in);
 	if (ret)
 		return ret;
-	ret = user_path_at(t, AT_FDCWD, path, how, &p);
+	if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE)
+		ret = -EINVAL;
+	else
+		ret = user_path_at(t, AT_FDCWD, path, how, &p);
 	if (!ret) {
 		ret = inode_permission(t, p.dentry->d_inode, MAY_READ);
 		if (!ret)

@@ -130,18 +130,19 @@ static enum contrast_verdict judge(double a, double b)
 	return b > a * (1 + CLEAR) ? VERDICT_LOSES : VERDICT_EVEN;
 }
 
+static u64 cpu_ns(const struct contrast_cell *c)
+{
+	return c->v[CM_USER_NS] + c->v[CM_SYS_NS];
+}
+
 bool contrast_cpu_matters(const struct contrast_cell *a, const struct contrast_cell *b)
 {
-	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
-
-	return ca && cb && MAX(ca, cb) >= WORTH_TIMING;
+	return cpu_ns(a) && cpu_ns(b) && MAX(cpu_ns(a), cpu_ns(b)) >= WORTH_TIMING;
 }
 
 static double cpu_ratio(const struct contrast_cell *a, const struct contrast_cell *b)
 {
-	u64 ca = a->v[CM_USER_NS] + a->v[CM_SYS_NS], cb = b->v[CM_USER_NS] + b->v[CM_SYS_NS];
-
-	return per_n(b, cb) / per_n(a, ca);
+	return per_n(b, cpu_ns(b)) / per_n(a, cpu_ns(a));
 }
 
 /* Time says little where chance plays a part, unless it is a lot and there is a reason. */

@@ -3,6 +3,7 @@
 #include "guest/arch/x86/user_traps.h"
 #include "guest/arch/x86/asm.h"
 #include "guest/arch/x86/layout.h"
+#include "guest/arch/x86/traps.h"
 #include "guest/arch/x86/uaccess.h"
 #include "guest/kernel/mm.h"
 #include "guest/kernel/panic.h"
@@ -157,11 +158,11 @@ void user_trap(struct pt_regs *regs, u64 address)
 	unsigned sig = regs->vector < 32 ? trap_signals[regs->vector].sig : 0;
 
 	current_uthread()->frame = regs;
-	if (regs->vector == 14 && async_pf_came()) {
+	if (regs->vector == X86_TRAP_PF && async_pf_came()) {
 		async_pf_wait((u32)address);
 		return;
 	}
-	if (regs->vector == 14 && is_syscall_by_fault(regs, address)) {
+	if (regs->vector == X86_TRAP_PF && is_syscall_by_fault(regs, address)) {
 		/* As the CPU would have arrived at the entry. */
 		regs->rip = regs->rcx;
 		regs->eflags = (regs->r11 & USER_EFLAGS_MASK) | X86_EFLAGS_IF | 2;
@@ -172,7 +173,7 @@ void user_trap(struct pt_regs *regs, u64 address)
 	}
 	trace(TRACE_EXCEPTION, (u32)regs->vector, address, regs->rip);
 	local_irq_enable();
-	if (regs->vector == 14)
+	if (regs->vector == X86_TRAP_PF)
 		user_page_fault(regs, address);
 	else if (regs->vector == 16 || regs->vector == 19)
 		force_signal(SIGFPE, float_code(current_uthread(), regs->vector), regs->rip);

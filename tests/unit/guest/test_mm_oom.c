@@ -80,6 +80,17 @@ static void give_all(struct hoard *h)
 	CHECK_EQ(h->pages, 0);
 }
 
+/* All that was taken is given back, and then free memory is what it was, block by block. */
+static void expect_back(struct hoard *h, const struct free_state *before)
+{
+	struct free_state after;
+
+	world_check(h->w);
+	give_all(h);
+	after = free_state(h->w);
+	CHECK(same_state(before, &after));
+}
+
 static void expect_none(struct world *w, unsigned nid, gfp_t gfp)
 {
 	for (unsigned order = 0; order <= MAX_ORDER; order++)
@@ -102,7 +113,7 @@ START_TEST(test_every_zone)
 {
 	struct world w;
 	struct hoard h = { .w = &w };
-	struct free_state before, after;
+	struct free_state before;
 	u64 last = 0;
 
 	make(&w, false);
@@ -122,10 +133,7 @@ START_TEST(test_every_zone)
 				above += free_in(&w, n, (enum zone_type)t) -
 					 w.pg.node[n]->zone[t].managed;
 		CHECK_EQ(above, 0);
-		world_check(&w);
-		give_all(&h);
-		after = free_state(&w);
-		CHECK(same_state(&before, &after));
+		expect_back(&h, &before);
 	}
 	world_end(&w);
 }
@@ -136,7 +144,7 @@ START_TEST(test_every_node)
 {
 	struct world w;
 	struct hoard h = { .w = &w };
-	struct free_state before, after;
+	struct free_state before;
 	const gfp_t any = GFP_NOWAIT | __GFP_HIGHMEM | __GFP_MOVABLE;
 
 	make(&w, false);
@@ -157,10 +165,7 @@ START_TEST(test_every_node)
 		CHECK(take_all(&h, nid, any) > 70 * MiB / PAGE_SIZE);
 		expect_none(&w, nid, any);
 		expect_none(&w, !nid, any);
-		world_check(&w);
-		give_all(&h);
-		after = free_state(&w);
-		CHECK(same_state(&before, &after));
+		expect_back(&h, &before);
 	}
 	world_end(&w);
 }
@@ -171,7 +176,7 @@ START_TEST(test_reserves)
 {
 	struct world w;
 	struct hoard h = { .w = &w };
-	struct free_state before, after;
+	struct free_state before;
 	u64 atomic, last;
 
 	make(&w, false);
@@ -189,10 +194,7 @@ START_TEST(test_reserves)
 	/* Those who can use high memory have not noticed. */
 	CHECK(take_all(&h, 1, GFP_NOWAIT | __GFP_HIGHMEM) > 0);
 	CHECK(take_all(&h, 1, GFP_NOWAIT | __GFP_HIGHMEM | __GFP_MOVABLE) > 0);
-	world_check(&w);
-	give_all(&h);
-	after = free_state(&w);
-	CHECK(same_state(&before, &after));
+	expect_back(&h, &before);
 	world_end(&w);
 }
 END_TEST
@@ -272,7 +274,7 @@ START_TEST(test_how_hard)
 {
 	struct world w;
 	struct hoard h = { .w = &w };
-	struct free_state before, after;
+	struct free_state before;
 	struct page *page;
 
 	make(&w, false);
@@ -313,9 +315,7 @@ START_TEST(test_how_hard)
 	env_host_on_relax(NULL, NULL);
 	CHECK(page && relaxed >= 50);
 	free_pages(&w.pg, page, 0);
-	after = free_state(&w);
-	CHECK(same_state(&before, &after));
-	world_check(&w);
+	expect_back(&h, &before);
 	world_end(&w);
 }
 END_TEST
