@@ -169,7 +169,7 @@ bool cancel_delayed_work_sync(struct delayed_work *dw);
 /* The body of a worker's task; returns when it shall end. */
 void worker_thread(struct worker *w);
 
-/* NULL, or the broken rule. */
+/* NULL, or the broken rule. Any context without a pool's lock; workers may be at work meanwhile. */
 const char *workqueues_check(struct workqueues *s);
 
 #endif

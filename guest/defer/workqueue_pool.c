@@ -407,26 +407,37 @@ void workqueues_free(struct workqueues *s)
 	s->pools = NULL;
 }
 
+static const char *pool_check(const struct worker_pool *pool)
+{
+	unsigned running = 0, idle = 0, workers = 0;
+	const struct worker *w;
+
+	list_for_each_entry (w, &pool->workers, all) {
+		running += !w->not_running && !w->sleeping;
+		workers++;
+	}
+	list_for_each_entry (w, &pool->idle, node) {
+		idle++;
+		if (w->current_work)
+			return "Y5: an idle worker has a work";
+	}
+	if (running != pool->nr_running)
+		return "Y3: the count of running workers is wrong";
+	if (workers != pool->nr_workers || idle != pool->nr_idle)
+		return "Y3: the count of workers is wrong";
+	return NULL;
+}
+
 const char *workqueues_check(struct workqueues *s)
 {
-	for (unsigned i = 0; i < nr_pools(s); i++) {
-		const struct worker_pool *pool = &s->pools[i];
-		unsigned running = 0, idle = 0, workers = 0;
-		const struct worker *w;
+	const char *bad = NULL;
 
-		list_for_each_entry (w, &pool->workers, all) {
-			running += !w->not_running && !w->sleeping;
-			workers++;
-		}
-		list_for_each_entry (w, &pool->idle, node) {
-			idle++;
-			if (w->current_work)
-				return "Y5: an idle worker has a work";
-		}
-		if (running != pool->nr_running)
-			return "Y3: the count of running workers is wrong";
-		if (workers != pool->nr_workers || idle != pool->nr_idle)
-			return "Y3: the count of workers is wrong";
+	for (unsigned i = 0; i < nr_pools(s) && !bad; i++) {
+		struct worker_pool *pool = &s->pools[i];
+		u64 flags = spin_lock_irqsave(&pool->lock);
+
+		bad = pool_check(pool);
+		spin_unlock_irqrestore(&pool->lock, flags);
 	}
-	return NULL;
+	return bad;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* selftest.c - chooses tests, runs them in order, prints TAP 13. */
 #include "guest/kernel/selftest/tests_decl.h"
+#include "guest/arch/x86/smp.h"
 #include "guest/kernel/init.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/rcu.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/printf.h"
 #include "guest/lib/string.h"
+
+#define STILL_TRIES 100
 
 struct test {
 	const char *group, *name, *words;
@@ -28,6 +32,58 @@ void ktest_fail(struct ktest *t, const char *file, int line, const char *fmt, ..
 	va_end(ap);
 	t->failures++;
 	console_printf("# %s:%d: %s\n", file, line, text);
+}
+
+static struct {
+	const char *(*check)(void *);
+	void *arg;
+	unsigned caller;
+	atomic_t inside;
+	bool done;
+	const char *broken;
+} still;
+
+static void check_or_wait(void *unused)
+{
+	(void)unused;
+	atomic_inc(&still.inside);
+	if (smp_processor_id() != still.caller) {
+		while (!smp_load_acquire(&still.done))
+			cpu_relax();
+		return;
+	}
+	while ((unsigned)atomic_read(&still.inside) < nr_cpus)
+		cpu_relax();
+	still.broken = still.check(still.arg);
+	smp_store_release(&still.done, true);
+}
+
+void ktest_check_still(struct ktest *t, const char *(*check)(void *), void *arg)
+{
+	still.check = check;
+	still.arg = arg;
+	for (unsigned tries = 0; tries < STILL_TRIES; tries++) {
+		preempt_disable();
+		still.caller = smp_processor_id();
+		atomic_set(&still.inside, 0);
+		still.done = false;
+		on_each_cpu(check_or_wait, NULL);
+		preempt_enable();
+		if (!still.broken)
+			return;
+		msleep(1);
+	}
+	ktest_fail(t, __FILE__, __LINE__, "%s", still.broken);
+}
+
+static const char *check_rcu(void *rcu)
+{
+	return rcu_check(rcu);
+}
+
+void ktest_check_rcu(struct ktest *t)
+{
+	ktest_check_still(t, check_rcu, kernel_rcu);
 }
 
 /* One item of the selection: "all", a group, or "group.name". */

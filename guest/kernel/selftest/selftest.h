@@ -44,6 +44,16 @@ static inline void ktest_skip(struct ktest *t, const char *reason)
 				   got_, want_);                                               \
 	} while (0)
 
+/*
+ * Fails the test with what check(arg) says. Every CPU is held still in an interrupt meanwhile, so
+ * check() takes no lock; one that was stopped halfway through a change with interrupts on gets the
+ * time to finish it, and only what stays broken counts. The caller may sleep.
+ */
+void ktest_check_still(struct ktest *t, const char *(*check)(void *), void *arg);
+
+/* The same for rcu_check() and the kernel's RCU. */
+void ktest_check_rcu(struct ktest *t);
+
 #define KT_PATIENCE_NS (30 * NSEC_PER_SEC) /* for what takes milliseconds on an idle host */
 
 /* Sleeps until the condition holds or patience ends; whether it holds. */

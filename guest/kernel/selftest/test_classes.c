@@ -50,40 +50,14 @@ static bool progresses(struct spinner *s)
 	return ktest_eventually(READ_ONCE(s->n) != seen);
 }
 
-/* ---- sched_check() with every CPU held still ----------------------------------------------------- */
-
-static struct {
-	unsigned caller;
-	atomic_t inside;
-	bool done;
-	const char *broken;
-} still;
-
-static void check_or_wait(void *unused)
+static const char *check_sched(void *s)
 {
-	(void)unused;
-	atomic_inc(&still.inside);
-	if (smp_processor_id() != still.caller) {
-		while (!smp_load_acquire(&still.done))
-			cpu_relax();
-		return;
-	}
-	while ((unsigned)atomic_read(&still.inside) < nr_cpus)
-		cpu_relax();
-	still.broken = sched_check(kernel_sched);
-	smp_store_release(&still.done, true);
+	return sched_check(s);
 }
 
 static void check_rules(struct ktest *t)
 {
-	preempt_disable();
-	still.caller = smp_processor_id();
-	atomic_set(&still.inside, 0);
-	still.done = false;
-	on_each_cpu(check_or_wait, NULL);
-	preempt_enable();
-	if (still.broken)
-		ktest_fail(t, __FILE__, __LINE__, "%s", still.broken);
+	ktest_check_still(t, check_sched, kernel_sched);
 }
 
 /* ---- order ---------------------------------------------------------------------------------------- */

@@ -136,7 +136,7 @@ void ktest_smp_hotplug(struct ktest *t)
 	WRITE_ONCE(napper.stop, true);
 	kthread_join(s);
 	kthread_join(n);
-	KT_EXPECT(t, !rcu_check(kernel_rcu));
+	ktest_check_rcu(t);
 }
 
 /* ---- a device's interrupt -------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "guest/kernel/boot_mem.h"
 #include "guest/kernel/printk.h"
 #include "guest/kernel/selftest/mm_test.h"
+#include "guest/lib/printf.h"
 #include "guest/lib/rand.h"
 #include "guest/mm/mempool.h"
 
@@ -16,16 +17,31 @@
 static struct slab_sys *const slab = &kernel_mm.slab;
 static struct vmalloc_space *const vs = &kernel_mm.vmalloc;
 
-static void expect_caches_sound(struct ktest *t)
+static const char *check_caches(void *sys)
 {
+	struct slab_sys *s = sys;
+	static char words[128];
 	struct kmem_cache *c;
 
-	list_for_each_entry (c, &slab->caches, list) {
+	list_for_each_entry (c, &s->caches, list) {
 		const char *broken = kmem_cache_check(c);
 
-		if (broken)
-			ktest_fail(t, __FILE__, __LINE__, "%s: %s", c->name, broken);
+		if (broken) {
+			ksnprintf(words, sizeof(words), "%s: %s", c->name, broken);
+			return words;
+		}
 	}
+	return NULL;
+}
+
+static const char *check_vmalloc(void *space)
+{
+	return vmalloc_check(space);
+}
+
+static const char *check_percpu(void *pc)
+{
+	return pcpu_check(pc);
 }
 
 void ktest_mm_kmalloc(struct ktest *t)
@@ -65,7 +81,7 @@ void ktest_mm_kmalloc(struct ktest *t)
 	KT_EXPECT_EQ(t, wrong, 0);
 	KT_EXPECT(t, !kmalloc(slab, 1UL << 40, GFP_KERNEL | __GFP_NOWARN));
 	KT_EXPECT(t, !kmalloc(slab, 0, GFP_KERNEL));
-	expect_caches_sound(t);
+	ktest_check_still(t, check_caches, slab);
 	MM_TEST_ALL_BACK(t, before);
 }
 
@@ -156,7 +172,6 @@ void ktest_mm_vmalloc(struct ktest *t)
 {
 	u64 before = mm_test_settle();
 	u8 *p[24] = { NULL };
-	const char *broken;
 	u8 v;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
@@ -185,9 +200,7 @@ void ktest_mm_vmalloc(struct ktest *t)
 	vmalloc_purge(vs); /* until then a CPU may remember */
 	KT_EXPECT_EQ(t, ex_vector(try_read8(p[1], &v)), 14);
 	KT_EXPECT(t, !vmalloc(vs, 1UL << 46));
-	broken = vmalloc_check(vs);
-	if (broken)
-		ktest_fail(t, __FILE__, __LINE__, "%s", broken);
+	ktest_check_still(t, check_vmalloc, vs);
 	MM_TEST_ALL_BACK(t, before);
 }
 
@@ -268,7 +281,6 @@ void ktest_mm_percpu(struct ktest *t)
 {
 	u64 before = mm_test_settle();
 	u64 *a[20];
-	const char *broken;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
 		a[i] = alloc_percpu_kernel(8 * (i + 1), 8UL << i % 4);
@@ -286,9 +298,7 @@ void ktest_mm_percpu(struct ktest *t)
 				  !memchr_inv(per_cpu_ptr(a[i], cpu), (u8)(cpu + i), 8 * (i + 1)));
 		free_percpu_kernel(a[i]);
 	}
-	broken = pcpu_check(&kernel_mm.pcpu);
-	if (broken)
-		ktest_fail(t, __FILE__, __LINE__, "%s", broken);
+	ktest_check_still(t, check_percpu, &kernel_mm.pcpu);
 	MM_TEST_ALL_BACK(t, before);
 }
 

@@ -29,12 +29,14 @@ u64 mm_test_settle(void)
 	return mm_settled_free_bytes();
 }
 
+static const char *check_pages(void *p)
+{
+	return pgalloc_check(p);
+}
+
 static void expect_sound(struct ktest *t)
 {
-	const char *broken = pgalloc_check(pg);
-
-	if (broken)
-		ktest_fail(t, __FILE__, __LINE__, "%s", broken);
+	ktest_check_still(t, check_pages, pg);
 }
 
 void ktest_mm_zones(struct ktest *t)

@@ -130,7 +130,7 @@ void ktest_rcu_readers(struct ktest *t)
 	for (unsigned i = 0; i < n; i++)
 		kthread_join(task[i]);
 	KT_EXPECT_EQ(t, atomic_read(&tab.bad), 0);
-	KT_EXPECT(t, !rcu_check(kernel_rcu));
+	ktest_check_rcu(t);
 }
 
 /* ---- callbacks --------------------------------------------------------------------------------------- */
