@@ -3,11 +3,11 @@
  * unix_internal.h - what sockets of AF_UNIX are made of.
  *
  * U1 net->mutex guards every socket's state, queues and counters; it is never held around user memory,
- *    sleeping or fput(). U2 sock->reading is held by who takes from the queue, user memory included, so
- *    that a message found there stays; it comes before net->mutex. U3 a file in a message counts once in
- *    its reference count and, if it is a socket, in `inflight`. U4 messages that die go to the graveyard,
- *    which is emptied without recursion: a socket in the queue of a socket in the queue ... is as long
- *    as somebody likes.
+ *    sleeping or fput(). U2 sock->reading is held by who takes from the queue of a socket in use, user
+ *    memory included, so that a message found there stays; it comes before net->mutex. U3 a file in a
+ *    message counts once in its reference count and, if it is a socket, in `inflight`. U4 messages that
+ *    die go to the graveyard, which is emptied without recursion: a socket in the queue of a socket in
+ *    the queue ... is as long as somebody likes.
  *
  * Memory: what is sent and not yet received is charged to the sender, up to its SO_SNDBUF. Files in
  * messages are at most RLIMIT_NOFILE of who sends one more, in the whole machine.

@@ -259,8 +259,20 @@ static struct unix_sock *forget_peer(struct unix_sock *s)
 
 	s->state = UNIX_CLOSE;
 	unix_set_peer(s, NULL);
-	unix_purge(s);
 	return peer;
+}
+
+/* And with it what it had sent. Nothing is held. */
+static void bury_peer(struct unix_sock *s, struct unix_sock *gone)
+{
+	mutex_lock(&s->reading); /* U2 */
+	mutex_lock(&s->net->mutex);
+	if (!s->peer) /* nor has it found another one since */
+		unix_purge(s);
+	mutex_unlock(&s->net->mutex);
+	mutex_unlock(&s->reading);
+	unix_put(gone);
+	unix_clean(s->vfs);
 }
 
 /* One try: 0, -EAGAIN (its queue is full) or the error; *gone is to be put. */
@@ -349,10 +361,8 @@ static s64 send_dgram(struct vfs_task *t, struct file *f, struct socket_message 
 	}
 	if (err)
 		discard(s, m);
-	if (gone) {
-		unix_put(gone);
-		unix_clean(s->vfs);
-	}
+	if (gone)
+		bury_peer(s, gone);
 	return err ? err : (s64)len;
 }
 

@@ -415,8 +415,53 @@ static void chain(void)
 	NUM(Q(poll, &pf, 1, 20000));
 }
 
+/* Looks at what has come, all the time; ends with 1 when a message is not what somebody sent. */
+static int looks(void *fd)
+{
+	static char b[16384];
+
+	for (;;) {
+		long n = Q(recvfrom, *(int *)fd, b, sizeof(b), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+
+		if (n == 1 && b[0] == 'e')
+			return 0;
+		for (long i = 0; i < n; i++)
+			if (b[i] != 'd' || n != sizeof(b))
+				return 1;
+	}
+}
+
+/* What a peer sent goes with it, but not from under who looks at it. */
+static void looked_at(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "looked-at" };
+	static char b[16384];
+	int s = (int)Q(socket, AF_UNIX, SOCK_DGRAM, 0), refused = 0, sent = 0;
+	pid_t pid;
+
+	memset(b, 'd', sizeof(b));
+	Q(bind, s, &a, sizeof(a));
+	pid = start(looks, &s);
+	for (int i = 0; i < 300; i++) {
+		struct sockaddr_un old = { .sun_family = AF_UNIX, .sun_path = "goes" };
+		int peer = (int)Q(socket, AF_UNIX, SOCK_DGRAM, 0);
+
+		Q(bind, peer, &old, sizeof(old));
+		Q(connect, s, &old, sizeof(old));
+		for (int k = 0; k < 4; k++)
+			sent += Q(sendto, peer, b, sizeof(b), 0, &a, sizeof(a)) == sizeof(b);
+		Q(close, peer);
+		Q(unlink, "goes");
+		refused += Q(sendto, s, b, 1, 0, NULL, 0) == -ECONNREFUSED;
+	}
+	NUM(sent);
+	NUM(refused);
+	Q(sendto, s, "e", 1, 0, &a, sizeof(a));
+	NUM(finish(pid));
+}
+
 static const struct test tests[] = {
-	T(rights), T(bad_control), T(credentials), T(borders),
-	T(flags),  T(many),	   T(circles),	   T(chain),
+	T(rights), T(bad_control), T(credentials), T(borders),	 T(flags),
+	T(many),   T(circles),	   T(chain),	   T(looked_at),
 };
 MAIN("passing", tests)

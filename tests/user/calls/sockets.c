@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sockets.c - AF_UNIX: making, naming, connecting, and what goes through. sockets_passing.c: files. */
+/* sockets.c - AF_UNIX: making, naming, connecting, and what goes through. passing.c: files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
