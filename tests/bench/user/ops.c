@@ -297,24 +297,35 @@ static uint64_t thread_create_join(unsigned n)
 }
 
 static volatile int stop;
+static volatile unsigned turns;
 
 static void *yields(void *arg)
 {
-	while (!stop)
+	while (!stop) {
+		turns++;
 		sched_yield();
+	}
 	return arg;
 }
 
+/*
+ * Until both threads have had n turns, whoever keeps the CPU at times. It begins after some turns of the
+ * other: a policy may put off a new thread's first one, and yields to nobody are no turns.
+ */
 static uint64_t yield_to_thread(unsigned n)
 {
 	pthread_t thread;
+	unsigned end;
 	uint64_t t;
 
 	stop = 0;
+	turns = 0;
 	must(pthread_create(&thread, NULL, yields, NULL) == 0, "thread");
-	sched_yield();
+	while (turns < n)
+		sched_yield();
+	end = turns + n;
 	t = ticks();
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n || turns < end; i++)
 		sched_yield();
 	t = ticks() - t;
 	stop = 1;
