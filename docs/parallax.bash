@@ -24,7 +24,7 @@ _parallax() {
     -o | --output | --json | --html) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --virt) mapfile -t COMPREPLY < <(compgen -W "para full" -- "$cur") ;;
     -w | --workload) mapfile -t COMPREPLY < <(compgen -W "all list $(parallax contrast --workload list | cut -d' ' -f1)" -- "$cur") ;;
-    --modes) mapfile -t COMPREPLY < <(compgen -W "full para full,para para-apf para-clock para-eoi para-ipi para-kick para-steal para-tlb" -- "$cur") ;;
+    --modes) mapfile -t COMPREPLY < <(compgen -W "full para full,para para-apf para-clock para-eoi para-ipi para-kick para-steal para-tlb para-yield" -- "$cur") ;;
     --backing) mapfile -t COMPREPLY < <(compgen -W "4k thp 2M 1G" -- "$cur") ;;
     --hugepages) mapfile -t COMPREPLY < <(compgen -W "off thp 2M 1G" -- "$cur") ;;
     --irqchip) mapfile -t COMPREPLY < <(compgen -W "auto split kernel" -- "$cur") ;;

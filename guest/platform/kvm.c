@@ -14,6 +14,7 @@
 #include "guest/kernel/irq.h"
 #include "guest/kernel/preempt.h"
 #include "guest/kernel/printk.h"
+#include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/cmdline.h"
 #include "guest/lib/env.h"
@@ -32,6 +33,7 @@
 #define KVM_FEATURE_PV_UNHALT	       7
 #define KVM_FEATURE_PV_TLB_FLUSH       9
 #define KVM_FEATURE_PV_SEND_IPI	       11
+#define KVM_FEATURE_PV_SCHED_YIELD     13
 #define KVM_FEATURE_ASYNC_PF_INT       14
 #define KVM_FEATURE_CLOCKSOURCE_STABLE 24
 
@@ -45,9 +47,12 @@
 
 #define KVM_HC_KICK_CPU		       5
 #define KVM_HC_SEND_IPI		       10
+#define KVM_HC_SCHED_YIELD	       11
 
-#define KVM_HYPERCALL_FEATURES	       (1u << KVM_FEATURE_PV_UNHALT | 1u << KVM_FEATURE_PV_SEND_IPI)
-#define KVM_HINTS_REALTIME	       1 /* vCPUs have CPUs of their own */
+#define KVM_HYPERCALL_FEATURES                                         \
+	(1u << KVM_FEATURE_PV_UNHALT | 1u << KVM_FEATURE_PV_SEND_IPI | \
+	 1u << KVM_FEATURE_PV_SCHED_YIELD)
+#define KVM_HINTS_REALTIME 1 /* vCPUs have CPUs of their own */
 
 struct pvclock_time_info {
 	u32 version; /* odd while the host writes */
@@ -86,7 +91,7 @@ static bool has(unsigned feature)
 	return features >> feature & 1;
 }
 
-/* pv=-eoi,-steal,-clock,-ipi,-tlb,-kick,-apf: to do without, so that what each is worth can be measured. */
+/* pv=-eoi,-steal,-clock,-ipi,-tlb,-kick,-yield,-apf: to do without, so that what each is worth can be measured. */
 static void obey_wishes(void)
 {
 	static const struct {
@@ -99,6 +104,7 @@ static void obey_wishes(void)
 		{ "-ipi", 1u << KVM_FEATURE_PV_SEND_IPI },
 		{ "-tlb", 1u << KVM_FEATURE_PV_TLB_FLUSH },
 		{ "-kick", 1u << KVM_FEATURE_PV_UNHALT },
+		{ "-yield", 1u << KVM_FEATURE_PV_SCHED_YIELD },
 		{ "-apf", 1u << KVM_FEATURE_ASYNC_PF_INT },
 	};
 	struct cmdline_arg arg;
@@ -114,7 +120,7 @@ static void obey_wishes(void)
 		if (i < ARRAY_SIZE(names))
 			features &= ~names[i].bits;
 		else
-			pr_err("pv=%.*s: there are -clock, -steal, -eoi, -ipi, -tlb, -kick and -apf",
+			pr_err("pv=%.*s: there are -clock, -steal, -eoi, -ipi, -tlb, -kick, -yield and -apf",
 			       (int)len, item);
 	}
 }
@@ -140,7 +146,8 @@ static bool kvm_detect(void)
 		obey_wishes();
 		/* How the host tells that a CPU was put aside. */
 		if (!has(KVM_FEATURE_STEAL_TIME))
-			features &= ~(1u << KVM_FEATURE_PV_TLB_FLUSH);
+			features &= ~(1u << KVM_FEATURE_PV_TLB_FLUSH |
+				      1u << KVM_FEATURE_PV_SCHED_YIELD);
 		return true;
 	}
 	return false;
@@ -228,6 +235,17 @@ static bool kvm_flush_before_return(unsigned cpu)
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* A halted CPU counts as put aside too; what it needs is the interrupt that it was sent. */
+static bool kvm_yield_to(unsigned cpu)
+{
+	if (!has(KVM_FEATURE_PV_SCHED_YIELD) ||
+	    !(READ_ONCE(per_cpu(steal_time, cpu).preempted) & KVM_VCPU_PREEMPTED) ||
+	    available_idle_cpu(cpu_rq(kernel_sched, cpu)))
+		return false;
+	hypercall(KVM_HC_SCHED_YIELD, smp_apic_id(cpu), 0, 0, 0);
+	return true;
+}
+
 static u64 pvclock_read_ns(void)
 {
 	const volatile struct pvclock_time_info *p;
@@ -286,6 +304,7 @@ static void kvm_clock_init(void)
 		{ KVM_FEATURE_PV_SEND_IPI, "PV IPI" },
 		{ KVM_FEATURE_PV_TLB_FLUSH, "PV TLB flush" },
 		{ KVM_FEATURE_PV_UNHALT, "PV kick" },
+		{ KVM_FEATURE_PV_SCHED_YIELD, "PV yield" },
 		{ KVM_FEATURE_ASYNC_PF_INT, "async page faults" },
 	};
 	static char in_use[112];
@@ -358,4 +377,5 @@ const struct platform kvm_platform = {
 	.send_ipis = kvm_send_ipis,
 	.steal_ns = kvm_steal_ns,
 	.flush_before_return = kvm_flush_before_return,
+	.yield_to = kvm_yield_to,
 };

@@ -42,6 +42,11 @@ struct platform {
 	 * be running, and has to be asked. NULL: never.
 	 */
 	bool (*flush_before_return)(unsigned cpu);
+	/*
+	 * Lets a CPU run that the machine has put aside, at the cost of this one, which waits for it. False: it
+	 * runs, or is idle. NULL: the machine takes no such wish. Any context.
+	 */
+	bool (*yield_to)(unsigned cpu);
 };
 
 struct platform_names {

@@ -383,7 +383,7 @@ def swapped(status, text):
 
 def crowded(status, text):
     """More virtual CPUs than CPUs: flushes and locks of vCPUs that do not run."""
-    expect(status, text, 0, "PV TLB flush, PV kick", "@shootdown.closed_door late = 0", "@fuzz.calls all made",
+    expect(status, text, 0, "PV TLB flush, PV kick, PV yield", "@shootdown.closed_door late = 0", "@fuzz.calls all made",
            "@fuzz.memory came back", "@fuzz.stacks came back", "@@ done")
 
 

@@ -147,7 +147,8 @@ const struct contrast_workload *contrast_workload_find(const char *name, size_t 
 }
 
 /* What a guest of KVM can be told to do without (guest/platform/kvm.c). */
-static const char *const pv_features[] = { "clock", "steal", "eoi", "ipi", "tlb", "kick", "apf" };
+static const char *const pv_features[] = { "clock", "steal", "eoi",   "ipi",
+					   "tlb",   "kick",  "yield", "apf" };
 
 static bool pv_feature_known(const char *name, size_t len)
 {
@@ -179,7 +180,7 @@ int contrast_mode_parse(const char *text, size_t len, struct contrast_mode *out,
 		if (!pv_feature_known(name, n))
 			return error_set(
 				e, -EINVAL,
-				"--modes %.*s: what para can do without: clock, steal, eoi, ipi, tlb, kick, apf",
+				"--modes %.*s: what para can do without: clock, steal, eoi, ipi, tlb, kick, yield, apf",
 				(int)len, text);
 		snprintf(out->pv + used, sizeof(out->pv) - used, "%s-%.*s", used ? "," : "", (int)n,
 			 name);

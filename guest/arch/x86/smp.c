@@ -319,6 +319,18 @@ static void send_calls(const u64 *cpus)
 	send_some(base, bits);
 }
 
+/* Waiting for who waits for this very CPU's time would take a time slice of the host's. */
+static void help_to_run(const u64 *cpus)
+{
+	size_t cpu;
+
+	if (!platform->yield_to)
+		return;
+	for_each_set_bit (cpu, cpus, nr_cpus)
+		if (atomic_read(&call.pending))
+			platform->yield_to((unsigned)cpu);
+}
+
 void on_cpus(const u64 *cpus, void (*fn)(void *arg), void *arg)
 {
 	DECLARE_BITMAP(others, NR_CPUS);
@@ -342,6 +354,7 @@ void on_cpus(const u64 *cpus, void (*fn)(void *arg), void *arg)
 		fn(arg);
 		local_irq_restore(flags);
 	}
+	help_to_run(others);
 	while (atomic_read_acquire(&call.pending))
 		cpu_relax();
 	spin_unlock(&call.lock);
