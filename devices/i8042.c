@@ -224,7 +224,7 @@ struct device *i8042_create(const struct dev_env *env, const struct dev_range *d
 				  .range = { [RANGE_DATA] = *data, [RANGE_CMD] = *cmd },
 				  .nr_ranges = 2 };
 	dev_outputs_init(&k->out, NULL);
-	return &k->dev;
+	return (struct device *)k;
 }
 
 const struct device_class i8042_class = {

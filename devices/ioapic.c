@@ -311,7 +311,7 @@ struct device *ioapic_create(const struct dev_env *env, const struct dev_range *
 		.class = &ioapic_class, .env = env, .range = { *mmio }, .nr_ranges = 1
 	};
 	io->reset_id = id & 0xf;
-	return &io->dev;
+	return (struct device *)io;
 }
 
 const struct device_class ioapic_class = {

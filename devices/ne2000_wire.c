@@ -125,7 +125,7 @@ static void store(struct ne2000_state *s, const u8 *frame, size_t len)
 	ring_write(s, &c, frame, len);
 	if (len < NE_FRAME_MIN)
 		ring_write(s, &c, zeroes, NE_FRAME_MIN - len);
-	s->clda = (u16)(c.page << 8 | c.offset);
+	s->clda = (u16)(c.page * 256u | c.offset);
 	s->curr = header[1];
 	s->isr |= NE_ISR_PRX;
 }

@@ -50,7 +50,7 @@ struct device *post_create(const struct dev_env *env, const struct dev_range *pi
 	};
 	p->fn = fn;
 	p->arg = arg;
-	return &p->dev;
+	return (struct device *)p;
 }
 
 const struct device_class post_class = {

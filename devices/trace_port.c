@@ -47,7 +47,7 @@ struct device *trace_port_create(const struct dev_env *env, const struct dev_ran
 	};
 	t->fn = fn;
 	t->arg = arg;
-	return &t->dev;
+	return (struct device *)t;
 }
 
 const struct device_class trace_port_class = {

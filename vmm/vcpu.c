@@ -274,7 +274,7 @@ static void set_own_name(unsigned id)
 static __attribute__((hot)) void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
-	struct trace_exit x;
+	struct trace_exit x = { 0 };
 
 	atomic_store(&v->tid, gettid());
 	set_own_name(v->id);

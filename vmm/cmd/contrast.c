@@ -214,9 +214,6 @@ static int fill_row(struct contrast *c, struct contrast_report *r, struct contra
 	};
 	int err = 0;
 
-	row->cell = calloc(r->nr_modes, sizeof(*row->cell));
-	if (!row->cell)
-		return error_sys(e, -ENOMEM, "a row");
 	for (unsigned m = 0; !err && m < r->nr_modes; m++) {
 		run.mode = &r->mode[m];
 		err = measure(c, &run, &row->cell[m], e);
@@ -227,7 +224,8 @@ static int fill_row(struct contrast *c, struct contrast_report *r, struct contra
 	return err;
 }
 
-static void plan(struct contrast *c, struct contrast_report *r)
+/* cell: as many as there can be */
+static void plan(struct contrast *c, struct contrast_report *r, struct contrast_cell *cell)
 {
 	memcpy(r->mode, c->mode, sizeof(r->mode));
 	r->nr_modes = c->nr_modes;
@@ -238,6 +236,8 @@ static void plan(struct contrast *c, struct contrast_report *r)
 		for (unsigned k = 0; k < (w->by_backing ? c->nr_backings : 1); k++) {
 			struct contrast_row *row = &r->row[r->nr_rows++];
 
+			row->cell = cell;
+			cell += c->nr_modes;
 			row->workload = w;
 			row->backing = w->by_backing ? c->backing[k] : c->b.cfg.mem.backing;
 			snprintf(row->name, sizeof(row->name), "%s%s%s", w->name,
@@ -268,7 +268,6 @@ static int run_all(struct contrast *c, struct contrast_report *r, struct error *
 	bool icount = contrast_host_counts_instructions();
 	int err = 0;
 
-	plan(c, r);
 	describe_host(r, icount);
 	err = warm_up(c, e);
 	if (err)
@@ -306,15 +305,22 @@ static void defaults(struct contrast *c)
 
 static int measured(struct contrast *c)
 {
+	size_t most = (size_t)MAX_WORKLOADS * MAX_BACKINGS;
 	struct contrast_report r = { 0 };
+	struct contrast_cell *cell;
 	struct error e;
 	int err;
 
 	defaults(c);
-	r.row = calloc((size_t)MAX_WORKLOADS * MAX_BACKINGS, sizeof(*r.row));
-	err = r.row ? run_all(c, &r, &e) : error_sys(&e, -ENOMEM, "the report");
-	for (unsigned i = 0; i < r.nr_rows; i++)
-		free(r.row[i].cell);
+	r.row = calloc(most, sizeof(*r.row));
+	cell = calloc(most * c->nr_modes, sizeof(*cell));
+	if (r.row && cell) {
+		plan(c, &r, cell);
+		err = run_all(c, &r, &e);
+	} else {
+		err = error_sys(&e, -ENOMEM, "the report");
+	}
+	free(cell);
 	free(r.row);
 	if (err == -EINTR)
 		return EXIT_GUEST_OFF;

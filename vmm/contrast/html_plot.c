@@ -82,10 +82,14 @@ static double log10_of(double x)
 {
 	double log2 = 0, bit = 1;
 
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		log2++;
-	for (; x < 1; x *= 2)
+	}
+	while (x < 1) {
+		x *= 2;
 		log2--;
+	}
 	for (int i = 0; i < 16; i++) {
 		x *= x;
 		bit /= 2;

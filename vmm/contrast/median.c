@@ -16,7 +16,7 @@ static int ascending(const void *a, const void *b)
 
 static u64 median_of(const struct contrast_cell *const *run, unsigned n, enum contrast_metric m)
 {
-	u64 v[MAX_RUNS];
+	u64 v[MAX_RUNS] = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
 		v[i] = run[i]->v[m];

@@ -335,7 +335,7 @@ int qmp_server_listen(struct qmp_server *s, const char *address, struct error *e
 {
 	struct qmp_listener *l = &s->listener[s->nr_listeners];
 	const char *path;
-	int fd, err;
+	int fd = -1, err;
 
 	if (s->nr_listeners == QMP_MAX_LISTENERS)
 		return error_set(e, -ENOSPC, "--qmp: at most %d sockets", QMP_MAX_LISTENERS);
