@@ -90,7 +90,7 @@ testbed-shell: ## a root shell in an emulated machine with hardware KVM (QEMU TC
 	$(Q)B=$(B) tests/testbed/shell
 
 lint: ## clang-tidy, cppcheck and gcc -fanalyzer over the host code
-	$(Q)sh scripts/lint.sh
+	$(Q)scripts/lint.sh
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/parallax \

@@ -38,33 +38,33 @@ void trace_destroy(struct trace *t)
 	free(t);
 }
 
-/* One more of size bytes; false without memory. */
-static bool make_room(void **array, size_t nr, size_t *room, size_t size)
+/* The array with room for one more of size bytes; NULL without memory, and it is as it was. */
+static void *with_room(void *array, size_t nr, size_t *room, size_t size)
 {
 	size_t want = *room ? 2 * *room : 1024;
-	void *grown;
 
 	if (nr < *room)
-		return true;
-	grown = realloc(*array, want * size);
-	if (!grown)
-		return false;
-	*array = grown;
-	*room = want;
-	return true;
+		return array;
+	array = realloc(array, want * size);
+	if (array)
+		*room = want;
+	return array;
 }
 
 void trace_exit(struct trace *t, unsigned cpu, const struct trace_exit *x)
 {
 	struct trace_lane *l = &t->lane[cpu];
+	struct trace_exit *exit = NULL;
 
-	if (atomic_load_explicit(&t->exits, memory_order_relaxed) >= t->limit ||
-	    !make_room((void **)&l->exit, l->nr, &l->room, sizeof(*l->exit))) {
+	if (atomic_load_explicit(&t->exits, memory_order_relaxed) < t->limit)
+		exit = with_room(l->exit, l->nr, &l->room, sizeof(*exit));
+	if (!exit) {
 		l->over++;
 		return;
 	}
 	atomic_fetch_add_explicit(&t->exits, 1, memory_order_relaxed);
-	l->exit[l->nr++] = *x;
+	l->exit = exit;
+	exit[l->nr++] = *x;
 }
 
 /* ---- the guest's rings ------------------------------------------------------------------------- */
@@ -129,14 +129,16 @@ void trace_sync(struct trace *t, u64 tsc, u64 ns)
 
 static void keep(struct trace *t, u32 cpu, const struct trace_event *from)
 {
-	struct trace_guest_event *to;
+	struct trace_guest_event *event = NULL, *to;
 
-	if (t->nr_events >= t->limit ||
-	    !make_room((void **)&t->event, t->nr_events, &t->room, sizeof(*t->event))) {
+	if (t->nr_events < t->limit)
+		event = with_room(t->event, t->nr_events, &t->room, sizeof(*event));
+	if (!event) {
 		t->events_over++;
 		return;
 	}
-	to = &t->event[t->nr_events++];
+	t->event = event;
+	to = &event[t->nr_events++];
 	/* The guest may write at the same time: bytewise, and what comes out is looked at later. */
 	for (size_t i = 0; i < sizeof(to->e) / 8; i++)
 		((u64 *)&to->e)[i] = __atomic_load_n((const u64 *)from + i, __ATOMIC_RELAXED);

@@ -63,6 +63,8 @@ PROBES = {
     "qemu": _program("qemu-system-x86_64", "qemu-system-x86"),
     "clang": _program("clang"),
     "clang-format": _program("clang-format"),
+    "clang-tidy": _program("clang-tidy"),
+    "cppcheck": _program("cppcheck"),
     "chromium": _program("chromium"),
     "unshare": _program("unshare", "util-linux"),
     "man": _program("man", "man-db"),

@@ -112,6 +112,11 @@ def clang(ctx):
     ctx.equal((done.status, done.text), (0, ""), "status and findings of clang")
 
 
+def lint(ctx):
+    done = ctx.run([ROOT / "scripts/lint.sh"], timeout=900)
+    ctx.equal((done.status, done.text), (0, ""), "status and findings of cppcheck, gcc -fanalyzer and clang-tidy")
+
+
 def benchmarks(ctx):
     """They run too seldom to be found broken."""
     found = sorted(ROOT.glob("tests/bench/**/run"))
@@ -121,6 +126,7 @@ def benchmarks(ctx):
 
 
 def jobs(env):
+    yield Job("tree/lint", lint, needs=("clang-tidy", "cppcheck"), timeout=900)
     yield Job("tree/benchmarks begin", benchmarks)
     yield Job("tree/kernel by clang", clang, needs=("clang",))
     yield Job("tree/style", script("style.sh"), needs=("clang-format",))
