@@ -34,7 +34,7 @@ struct writer {
 	u64 end;
 	bool more; /* a comma is due */
 	struct {
-		u32 type[MAX_OPEN];
+		const struct trace_event *e[MAX_OPEN];
 		unsigned nr;
 		bool named;
 	} open[TRACE_MAX_CPUS];
@@ -148,34 +148,6 @@ static void put_exit(struct writer *w, const struct item *i)
 
 /* ---- the guest's ------------------------------------------------------------------------------------ */
 
-static void close_top(struct writer *w, u32 cpu, u64 ns)
-{
-	w->open[cpu].nr--;
-	begin_event(w, 'E', GUEST, cpu, ns);
-	fputs("}", w->out);
-}
-
-/* Closes down to and with the innermost of that type; nothing when there is none. */
-static void close_type(struct writer *w, u32 cpu, u64 ns, u32 type)
-{
-	unsigned n = w->open[cpu].nr;
-
-	while (n && w->open[cpu].type[n - 1] != type)
-		n--;
-	while (n && w->open[cpu].nr >= n)
-		close_top(w, cpu, ns);
-}
-
-static void open_slice(struct writer *w, const struct item *i, const char *name, const char *cat)
-{
-	if (w->open[i->cpu].nr == MAX_OPEN)
-		return; /* ends of others were lost */
-	w->open[i->cpu].type[w->open[i->cpu].nr++] = i->e->type;
-	begin_event(w, 'B', GUEST, i->cpu, i->ns);
-	put_name(w, name);
-	fprintf(w->out, ",\"cat\":\"%s\"", cat);
-}
-
 /* The guest's words: what is no letter becomes a question mark. */
 static const char *guest_text(const struct trace_event *e, char buf[32])
 {
@@ -187,16 +159,65 @@ static const char *guest_text(const struct trace_event *e, char buf[32])
 	return buf;
 }
 
-static void put_softirq(struct writer *w, const struct item *i)
+static void put_softirqs(struct writer *w, u32 bits)
 {
 	static const char *const names[] = { TRACE_SOFTIRQS };
 	char name[128] = "softirq";
 
 	for (size_t b = 0; b < ARRAY_SIZE(names); b++)
-		if (i->e->value >> b & 1)
+		if (bits >> b & 1)
 			snprintf(name + strlen(name), sizeof(name) - strlen(name), " %s", names[b]);
-	open_slice(w, i, name, "softirq");
-	fputs("}", w->out);
+	put_name(w, name);
+	fputs(",\"cat\":\"softirq\"}", w->out);
+}
+
+/* The same at both ends: some viewers match them by name. */
+static void put_slice_end(struct writer *w, char phase, u32 cpu, u64 ns,
+			  const struct trace_event *e)
+{
+	char text[32], name[64];
+
+	begin_event(w, phase, GUEST, cpu, ns);
+	if (e->type == TRACE_SOFTIRQ_ENTRY) {
+		put_softirqs(w, e->value);
+		return;
+	}
+	guest_text(e, text);
+	if (e->type == TRACE_IRQ_ENTRY)
+		snprintf(name, sizeof(name), "irq %s", text);
+	else if (*text)
+		snprintf(name, sizeof(name), "%s", text);
+	else
+		snprintf(name, sizeof(name), "pid %u", e->value);
+	put_name(w, name);
+	if (e->type == TRACE_IRQ_ENTRY)
+		fprintf(w->out, ",\"cat\":\"irq\",\"args\":{\"vector\":%u}}", e->value);
+	else
+		fprintf(w->out, ",\"cat\":\"task\",\"args\":{\"pid\":%u}}", e->value);
+}
+
+static void open_slice(struct writer *w, const struct item *i)
+{
+	if (w->open[i->cpu].nr == MAX_OPEN)
+		return; /* ends of others were lost */
+	w->open[i->cpu].e[w->open[i->cpu].nr++] = i->e;
+	put_slice_end(w, 'B', i->cpu, i->ns, i->e);
+}
+
+static void close_top(struct writer *w, u32 cpu, u64 ns)
+{
+	put_slice_end(w, 'E', cpu, ns, w->open[cpu].e[--w->open[cpu].nr]);
+}
+
+/* Closes down to and with the innermost of that type; nothing when there is none. */
+static void close_type(struct writer *w, u32 cpu, u64 ns, u32 type)
+{
+	unsigned n = w->open[cpu].nr;
+
+	while (n && w->open[cpu].e[n - 1]->type != type)
+		n--;
+	while (n && w->open[cpu].nr >= n)
+		close_top(w, cpu, ns);
 }
 
 static void put_exception(struct writer *w, const struct item *i)
@@ -214,30 +235,18 @@ static void put_exception(struct writer *w, const struct item *i)
 
 static void put_guest(struct writer *w, const struct item *i)
 {
-	const struct trace_event *e = i->e;
-	char text[32], name[64];
-
-	switch (e->type) {
+	switch (i->e->type) {
 	case TRACE_SWITCH:
 		while (w->open[i->cpu].nr)
 			close_top(w, i->cpu, i->ns);
-		snprintf(name, sizeof(name), "pid %u", e->value);
-		open_slice(w, i, *guest_text(e, text) ? text : name, "task");
-		fprintf(w->out, ",\"args\":{\"pid\":%u}}", e->value);
+		open_slice(w, i);
 		break;
 	case TRACE_IRQ_ENTRY:
-		snprintf(name, sizeof(name), "irq %s", guest_text(e, text));
-		if (w->open[i->cpu].nr == MAX_OPEN)
-			break;
-		open_slice(w, i, name, "irq");
-		fprintf(w->out, ",\"args\":{\"vector\":%u}}", e->value);
+	case TRACE_SOFTIRQ_ENTRY:
+		open_slice(w, i);
 		break;
 	case TRACE_IRQ_EXIT:
 		close_type(w, i->cpu, i->ns, TRACE_IRQ_ENTRY);
-		break;
-	case TRACE_SOFTIRQ_ENTRY:
-		if (w->open[i->cpu].nr < MAX_OPEN)
-			put_softirq(w, i);
 		break;
 	case TRACE_SOFTIRQ_EXIT:
 		close_type(w, i->cpu, i->ns, TRACE_SOFTIRQ_ENTRY);

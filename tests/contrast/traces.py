@@ -15,15 +15,17 @@ def read(ctx, path):
     events = json.loads(path.read_text())["traceEvents"]
     timed = [e for e in events if e["ph"] != "M"]
     ctx.equal([e["ts"] for e in timed], sorted(e["ts"] for e in timed), "times")
-    depth = collections.Counter()
+    open_ones = collections.defaultdict(list)
     for e in timed:
-        track = (e["pid"], e["tid"])
-        depth[track] += {"B": 1, "E": -1}.get(e["ph"], 0)
-        ctx.check(depth[track] >= 0, f"{track}: an end without a begin at {e['ts']}")
-        ctx.check(e["ph"] == "E" or e["name"], f"an event without a name: {e}")
+        stack, label = open_ones[e["pid"], e["tid"]], (e["name"], e.get("args"))
+        ctx.check(e["name"], f"an event without a name: {e}")
+        if e["ph"] == "B":
+            stack.append(label)
+        elif e["ph"] == "E":
+            ctx.check(stack and stack.pop() == label, f"the end of another one: {e}")
         if e["ph"] == "X":
             ctx.check(e["dur"] >= 0, f"an exit that took {e['dur']}")
-    ctx.equal({t: n for t, n in depth.items() if n}, {}, "begins without an end")
+    ctx.equal({track: left for track, left in open_ones.items() if left}, {}, "begins without an end")
     named = {(e["pid"], e["tid"]) for e in events if e.get("name") == "thread_name"}
     ctx.equal({(e["pid"], e["tid"]) for e in timed} - named, set(), "tracks without a name")
     return timed
