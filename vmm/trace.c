@@ -34,12 +34,23 @@ void trace_destroy(struct trace *t)
 		free(t->lane[i].exit);
 	free(t->lane);
 	free(t->event);
+	trace_kvm_destroy(t->kvm);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
 
-/* The array with room for one more of size bytes; NULL without memory, and it is as it was. */
-static void *with_room(void *array, size_t nr, size_t *room, size_t size)
+int trace_use_kvm(struct trace *t, struct error *e)
+{
+	return trace_kvm_create(t->cpus, t->limit, &t->kvm, e);
+}
+
+void trace_vcpu(struct trace *t, unsigned cpu)
+{
+	if (t->kvm)
+		trace_kvm_begin(t->kvm, cpu);
+}
+
+void *trace_room(void *array, size_t nr, size_t *room, size_t size)
 {
 	size_t want = *room ? 2 * *room : 1024;
 
@@ -57,7 +68,7 @@ void trace_exit(struct trace *t, unsigned cpu, const struct trace_exit *x)
 	struct trace_exit *exit = NULL;
 
 	if (atomic_load_explicit(&t->exits, memory_order_relaxed) < t->limit)
-		exit = with_room(l->exit, l->nr, &l->room, sizeof(*exit));
+		exit = trace_room(l->exit, l->nr, &l->room, sizeof(*exit));
 	if (!exit) {
 		l->over++;
 		return;
@@ -132,7 +143,7 @@ static void keep(struct trace *t, u32 cpu, const struct trace_event *from)
 	struct trace_guest_event *event = NULL, *to;
 
 	if (t->nr_events < t->limit)
-		event = with_room(t->event, t->nr_events, &t->room, sizeof(*event));
+		event = trace_room(t->event, t->nr_events, &t->room, sizeof(*event));
 	if (!event) {
 		t->events_over++;
 		return;
@@ -168,6 +179,8 @@ void trace_take(struct trace *t)
 	pthread_mutex_lock(&t->lock);
 	for (u32 i = 0; t->area && i < t->nr_cpus; i++)
 		take_ring(t, i);
+	if (t->kvm)
+		trace_kvm_take(t->kvm);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -183,5 +196,7 @@ void trace_count(struct trace *t, struct trace_counts *c)
 	};
 	for (unsigned i = 0; i < t->cpus; i++)
 		c->exits_over += t->lane[i].over;
+	if (t->kvm)
+		trace_kvm_count(t->kvm, &c->kvm, &c->kvm_over);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.h - one timeline of a run: exits of each vCPU to the VMM, and what the guest's kernel says that it
- * does, through rings in its memory (devices/abi/trace.h).
+ * trace.h - one timeline of a run: exits of each vCPU to the VMM, where the host tells also those that KVM
+ * handles, and what the guest's kernel says that it does, through rings in its memory (devices/abi/trace.h).
  *
  * Rule T1: the area is checked once, when it is announced; ring addresses, sizes and counts are kept here
  * and never read again. What a guest writes into its rings can garble its own timeline and nothing else: an
@@ -26,6 +26,12 @@ struct trace;
 /* NULL without memory. limit 0: TRACE_LIMIT. */
 struct trace *trace_create(unsigned cpus, u64 limit);
 void trace_destroy(struct trace *t); /* NULL is fine */
+
+/* Also what KVM handles by itself, where the host tells: trace_kvm.h. Before the run. 0 or -errno with e filled. */
+int trace_use_kvm(struct trace *t, struct error *e);
+
+/* The calling thread is that vCPU. */
+void trace_vcpu(struct trace *t, unsigned cpu);
 
 /* An exit from `start` to `end` (CLOCK_MONOTONIC). device may be NULL; it is kept. Of a vCPU's own thread. */
 struct trace_exit {
@@ -53,6 +59,7 @@ void trace_take(struct trace *t);
 struct trace_counts {
 	u64 exits, events;	     /* kept */
 	u64 exits_over, events_over; /* beyond the limit */
+	u64 kvm, kvm_over;	     /* all exits, if KVM's are told; beyond the limit or lost */
 	u64 events_lost;	     /* the guest found its ring full, or broke it */
 	bool announced;
 };

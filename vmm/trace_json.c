@@ -22,8 +22,9 @@
 /* A reference to what was kept, in the order of time. */
 struct item {
 	u64 ns;
-	size_t seq;		    /* of equals, the one that was kept first */
-	const struct trace_exit *x; /* of a vCPU, or */
+	size_t seq;			/* of equals, the one that was kept first */
+	const struct kvm_exit_slice *k; /* of a vCPU, or */
+	const struct trace_exit *x;	/* of a vCPU, or */
 	const struct trace_event *e;
 	u32 cpu;
 };
@@ -69,14 +70,25 @@ static int by_time(const void *a, const void *b)
 static struct item *sorted(const struct trace *t, u64 end, size_t *nr)
 {
 	u64 last[TRACE_MAX_CPUS] = { 0 };
-	size_t n = t->nr_events, at = 0;
+	size_t n = t->nr_events, at = 0, kvm = 0;
 	struct item *items;
 
-	for (unsigned i = 0; i < t->cpus; i++)
+	for (unsigned i = 0; i < t->cpus; i++) {
 		n += t->lane[i].nr;
+		if (t->kvm)
+			trace_kvm_exits(t->kvm, i, &kvm);
+		n += kvm;
+	}
 	items = calloc(n + 1, sizeof(*items));
 	if (!items)
 		return NULL;
+	for (unsigned i = 0; t->kvm && i < t->cpus; i++) {
+		const struct kvm_exit_slice *x = trace_kvm_exits(t->kvm, i, &kvm);
+
+		for (size_t k = 0; k < kvm; k++, at++)
+			items[at] =
+				(struct item){ .ns = x[k].start, .seq = at, .k = &x[k], .cpu = i };
+	}
 	for (unsigned i = 0; i < t->cpus; i++)
 		for (size_t k = 0; k < t->lane[i].nr; k++, at++)
 			items[at] = (struct item){ .ns = t->lane[i].exit[k].start,
@@ -123,6 +135,19 @@ static void metadata(struct writer *w, const char *what, unsigned pid, u32 cpu, 
 	json_put_string(w->out, name);
 	fputs("}}", w->out);
 	w->more = true;
+}
+
+/* What reaches the VMM lies inside, on the same track. */
+static void put_kvm_exit(struct writer *w, const struct item *i)
+{
+	const struct kvm_exit_slice *k = i->k;
+	u64 dur = k->end - MIN(k->start, k->end);
+	char buf[32];
+
+	begin_event(w, 'X', HOST, i->cpu, i->ns);
+	put_name(w, trace_kvm_name(w->t->kvm, k, buf));
+	fprintf(w->out, ",\"dur\":%lu.%03lu,\"cat\":\"kvm\",\"args\":{\"rip\":\"%#lx\"}}",
+		dur / 1000, dur % 1000, k->rip);
 }
 
 static void put_exit(struct writer *w, const struct item *i)
@@ -263,7 +288,7 @@ static void put_names(struct writer *w)
 {
 	char name[32];
 
-	metadata(w, "process_name", HOST, 0, "host: exits to the VMM");
+	metadata(w, "process_name", HOST, 0, w->t->kvm ? "host: exits" : "host: exits to the VMM");
 	for (unsigned i = 0; i < w->t->cpus; i++) {
 		snprintf(name, sizeof(name), "vCPU %u", i);
 		metadata(w, "thread_name", HOST, i, name);
@@ -289,7 +314,9 @@ static void put_all(struct writer *w, const struct item *items, size_t nr)
 	fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", w->out);
 	put_names(w);
 	for (size_t i = 0; i < nr; i++) {
-		if (items[i].x)
+		if (items[i].k)
+			put_kvm_exit(w, &items[i]);
+		else if (items[i].x)
 			put_exit(w, &items[i]);
 		else
 			put_guest(w, &items[i]);
@@ -311,6 +338,8 @@ int trace_write(struct trace *t, const char *path, struct error *e)
 	w.out = fopen(path, "we");
 	if (!w.out)
 		return error_sys(e, -errno, "-o %s", path);
+	if (t->kvm)
+		trace_kvm_end(t->kvm, w.end);
 	items = sorted(t, w.end, &nr);
 	if (!items) {
 		fclose(w.out);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "vmm/trace.h"
+#include "vmm/trace_kvm.h"
 
 /* One vCPU's exits; its thread's own until the run is over. */
 struct trace_lane {
@@ -25,7 +26,8 @@ struct trace {
 	u64 limit;
 	u64 start; /* ns; all that is shown is later */
 	struct trace_lane *lane;
-	_Atomic u64 exits; /* of all lanes */
+	_Atomic u64 exits;     /* of all lanes */
+	struct trace_kvm *kvm; /* NULL: only what leaves KVM */
 
 	pthread_mutex_t lock; /* what follows */
 	bool complained;
@@ -41,5 +43,8 @@ struct trace {
 	} sync[2]; /* the first pair, the last */
 	unsigned nr_syncs;
 };
+
+/* The array with room for one more of size bytes; NULL without memory, and it is as it was. */
+void *trace_room(void *array, size_t nr, size_t *room, size_t size);
 
 #endif

@@ -278,6 +278,8 @@ static __attribute__((hot)) void *vcpu_main(void *arg)
 
 	atomic_store(&v->tid, gettid());
 	set_own_name(v->id);
+	if (v->trace)
+		trace_vcpu(v->trace, v->id);
 	for (;;) {
 		bool go_on;
 		int r;

@@ -113,6 +113,10 @@ def refusals(ctx):
     ctx.contains(done.err, "/no/such/folder/t.json")
     done = ctx.vmm("-o", ctx.tmp / "x", "--detach", verb="trace")
     ctx.equal(done.status, 2, "status of --detach")
+    done = ctx.vmm("-o", ctx.tmp / "x", "--kvm", "--append", "quiet exit=0", verb="trace")
+    if done.status:  # where KVM's tracepoints can be had, it runs
+        ctx.equal((done.status, done.err.count(b"\n")), (125, 1), "status and lines without tracepoints")
+        ctx.contains(done.err, "--kvm")
 
 
 def jobs(_env):

@@ -2,6 +2,8 @@
 """testbed.py - what needs hardware virtualization: all of it in one boot of the testbed, and the
 testbed's own promises. See tests/testbed/README.md."""
 
+import bisect
+import collections
 import json
 import os
 import re
@@ -381,6 +383,28 @@ def swapped(status, text):
         raise Failed(f"pages that the guest was told of, with and without asynchronous page faults: {told}")
 
 
+def inside(status, text):
+    """`trace --kvm`: each exit to the VMM lies in one that the hardware made, on the same vCPU; no two overlap."""
+    expect(status, text, 0, '"traceEvents"')
+    events = json.loads(text[text.index('{"displayTimeUnit"'):text.rindex("]}") + 2])["traceEvents"]
+    all_exits, seen = collections.defaultdict(list), set()
+    for e in events:
+        if e.get("cat") == "kvm":
+            all_exits[e["tid"]].append((e["ts"], e["ts"] + e["dur"], e["name"]))
+            seen.add(e["name"])
+    for lane in all_exits.values():
+        lane.sort()
+        if any(a[1] > b[0] for a, b in zip(lane, lane[1:])):
+            raise Failed("two exits of one vCPU at once")
+    for e in events:
+        lane = all_exits[e["tid"]]
+        around = lane[bisect.bisect_right(lane, (e["ts"], float("inf"))) - 1] if e.get("cat") == "exit" else None
+        if around and not around[0] <= e["ts"] <= e["ts"] + e["dur"] <= around[1]:
+            raise Failed(f"not inside {around}: {e}")
+    if len(all_exits) != 2 or not {"io", "npf", "msr", "hlt"} <= seen:
+        raise Failed(f"exits of {len(all_exits)} vCPUs: {sorted(seen)}")
+
+
 def crowded(status, text):
     """More virtual CPUs than CPUs: flushes and locks of vCPUs that do not run."""
     expect(status, text, 0, "PV TLB flush, PV kick, PV yield", "@shootdown.closed_door late = 0", "@fuzz.calls all made",
@@ -390,6 +414,8 @@ def crowded(status, text):
 def user_cases(env, run):
     yield Case("swapped", shlex.join(["sh", str(SWAP), str(env.parallax), "@IMAGE"]), swapped, 300,
                programs=("stress/swapped 50 3",))
+    trace = f"{env.parallax} trace --kvm -o $TMPDIR/t.json --cpus 2 --timeout 60 --append 'quiet demo=switch'"
+    yield Case("trace-kvm", f"mount -t tracefs none /sys/kernel/tracing && {trace} && cat $TMPDIR/t.json", inside, 120)
     yield Case("crowded", f"{run} --timeout 200 --cpus 4 --initrd @IMAGE", crowded, 240,
                programs=("musl/shootdown", "stress/fuzz -n 20000 -s 3 -p 4"))
 

@@ -16,6 +16,7 @@ struct tracing {
 	struct config_builder b; /* first: the setters of `run` take it */
 	const char *output;
 	u64 limit;
+	bool kvm;
 };
 
 static int set_output(void *ctx, const char *v, struct error *e)
@@ -30,9 +31,18 @@ static int set_limit(void *ctx, const char *v, struct error *e)
 	return option_number("--limit", v, 100000000, &((struct tracing *)ctx)->limit, e);
 }
 
+static int set_kvm(void *ctx, const char *v, struct error *e)
+{
+	(void)v;
+	(void)e;
+	((struct tracing *)ctx)->kvm = true;
+	return 0;
+}
+
 static const struct option_def own_defs[] = {
 	{ "output", 'o', "FILE", "where the timeline goes, as trace-event JSON", set_output },
 	{ "limit", 0, "N", "events of either side to keep, 1000000 by default", set_limit },
+	{ "kvm", 0, NULL, "also exits that KVM handles itself (root, tracefs)", set_kvm },
 };
 
 static void help(const struct option_set *set)
@@ -50,6 +60,9 @@ static void say_counts(struct trace *t, const char *path)
 	trace_count(t, &c);
 	fprintf(stderr, "parallax trace: %s: %lu exits, %lu guest events\n", path, c.exits,
 		c.events);
+	if (c.kvm || c.kvm_over)
+		fprintf(stderr, "parallax trace: %lu exits in all, %lu left out or lost\n", c.kvm,
+			c.kvm_over);
 	if (c.events_lost)
 		fprintf(stderr, "parallax trace: %lu guest events were lost: its ring was full\n",
 			c.events_lost);
@@ -136,7 +149,10 @@ int cmd_trace(int argc, char **argv)
 		error_sys(&e, -ENOMEM, "a trace of %u CPUs", t.b.cfg.cpus);
 		return cmd_fail("trace", &e, EXIT_NO_START);
 	}
-	status = run(&t.b.cfg, t.output);
+	if (t.kvm && trace_use_kvm(t.b.cfg.trace, &e))
+		status = cmd_fail("trace", &e, EXIT_NO_START);
+	else
+		status = run(&t.b.cfg, t.output);
 	trace_destroy(t.b.cfg.trace);
 	return status;
 }
