@@ -225,7 +225,7 @@ static int truncate_opened(struct vfs_task *t, struct dentry *d)
 
 	if (err)
 		return err;
-	err = do_truncate(t, d, 0, ATTR_OPEN);
+	err = do_truncate(t, d, 0, ATTR_OPEN | ATTR_MTIME | ATTR_CTIME);
 	put_write_access(d->d_inode);
 	return err;
 }

@@ -221,6 +221,30 @@ static void renames(void)
 	X(rename, unmapped(), "y");
 }
 
+/* What another one takes the name of keeps its own, and its parent. */
+static void replaced(void)
+{
+	char link[32], b[256] = { 0 }, *tail;
+	struct stat st, here;
+	int fd;
+
+	Q(mkdir, "elsewhere", 0700);
+	Q(mkdir, "elsewhere/new", 0700);
+	Q(mkdir, "old", 0700);
+	fd = (int)Q(open, "old", O_RDONLY | O_DIRECTORY);
+	X(rename, "elsewhere/new", "old");
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	Q(readlink, link, b, sizeof(b) - 1);
+	tail = strrchr(b, '/');
+	say("%s", tail ? tail : b);
+	Q(newfstatat, fd, "..", &st, 0);
+	Q(stat, ".", &here);
+	IS(st.st_ino == here.st_ino);
+	X(openat, fd, "x", O_CREAT | O_WRONLY, 0600);
+	X(rmdir, "elsewhere");
+	X(rmdir, "old");
+}
+
 static void places(void)
 {
 	char b[PATH_MAX];
@@ -457,16 +481,8 @@ static void removing_while_reading(void)
 }
 
 static const struct test tests[] = {
-	T(walking),
-	T(folders),
-	T(links),
-	T(renames),
-	T(places),
-	T(another_root),
-	T(nodes),
-	T(rights),
-	T(masks),
-	T(reading_folders),
-	T(removing_while_reading),
+	T(walking),  T(folders), T(links),	     T(renames),
+	T(replaced), T(places),	 T(another_root),    T(nodes),
+	T(rights),   T(masks),	 T(reading_folders), T(removing_while_reading),
 };
 MAIN("names", tests)
