@@ -396,6 +396,20 @@ static void masks(void)
 	Q(mknod, "p", S_IFIFO | 0666, 0);
 	stat("p", &st);
 	HEX(st.st_mode & 07777);
+	/* A group bit that is not one's own goes as it was asked for, whatever the umask leaves. */
+	Q(mkdir, "g", 0700);
+	Q(chmod, "g", 02777);
+	int dir = (int)Q(open, "g", O_RDONLY | O_DIRECTORY), fd;
+	Q(setgroups, 0, NULL);
+	Q(setresgid, 1000, 1000, 1000);
+	Q(setresuid, 1000, 1000, 1000);
+	Q(umask, 077);
+	fd = (int)Q(openat, dir, ".", O_TMPFILE | O_RDWR, 07777);
+	Q(fstat, fd, &st);
+	HEX(st.st_mode & 07777);
+	fd = (int)Q(openat, dir, "f", O_CREAT | O_RDWR, 07777);
+	Q(fstat, fd, &st);
+	HEX(st.st_mode & 07777);
 }
 
 struct dirent_64 {
