@@ -48,6 +48,8 @@ struct task_struct *sched_env_switch(struct task_struct *prev, struct task_struc
 	if (in->u) {
 		mmu_switch(in->u->mm);
 		user_state_load(&in->u->regs);
+		if (unlikely(in->u->rseq.addr))
+			next->rseq_event = true;
 	}
 	return __switch_to_asm(prev, &out->sp, in->sp);
 }

@@ -220,7 +220,7 @@ int notify_change(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 int do_truncate(struct vfs_task *t, struct dentry *d, s64 len, u32 extra)
 {
 	struct inode *inode = d->d_inode;
-	struct iattr attr = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | extra, .size = len };
+	struct iattr attr = { .valid = ATTR_SIZE | extra, .size = len };
 	int err;
 
 	if (len < 0)

@@ -232,7 +232,7 @@ s64 fs_ftruncate(struct vfs_task *t, int fd, s64 len)
 	else if (f.file->f_inode->i_flags & S_APPEND)
 		err = -EPERM;
 	else
-		err = do_truncate(t, f.file->f_path.dentry, len, 0);
+		err = do_truncate(t, f.file->f_path.dentry, len, ATTR_MTIME | ATTR_CTIME);
 	fdput(f);
 	return err;
 }
@@ -270,6 +270,8 @@ int vfs_fallocate(struct vfs_task *t, struct file *f, int mode, s64 offset, s64 
 		err = -EFBIG;
 	} else {
 		err = f->f_op->fallocate(f, mode, offset, len);
+		if (!err)
+			file_modified(t, f);
 	}
 	up_write(&inode->i_rwsem);
 	if (!err)

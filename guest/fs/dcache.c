@@ -442,13 +442,30 @@ static void swap_places(struct dentry *a, struct dentry *b)
 void d_move(struct dentry *d, struct dentry *target)
 {
 	struct vfs *vfs = d->d_sb->s_vfs;
+	struct dentry *old_parent = d->d_parent;
+	const char *left = NULL;
+	char *room = d->d_iname;
 
+	if (target->d_name.len >= DNAME_INLINE_LEN)
+		room = kmalloc(vfs->slab, target->d_name.len + 1, GFP_KERNEL);
 	spin_lock(&vfs->dcache_lock);
 	unhash_locked(d);
 	unhash_locked(target);
-	swap_places(d, target);
+	if (room) {
+		if (d->d_name.name != d->d_iname)
+			left = d->d_name.name;
+		memcpy(room, target->d_name.name, target->d_name.len + 1);
+		d->d_name = target->d_name;
+		d->d_name.name = room;
+	} else { /* no memory: what has been deleted goes by a name that is not its own */
+		swap_names(d, target);
+	}
+	d->d_parent = dget(target->d_parent);
+	list_move(&d->d_child, &d->d_parent->d_children);
 	hash_locked(vfs, d);
 	spin_unlock(&vfs->dcache_lock);
+	kfree(vfs->slab, left);
+	dput(old_parent);
 }
 
 void d_exchange(struct dentry *a, struct dentry *b)

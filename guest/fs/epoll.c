@@ -74,21 +74,26 @@ static void note_ready(struct eventpoll *ep, struct epitem *epi)
 }
 
 /* From a wake-up of the file: any context, the queue's lock held. */
-static bool item_wake(struct wait_queue_entry *w, unsigned state)
+static bool item_wake(struct wait_queue_entry *w, unsigned state, u32 key)
 {
 	struct epitem *epi = container_of(w, struct epitem_queue, w)->epi;
 	struct eventpoll *ep = epi->ep;
 	u64 flags = spin_lock_irqsave(&ep->lock);
 
+	u32 wanted = epi->event.events & ~EP_PRIVATE;
+
 	(void)state;
-	if (epi->event.events & ~EP_PRIVATE)
+	if (key)
+		wanted &= key;
+	if (wanted)
 		note_ready(ep, epi);
 	spin_unlock_irqrestore(&ep->lock, flags);
-	if (epi->event.events & ~EP_PRIVATE) {
+	if (wanted) {
 		wake_up(&ep->wait);
 		wake_up_all(&ep->poll_wait);
 	}
-	return true;
+	/* One that waits for something else does not use up the wake-up of those that are exclusive. */
+	return wanted;
 }
 
 struct item_poll {

@@ -49,7 +49,7 @@ static s64 eventfd_read(struct kiocb *io, struct iov_iter *to)
 		if (wait_event_interruptible(&e->wait, READ_ONCE(e->count)))
 			return -ERESTARTSYS;
 	}
-	wake_up_all(&e->wait);
+	wake_up_key(&e->wait, TASK_NORMAL, 0, POLLOUT);
 	return copy_to_iter(&got, sizeof(got), to) == sizeof(got) ? (s64)sizeof(got) : -EFAULT;
 }
 
@@ -71,7 +71,7 @@ static s64 eventfd_write(struct kiocb *io, struct iov_iter *from)
 		if (wait_event_interruptible(&e->wait, n <= EVENTFD_MAX - READ_ONCE(e->count)))
 			return -ERESTARTSYS;
 	}
-	wake_up_all(&e->wait);
+	wake_up_key(&e->wait, TASK_NORMAL, 0, POLLIN);
 	return sizeof(n);
 }
 
@@ -126,7 +126,7 @@ int eventfd_signal(struct file *f, u64 n)
 	flags = spin_lock_irqsave(&e->lock);
 	e->count += MIN(n, ~0ULL - e->count);
 	spin_unlock_irqrestore(&e->lock, flags);
-	wake_up_all(&e->wait);
+	wake_up_key(&e->wait, TASK_NORMAL, 0, POLLIN);
 	return 0;
 }
 

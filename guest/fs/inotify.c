@@ -516,7 +516,7 @@ static s64 add_watch(struct inotify *in, struct inode *inode, u32 mask)
 	return ret;
 }
 
-s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, u32 mask)
+s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, s64 path_err, u32 mask)
 {
 	unsigned how = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
 		       (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
@@ -533,7 +533,7 @@ s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, u32 mask)
 	if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE)
 		ret = -EINVAL;
 	else
-		ret = user_path_at(t, AT_FDCWD, path, how, &p);
+		ret = path_err ? path_err : user_path_at(t, AT_FDCWD, path, how, &p);
 	if (!ret) {
 		ret = inode_permission(t, p.dentry->d_inode, MAY_READ);
 		if (!ret)

@@ -58,6 +58,10 @@ static inline bool d_is_dir(const struct dentry *d)
 void inc_nlink(struct inode *inode);
 void drop_nlink(struct inode *inode);
 void clear_nlink(struct inode *inode);
+/* The mode of a new file in dir: without the group bit that it may not have, which is seen before the umask,
+ * and without what the umask takes; of the bits in mask. */
+u32 vfs_prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 mode, u32 mask,
+		     u32 type);
 void inode_touch_ctime(struct inode *inode);
 void inode_touch_mctime(struct inode *inode);
 int do_truncate(struct vfs_task *t, struct dentry *d, s64 len, u32 extra);

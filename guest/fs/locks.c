@@ -96,6 +96,20 @@ static void replace_range(struct vfs *vfs, struct inode *inode, struct file_lock
 	}
 }
 
+/* flock(2): an owner's lock of another type goes before the new one is tried for. Whether there was one. */
+static bool lose_flock(struct vfs *vfs, struct inode *inode, const struct file_lock *want)
+{
+	struct file_lock *l;
+
+	list_for_each_entry (l, &inode->i_flock, node)
+		if (l->flock && l->owner == want->owner && l->type != want->type) {
+			list_del(&l->node);
+			kfree(vfs->slab, l);
+			return true;
+		}
+	return false;
+}
+
 static void locks_changed(struct vfs *vfs)
 {
 	atomic64_inc(&vfs->lock_changes);
@@ -109,6 +123,7 @@ static int try_lock(struct vfs *vfs, struct inode *inode, const struct file_lock
 {
 	struct file_lock *l = kmalloc(vfs->slab, sizeof(*l), GFP_KERNEL);
 	struct file_lock *spare = kmalloc(vfs->slab, sizeof(*l), GFP_KERNEL);
+	bool lost = false;
 	int ret = -ENOMEM;
 
 	if (l && spare) {
@@ -117,6 +132,7 @@ static int try_lock(struct vfs *vfs, struct inode *inode, const struct file_lock
 		ret = 0;
 		if (want->type != F_UNLCK && conflict(inode, want)) {
 			ret = 1;
+			lost = want->flock && lose_flock(vfs, inode, want);
 		} else {
 			replace_range(vfs, inode, l, &spare);
 			if (want->type != F_UNLCK) {
@@ -128,7 +144,7 @@ static int try_lock(struct vfs *vfs, struct inode *inode, const struct file_lock
 	}
 	kfree(vfs->slab, spare);
 	kfree(vfs->slab, l);
-	if (!ret)
+	if (!ret || lost)
 		locks_changed(vfs);
 	return ret;
 }
@@ -256,6 +272,9 @@ s64 fcntl_lock(struct vfs_task *t, struct file *f, unsigned cmd, u64 arg)
 
 	if (copy_from_task(t, &fl, arg, sizeof(fl)))
 		return -EFAULT;
+	/* Who asks for what is told of a wrong type first, who sets it of a wrong range. */
+	if (cmd == F_GETLK && fl.l_type != F_RDLCK && fl.l_type != F_WRLCK)
+		return -EINVAL;
 	err = parse_range(f, &fl, &want);
 	if (err)
 		return err;

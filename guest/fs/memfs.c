@@ -476,8 +476,11 @@ static int setattr(struct vfs_task *t, struct dentry *d, struct iattr *attr)
 	if (attr->valid & ATTR_SIZE) {
 		if (seals_forbid_size(inode, attr->size))
 			return -EPERM;
+		/* As on Linux, a size that stays is no change of a file without pages; ftruncate(2) asks
+		 * for the times itself. */
+		if (attr->size != inode->i_size || inode->i_blocks)
+			attr->valid |= ATTR_MTIME | ATTR_CTIME;
 		truncate_setsize(inode, attr->size);
-		inode_touch_mctime(inode);
 	}
 	setattr_copy(t, inode, attr);
 	return 0;
@@ -513,7 +516,6 @@ static int fallocate(struct file *f, int mode, s64 offset, s64 len)
 		if (inode->i_seals & SEALS_OF_WRITING)
 			return -EPERM;
 		pagecache_zero_range(inode->i_mapping, offset, offset + len);
-		inode_touch_mctime(inode);
 		return 0;
 	}
 	if (seals_forbid_size(inode, MAX(inode->i_size, offset + len)))
@@ -525,7 +527,6 @@ static int fallocate(struct file *f, int mode, s64 offset, s64 len)
 		return err;
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && offset + len > inode->i_size)
 		WRITE_ONCE(inode->i_size, offset + len);
-	inode_touch_mctime(inode);
 	return 0;
 }
 

@@ -49,9 +49,8 @@ int may_delete(struct vfs_task *t, struct inode *dir, struct dentry *victim, boo
 	return dir->i_flags & S_DEAD ? -ENOENT : 0;
 }
 
-/* What a new file's mode loses: the group bit it may not have, and the umask. */
-static u32 prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 mode, u32 mask,
-			u32 type)
+u32 vfs_prepare_mode(const struct vfs_task *t, const struct inode *dir, u32 mode, u32 mask,
+		     u32 type)
 {
 	if (!S_ISDIR(mode) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
 	    dir->i_mode & S_ISGID && !cred_in_group(t->cred, dir->i_gid) &&
@@ -79,7 +78,7 @@ int vfs_create(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode
 		return err;
 	if (!dir->i_op->create)
 		return -EACCES;
-	err = dir->i_op->create(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, S_IFREG));
+	err = dir->i_op->create(t, dir, d, vfs_prepare_mode(t, dir, mode, S_IALLUGO, S_IFREG));
 	return made(dir, d, err);
 }
 
@@ -91,7 +90,7 @@ int vfs_mkdir(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode)
 		return err;
 	if (!dir->i_op->mkdir)
 		return -EPERM;
-	err = dir->i_op->mkdir(t, dir, d, prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
+	err = dir->i_op->mkdir(t, dir, d, vfs_prepare_mode(t, dir, mode, 0777 | S_ISVTX, S_IFDIR));
 	return made(dir, d, err);
 }
 
@@ -134,7 +133,7 @@ int vfs_mknod(struct vfs_task *t, struct inode *dir, struct dentry *d, u32 mode,
 		return -EPERM;
 	if (!dir->i_op->mknod)
 		return -EPERM;
-	err = dir->i_op->mknod(t, dir, d, prepare_mode(t, dir, mode, S_IALLUGO, mode & S_IFMT),
+	err = dir->i_op->mknod(t, dir, d, vfs_prepare_mode(t, dir, mode, S_IALLUGO, mode & S_IFMT),
 			       dev);
 	return made(dir, d, err);
 }

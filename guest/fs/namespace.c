@@ -143,6 +143,10 @@ static int bind_mount(struct vfs_task *t, const char *source, u64 flags, struct 
 	err = find_place(vfs, where);
 	if (!err && from.mnt->mnt_detached)
 		err = -EINVAL;
+	/* attach() would say so too, but a tree of mounts is not copied for that. */
+	if (!err &&
+	    S_ISDIR(from.dentry->d_inode->i_mode) != S_ISDIR(where->dentry->d_inode->i_mode))
+		err = -ENOTDIR;
 	if (!err) {
 		/* Copied before it is attached: the place may lie in what is copied. */
 		err = copy_tree(vfs, &from, flags & MS_REC, &m);

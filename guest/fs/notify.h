@@ -32,7 +32,8 @@
 #define IN_ONESHOT	 0x80000000u
 
 s64 fs_inotify_init1(struct vfs_task *t, int flags);
-s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, u32 mask);
+/* path_err: why there is no path, which is told when nothing is wrong with the rest. */
+s64 fs_inotify_add_watch(struct vfs_task *t, int fd, const char *path, s64 path_err, u32 mask);
 s64 fs_inotify_rm_watch(struct vfs_task *t, int fd, int wd);
 
 static inline bool notify_wanted(const struct vfs *vfs)

@@ -225,7 +225,7 @@ static int truncate_opened(struct vfs_task *t, struct dentry *d)
 
 	if (err)
 		return err;
-	err = do_truncate(t, d, 0, ATTR_OPEN);
+	err = do_truncate(t, d, 0, ATTR_OPEN | ATTR_MTIME | ATTR_CTIME);
 	put_write_access(d->d_inode);
 	return err;
 }
@@ -274,7 +274,8 @@ static int open_tmpfile(struct walk *w, const struct open_request *rq, struct fi
 	if (!err) {
 		down_write(&dir->d_sb->s_tree_sem);
 		err = inode->i_op->tmpfile(w->t, inode, path.dentry,
-					   S_IFREG | (rq->mode & ~current_umask(w->t)));
+					   vfs_prepare_mode(w->t, inode, rq->mode, S_IALLUGO,
+							    S_IFREG));
 		up_write(&dir->d_sb->s_tree_sem);
 	}
 	if (!err)

@@ -29,6 +29,17 @@ static struct pipe_buffer *buf_at(struct pipe_inode_info *p, u32 i)
 	return &p->bufs[i & (p->ring_size - 1)];
 }
 
+static void wake_readers(struct pipe_inode_info *p)
+{
+	wake_up_key(&p->rd_wait, TASK_INTERRUPTIBLE, 1, POLLIN | POLLRDNORM);
+}
+
+/* As on Linux, reading and writing leaves those of a pipe without a name alone: nobody looks. */
+static bool has_times(const struct inode *inode)
+{
+	return inode->i_sb != inode->i_sb->s_vfs->pipe_sb;
+}
+
 /* ---- making and ending ---------------------------------------------------------------------------------------- */
 
 static struct pipe_inode_info *pipe_new(struct vfs *vfs)
@@ -153,9 +164,10 @@ static s64 pipe_read(struct kiocb *io, struct iov_iter *to)
 	}
 	mutex_unlock(&p->mutex);
 	if (ret > 0) {
-		if (was_full)
-			wake_up_all(&p->wr_wait);
-		file_accessed(io->filp);
+		if (was_full && !full(p))
+			wake_up_key(&p->wr_wait, TASK_NORMAL, 0, POLLOUT | POLLWRNORM);
+		if (has_times(io->filp->f_inode))
+			file_accessed(io->filp);
 	}
 	return ret;
 }
@@ -180,7 +192,7 @@ static s64 merge(struct pipe_inode_info *p, struct iov_iter *from)
 	return (s64)chars;
 }
 
-static s64 append(struct pipe_inode_info *p, struct iov_iter *from, bool packet)
+static s64 append(struct pipe_inode_info *p, struct iov_iter *from, bool packet, bool can_merge)
 {
 	struct page *page = get_buffer_page(p);
 	size_t n = MIN(iov_iter_count(from), (size_t)PAGE_SIZE), moved;
@@ -193,7 +205,7 @@ static s64 append(struct pipe_inode_info *p, struct iov_iter *from, bool packet)
 		return -EFAULT;
 	}
 	*buf_at(p, p->head) = (struct pipe_buffer){
-		.page = page, .len = (u32)n, .can_merge = !packet, .packet = packet
+		.page = page, .len = (u32)n, .can_merge = can_merge, .packet = packet
 	};
 	WRITE_ONCE(p->head, p->head + 1);
 	return (s64)n;
@@ -208,11 +220,11 @@ static s64 no_reader(struct vfs_task *t)
 /* Writes what there is room for; 0: none. */
 static s64 fill(struct kiocb *io, struct pipe_inode_info *p, struct iov_iter *from)
 {
-	bool packet = io->filp->f_flags & O_DIRECT;
+	bool splice = io->flags & IOCB_SPLICE, packet = !splice && io->filp->f_flags & O_DIRECT;
 	s64 done = 0;
 
 	while (iov_iter_count(from) && !full(p)) {
-		s64 n = append(p, from, packet);
+		s64 n = append(p, from, packet, !packet && !splice);
 
 		if (n < 0)
 			return done ? done : n;
@@ -229,7 +241,7 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 	if (!iov_iter_count(from))
 		return 0;
 	mutex_lock(&p->mutex);
-	n = p->readers ? merge(p, from) : no_reader(io->task);
+	n = !p->readers ? no_reader(io->task) : io->flags & IOCB_SPLICE ? 0 : merge(p, from);
 	for (;;) {
 		bool was_empty = p->head - p->tail <= 1;
 
@@ -240,7 +252,7 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 		n = fill(io, p, from);
 		if (n) {
 			if (was_empty)
-				wake_up_interruptible(&p->rd_wait);
+				wake_readers(p);
 			continue;
 		}
 		if (io->flags & IOCB_NOWAIT) {
@@ -248,7 +260,7 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 			break;
 		}
 		mutex_unlock(&p->mutex);
-		wake_up_interruptible(&p->rd_wait);
+		wake_readers(p);
 		n = wait_event_interruptible(&p->wr_wait, !full(p) || !READ_ONCE(p->readers));
 		mutex_lock(&p->mutex);
 		if (n)
@@ -257,29 +269,31 @@ static s64 pipe_write(struct kiocb *io, struct iov_iter *from)
 			n = no_reader(io->task);
 	}
 	mutex_unlock(&p->mutex);
-	if (done) {
-		wake_up_interruptible(&p->rd_wait);
+	/* Whatever came of it: on Linux an edge is told once more even then. */
+	wake_readers(p);
+	if (done && !(io->flags & IOCB_SPLICE) && has_times(io->filp->f_inode))
 		file_modified(io->task, io->filp);
-	}
 	return done ? done : n;
 }
 
-int pipe_check_room(struct vfs_task *t, struct file *f, bool nonblock)
+s64 pipe_wait_room(struct vfs_task *t, struct file *f)
 {
 	struct pipe_inode_info *p = f->private_data;
-	int err = 0;
+	s64 room;
 
 	if (f->f_op != &pipe_fops)
-		return 0;
-	mutex_lock(&p->mutex);
-	if (!p->readers)
-		err = -EPIPE;
-	else if (nonblock && full(p))
-		err = -EAGAIN;
-	mutex_unlock(&p->mutex);
-	if (err == -EPIPE)
-		t->vfs->env->send_sig(t, SIGPIPE);
-	return err;
+		return INT64_MAX;
+	for (;;) {
+		mutex_lock(&p->mutex);
+		room = !p->readers ? no_reader(t) : (s64)p->ring_size - (s64)(p->head - p->tail);
+		mutex_unlock(&p->mutex);
+		if (room)
+			return room;
+		if (f->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(&p->wr_wait, !full(p) || !READ_ONCE(p->readers)))
+			return -ERESTARTSYS;
+	}
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */

@@ -38,10 +38,11 @@ u32 vfs_poll(struct file *f, struct poll_table *pt)
 	return f->f_op->poll(f, pt);
 }
 
-static bool poll_wake(struct wait_queue_entry *w, unsigned state)
+static bool poll_wake(struct wait_queue_entry *w, unsigned state, u32 key)
 {
 	struct waiter *pw = container_of(w, struct poll_entry, w)->waiter;
 
+	(void)key; /* it looks again anyhow, and sleeps on if that was not for it */
 	WRITE_ONCE(pw->triggered, true);
 	smp_mb();
 	return wake_up_state(pw->task, state);

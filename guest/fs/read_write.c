@@ -64,7 +64,9 @@ s64 vfs_read_iter(struct vfs_task *t, struct file *f, struct iov_iter *to, s64 *
 	return ret;
 }
 
-s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s64 *pos, u32 rwf)
+/* extra: IOCB_* that no caller in user mode can ask for. */
+static s64 write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s64 *pos, u32 rwf,
+		      u32 extra)
 {
 	struct kiocb io;
 	s64 ret;
@@ -82,6 +84,7 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 	ret = kiocb_init(&io, t, f, *pos, rwf);
 	if (ret)
 		return ret;
+	io.flags |= extra;
 	ret = f->f_op->write_iter(&io, from);
 	*pos = io.pos;
 	if (ret > 0) {
@@ -92,6 +95,11 @@ s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s6
 	if (t->syscw)
 		++*t->syscw;
 	return ret;
+}
+
+s64 vfs_write_iter(struct vfs_task *t, struct file *f, struct iov_iter *from, s64 *pos, u32 rwf)
+{
+	return write_iter(t, f, from, pos, rwf, 0);
 }
 
 s64 kernel_read(struct vfs_task *t, struct file *f, void *buf, size_t n, s64 *pos)
@@ -260,10 +268,12 @@ s64 fs_lseek(struct vfs_task *t, int fd, s64 offset, int whence)
 /* What is left of a short write is tried again, so that its error or signal comes: *err. */
 static s64 write_all(struct vfs_task *t, struct file *out, const u8 *buf, s64 n, s64 *pos, s64 *err)
 {
+	struct iov_iter it;
 	s64 done = 0;
 
 	while (done < n) {
-		*err = kernel_write(t, out, buf + done, (size_t)(n - done), pos);
+		iov_iter_kernel(&it, buf + done, (size_t)(n - done));
+		*err = write_iter(t, out, &it, pos, 0, IOCB_SPLICE);
 		if (*err <= 0)
 			break;
 		done += *err;
@@ -271,18 +281,22 @@ static s64 write_all(struct vfs_task *t, struct file *out, const u8 *buf, s64 n,
 	return done;
 }
 
+/* Page by page of the source, MAX_PAGES of them at most. */
 static s64 splice_files(struct vfs_task *t, struct file *in, s64 *in_pos, struct file *out,
-			s64 *out_pos, size_t count)
+			s64 *out_pos, size_t count, u64 max_pages)
 {
 	void *buf = kmalloc(t->vfs->slab, PAGE_SIZE, GFP_KERNEL);
 	s64 done = 0, n = 0, err;
 
 	if (!buf)
 		return -ENOMEM;
-	while ((size_t)done < count) {
+	for (; (size_t)done < count && max_pages; max_pages--) {
 		s64 at = *in_pos, wrote;
+		size_t room = PAGE_SIZE;
 
-		n = kernel_read(t, in, buf, MIN(count - (size_t)done, (size_t)PAGE_SIZE), &at);
+		if (S_ISREG(in->f_inode->i_mode))
+			room -= (u64)at % PAGE_SIZE;
+		n = kernel_read(t, in, buf, MIN(count - (size_t)done, room), &at);
 		if (n <= 0)
 			break;
 		wrote = write_all(t, out, buf, n, out_pos, &err);
@@ -327,27 +341,30 @@ static bool takes_pages(const struct file *out, const struct file *in, s64 in_po
 
 static s64 sendfile(struct vfs_task *t, struct file *out, struct file *in, s64 *pos, size_t count)
 {
-	s64 in_pos = pos ? *pos : in->f_pos, out_pos = out->f_pos, ret;
+	s64 in_pos = pos ? *pos : in->f_pos, out_pos = out->f_pos, pages, ret;
 
 	if (!(out->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (bad_range(out, out_pos, count))
 		return -EINVAL;
-	ret = pipe_check_room(t, out, (in->f_flags | out->f_flags) & O_NONBLOCK);
-	if (ret)
-		return ret;
+	pages = pipe_wait_room(t, out);
+	if (pages < 0)
+		return pages;
 	/* Data that has been taken must not be lost, so the source can be gone back in. */
 	if (!S_ISFIFO(out->f_inode->i_mode) &&
 	    (!(in->f_mode & FMODE_LSEEK) || out->f_flags & O_APPEND))
 		return -EINVAL;
-	if (!count)
+	if (!count) {
+		if (!S_ISFIFO(out->f_inode->i_mode))
+			file_accessed(in); /* as on Linux, which has begun by now */
 		return 0;
+	}
 	if (!gives_pages(in) || !takes_pages(out, in, in_pos)) {
 		if (in->f_mode & FMODE_LSEEK)
-			file_accessed(in); /* Linux has begun by now */
+			file_accessed(in);
 		return -EINVAL;
 	}
-	ret = splice_files(t, in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT));
+	ret = splice_files(t, in, &in_pos, out, &out_pos, MIN(count, MAX_RW_COUNT), (u64)pages);
 	if (ret > 0) {
 		if (pos)
 			*pos = in_pos;
@@ -404,8 +421,12 @@ static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct f
 		return -EINVAL;
 	if (!(in->f_mode & FMODE_READ) || !(out->f_mode & FMODE_WRITE) || out->f_flags & O_APPEND)
 		return -EBADF;
+	if (in->f_inode->i_sb != out->f_inode->i_sb)
+		return -EXDEV;
 	if (ip < 0 || op < 0)
 		return -EINVAL;
+	if ((u64)ip + len < len || (u64)op + len < len)
+		return -EOVERFLOW;
 	len = MIN(len, MAX_RW_COUNT);
 	/* Only what is there; ranges of one file must not overlap. */
 	len = ip >= in->f_inode->i_size ? 0 : MIN(len, (size_t)(in->f_inode->i_size - ip));
@@ -417,7 +438,7 @@ static s64 copy_range(struct vfs_task *t, struct file *in, s64 *in_pos, struct f
 		return -EINVAL;
 	if (!len)
 		return 0;
-	ret = splice_files(t, in, &ip, out, &op, len);
+	ret = splice_files(t, in, &ip, out, &op, len, UINT64_MAX);
 	if (ret > 0) {
 		if (in_pos)
 			*in_pos = ip;

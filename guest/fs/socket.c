@@ -77,7 +77,8 @@ static void pair_up(struct vfs_task *t, struct unix_sock *a, struct unix_sock *b
 	mutex_lock(&a->net->mutex);
 	unix_set_peer(a, b);
 	unix_set_peer(b, a);
-	a->peer_cred = b->peer_cred = unix_cred(t);
+	unix_tell_peer(a, t);
+	unix_tell_peer(b, t);
 	a->state = b->state = UNIX_ESTABLISHED;
 	mutex_unlock(&a->net->mutex);
 }

@@ -29,6 +29,7 @@ enum {
 	SO_RCVBUFFORCE = 33,
 	SO_PROTOCOL = 38,
 	SO_DOMAIN = 39,
+	SO_PEERGROUPS = 59,
 };
 
 #define SWITCHES                                                                     \
@@ -159,6 +160,7 @@ union value {
 	struct linux_ucred cred;
 	struct timeval tv;
 	struct sockaddr_buf name;
+	u32 groups[NGROUPS_MAX];
 };
 
 static u32 get_number(struct unix_sock *s, int name, s32 *n)
@@ -237,6 +239,14 @@ static s64 get_option(struct unix_sock *s, int name, union value *v, const void 
 		mutex_unlock(&s->net->mutex);
 		*data = v->name.data;
 		return v->name.len ? (s64)v->name.len : -ENOTCONN;
+	case SO_PEERGROUPS:
+		mutex_lock(&s->net->mutex);
+		len = s->peer_groups ? s->peer_groups->ngroups * (u32)sizeof(v->groups[0])
+				     : UINT32_MAX;
+		if (len <= sizeof(v->groups))
+			memcpy(v->groups, s->peer_groups->groups, len);
+		mutex_unlock(&s->net->mutex);
+		return len <= sizeof(v->groups) ? (s64)len : -ENODATA;
 	default:
 		len = get_number(s, name, &v->n);
 		return len ? (s64)len : -ENOPROTOOPT;
@@ -259,6 +269,11 @@ static s64 tell_option(struct vfs_task *t, struct unix_sock *s, int name, u64 va
 		return len;
 	if (name == SO_PEERNAME && len < room) /* a name is told whole */
 		return -EINVAL;
+	/* So are groups, and who has too little room is told how much it takes. */
+	if (name == SO_PEERGROUPS && len > room) {
+		n = (s32)len;
+		return copy_to_task(t, len_at, &n, sizeof(n)) ? -EFAULT : -ERANGE;
+	}
 	n = MIN((s32)len, room);
 	if (copy_to_task(t, value, data, (size_t)n) || copy_to_task(t, len_at, &n, sizeof(n)))
 		return -EFAULT;

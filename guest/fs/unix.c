@@ -43,6 +43,7 @@ void unix_put(struct unix_sock *s)
 	BUG_ON(!list_empty(&s->queue) || s->peer || s->path.dentry);
 	if (s->addr)
 		unix_addr_put(s->vfs, s->addr);
+	cred_put(s->peer_groups);
 	kfree(s->vfs->slab, s);
 }
 
@@ -302,9 +303,23 @@ int unix_file(struct vfs_task *t, struct unix_sock *s, u32 flags, struct file **
 	return 0;
 }
 
-struct linux_ucred unix_cred(const struct vfs_task *t)
+static void tell_peer(struct unix_sock *s, struct linux_ucred cred, const struct cred *groups)
 {
-	return (struct linux_ucred){ t->tgid, t->cred->euid, t->cred->egid };
+	const struct cred *old = s->peer_groups;
+
+	s->peer_cred = cred;
+	s->peer_groups = groups ? cred_get(groups) : NULL;
+	cred_put(old);
+}
+
+void unix_tell_peer(struct unix_sock *s, const struct vfs_task *t)
+{
+	tell_peer(s, (struct linux_ucred){ t->tgid, t->cred->euid, t->cred->egid }, t->cred);
+}
+
+void unix_tell_same_peer(struct unix_sock *s, const struct unix_sock *other)
+{
+	tell_peer(s, other->peer_cred, other->peer_groups);
 }
 
 /* ---- the instance ------------------------------------------------------------------------------------------------- */

@@ -29,8 +29,8 @@ static int join(struct vfs_task *t, struct unix_sock *s, struct unix_sock *liste
 		err = -EINVAL;
 	if (!err) {
 		fresh->state = s->state = UNIX_ESTABLISHED;
-		fresh->peer_cred = unix_cred(t);
-		s->peer_cred = listener->peer_cred;
+		unix_tell_peer(fresh, t);
+		unix_tell_same_peer(s, listener);
 		fresh->passcred = listener->passcred;
 		fresh->addr = listener->addr;
 		atomic_inc(&fresh->addr->refs);
@@ -98,7 +98,7 @@ static void change_peer(struct unix_sock *s, struct unix_sock *peer)
 	s->state = peer ? UNIX_ESTABLISHED : UNIX_CLOSE;
 	if (peer) {
 		peer->state = UNIX_ESTABLISHED;
-		s->peer_cred = peer->peer_cred;
+		unix_tell_same_peer(s, peer);
 	}
 	wake_up_all(&s->wait);
 	mutex_unlock(&s->net->mutex);
@@ -154,7 +154,7 @@ int unix_listen(struct vfs_task *t, struct unix_sock *s, int backlog)
 	} else {
 		WRITE_ONCE(s->backlog, MIN((unsigned)backlog, SOMAXCONN));
 		s->state = UNIX_LISTEN;
-		s->peer_cred = unix_cred(t);
+		unix_tell_peer(s, t);
 		wake_up_all(&s->room);
 	}
 	mutex_unlock(&s->net->mutex);

@@ -93,8 +93,9 @@ struct unix_sock {
 	bool passcred;
 	s32 linger[2];
 	struct linux_ucred peer_cred;
-	unsigned inflight; /* U3 */
-	bool reached;	   /* by the collector */
+	const struct cred *peer_groups; /* whose groups go with it; NULL: nobody is there */
+	unsigned inflight;		/* U3 */
+	bool reached;			/* by the collector */
 	struct list_head todo;
 };
 
@@ -137,7 +138,9 @@ void unix_put(struct unix_sock *s);
 void unix_abandon(struct unix_sock *s);
 /* Its file; the reference goes along, also on failure. */
 int unix_file(struct vfs_task *t, struct unix_sock *s, u32 flags, struct file **out);
-struct linux_ucred unix_cred(const struct vfs_task *t);
+/* Who it is told to talk to: t, or whom another one is told. net->mutex held. */
+void unix_tell_peer(struct unix_sock *s, const struct vfs_task *t);
+void unix_tell_same_peer(struct unix_sock *s, const struct unix_sock *other);
 /* net->mutex held. */
 void unix_set_peer(struct unix_sock *s, struct unix_sock *peer);
 /*

@@ -319,6 +319,7 @@ struct kiocb {
 #define IOCB_APPEND 0x1
 #define IOCB_NOWAIT 0x2
 #define IOCB_DSYNC  0x4
+#define IOCB_SPLICE 0x8 /* moved from another file, not written: see pipe.h */
 
 /* A reader of a directory. actor: false when it is full; then the entry comes again next time. */
 struct dir_context {

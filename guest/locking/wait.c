@@ -63,7 +63,7 @@ void remove_wait_queue(wait_queue_head_t *q, struct wait_queue_entry *w)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
+static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr, u32 key)
 {
 	struct wait_queue_entry *w, *tmp;
 	unsigned woken = 0;
@@ -71,7 +71,7 @@ static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
 	list_for_each_entry_safe (w, tmp, &q->head, node) {
 		/* Taken out here: a task that is slow to run does not stop the next wake-up from
 		 * reaching another one. */
-		if (!(w->func ? w->func(w, state) : wake_up_state(w->task, state)))
+		if (!(w->func ? w->func(w, state, key) : wake_up_state(w->task, state)))
 			continue;
 		if (w->exclusive) {
 			list_del_init(&w->node);
@@ -81,11 +81,11 @@ static void wake_locked(wait_queue_head_t *q, unsigned state, unsigned nr)
 	}
 }
 
-void wake_up_nr(wait_queue_head_t *q, unsigned state, unsigned nr)
+void wake_up_key(wait_queue_head_t *q, unsigned state, unsigned nr, u32 key)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
 
-	wake_locked(q, state, nr);
+	wake_locked(q, state, nr, key);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -159,7 +159,7 @@ void complete(struct completion *c)
 
 	if (c->done != COMPLETION_ALL)
 		c->done++;
-	wake_locked(&c->wait, TASK_NORMAL, 1);
+	wake_locked(&c->wait, TASK_NORMAL, 1, 0);
 	spin_unlock_irqrestore(&c->wait.lock, flags);
 }
 
@@ -168,6 +168,6 @@ void complete_all(struct completion *c)
 	u64 flags = spin_lock_irqsave(&c->wait.lock);
 
 	c->done = COMPLETION_ALL;
-	wake_locked(&c->wait, TASK_NORMAL, 0);
+	wake_locked(&c->wait, TASK_NORMAL, 0, 0);
 	spin_unlock_irqrestore(&c->wait.lock, flags);
 }

@@ -20,8 +20,9 @@ struct wait_queue_entry {
 	struct list_head node;
 	struct task_struct *task;
 	bool exclusive;
-	/* Instead of waking task: called with the queue's lock held, IRQs off; true counts as woken. */
-	bool (*func)(struct wait_queue_entry *w, unsigned state);
+	/* Instead of waking task: called with the queue's lock held, IRQs off; true counts as woken.
+	 * key: what has happened, as POLL* bits; 0: anything. */
+	bool (*func)(struct wait_queue_entry *w, unsigned state, u32 key);
 };
 
 /* Enters the queue with what func says, without a task that sleeps; and leaves it. */
@@ -36,7 +37,8 @@ void prepare_to_wait_exclusive(wait_queue_head_t *q, struct wait_queue_entry *w,
 void finish_wait(wait_queue_head_t *q, struct wait_queue_entry *w);
 
 /* Wakes all that are not exclusive, and nr exclusive ones (0: all). Any context. */
-void wake_up_nr(wait_queue_head_t *q, unsigned state, unsigned nr);
+void wake_up_key(wait_queue_head_t *q, unsigned state, unsigned nr, u32 key);
+#define wake_up_nr(q, state, nr) wake_up_key((q), (state), (nr), 0)
 #define wake_up(q)		 wake_up_nr((q), TASK_NORMAL, 1)
 #define wake_up_all(q)		 wake_up_nr((q), TASK_NORMAL, 0)
 #define wake_up_interruptible(q) wake_up_nr((q), TASK_INTERRUPTIBLE, 1)

@@ -115,6 +115,7 @@ static void new_program_state(struct bprm *b)
 	flush_signal_handlers(p);
 	u->altstack = (struct sigaltstack_state){ 0 };
 	u->robust_list = u->clear_child_tid = u->set_child_tid = 0;
+	rseq_exec(u);
 	u->restart = NULL;
 	/* A parent shall not signal a child that has gained privileges. */
 	if (b->secure)

@@ -179,32 +179,36 @@ enum {
 	AT_CLKTCK = 17,
 	AT_SECURE = 23,
 	AT_RANDOM = 25,
+	AT_RSEQ_SIZE = 27, /* AT_RSEQ_FEATURE_SIZE */
+	AT_RSEQ_ALIGN = 28,
 	AT_EXECFN = 31,
 };
-enum { AUXV_WORDS = 2 * 20 };
+enum { AUXV_WORDS = 2 * 22 };
 
 static size_t fill_auxv(const struct bprm *b, u64 *v, u64 platform, u64 random)
 {
 	const struct cred *c = b->cred;
 	const u64 words[] = {
-		AT_HWCAP,    cpuid(1, 0).edx,
-		AT_PAGESZ,   PAGE_SIZE,
-		AT_CLKTCK,   100,
-		AT_PHDR,     b->img.phdr_vaddr ? b->img.phdr_vaddr + b->load_bias : 0,
-		AT_PHENT,    56,
-		AT_PHNUM,    b->img.phnum,
-		AT_BASE,     b->interp_base,
-		AT_FLAGS,    0,
-		AT_ENTRY,    b->img.entry + b->load_bias,
-		AT_UID,	     c->uid,
-		AT_EUID,     c->euid,
-		AT_GID,	     c->gid,
-		AT_EGID,     c->egid,
-		AT_SECURE,   b->secure,
-		AT_RANDOM,   random,
-		AT_EXECFN,   b->execfn,
-		AT_PLATFORM, platform,
-		AT_NULL,     0,
+		AT_HWCAP,      cpuid(1, 0).edx,
+		AT_PAGESZ,     PAGE_SIZE,
+		AT_CLKTCK,     100,
+		AT_PHDR,       b->img.phdr_vaddr ? b->img.phdr_vaddr + b->load_bias : 0,
+		AT_PHENT,      56,
+		AT_PHNUM,      b->img.phnum,
+		AT_BASE,       b->interp_base,
+		AT_FLAGS,      0,
+		AT_ENTRY,      b->img.entry + b->load_bias,
+		AT_UID,	       c->uid,
+		AT_EUID,       c->euid,
+		AT_GID,	       c->gid,
+		AT_EGID,       c->egid,
+		AT_SECURE,     b->secure,
+		AT_RANDOM,     random,
+		AT_EXECFN,     b->execfn,
+		AT_RSEQ_SIZE,  RSEQ_FEATURE_SIZE,
+		AT_RSEQ_ALIGN, RSEQ_ALIGN,
+		AT_PLATFORM,   platform,
+		AT_NULL,       0,
 	};
 
 	_Static_assert(ARRAY_SIZE(words) <= AUXV_WORDS, "room");

@@ -202,6 +202,7 @@ static int prepare(struct uthread *u, struct uthread *me, const struct clone_arg
 	u->timer_slack = u->default_slack = me->timer_slack;
 	u->ioprio = me->ioprio;
 	u->set_child_tid = a->flags & CLONE_CHILD_SETTID ? a->child_tid : 0;
+	rseq_fork(u, me, a->flags & CLONE_VM);
 	u->clear_child_tid = a->flags & CLONE_CHILD_CLEARTID ? a->child_tid : 0;
 	return sched_fork(kernel_sched, &u->th->t, current);
 }

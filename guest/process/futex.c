@@ -81,6 +81,7 @@ int futex_get_key(u64 uaddr, bool private, struct futex_key *key, struct page **
 	if (PageAnon(*page) || !READ_ONCE((*page)->mapping)) {
 		put_page(mm->sys->pg, *page);
 		*page = NULL;
+		key->offset |= FUTEX_KEY_MAYBE_SHARED;
 		/* One that can only be read never changes: there is nothing to wait for. */
 		return read_only ? -EFAULT : 0;
 	}

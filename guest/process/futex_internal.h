@@ -2,6 +2,7 @@
 /*
  * futex_internal.h - what futex.c and futex_pi.c share. A word is known by its address space and
  * address, or, where areas share it, by its page and offset; waiters of one word hash to one bucket.
+ * As on Linux, a word that nobody shares is another one for those who ask for it as if it were shared.
  */
 #ifndef GUEST_PROCESS_FUTEX_INTERNAL_H
 #define GUEST_PROCESS_FUTEX_INTERNAL_H
@@ -16,8 +17,9 @@
 
 struct futex_key {
 	const void *space; /* the mm, or the page */
-	u64 offset;
+	u64 offset; /* | FUTEX_KEY_MAYBE_SHARED: the mm's, but asked for without FUTEX_PRIVATE_FLAG */
 };
+#define FUTEX_KEY_MAYBE_SHARED 1 /* a word's address is a multiple of 4 */
 
 struct bucket {
 	spinlock_t lock;

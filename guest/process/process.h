@@ -17,6 +17,7 @@
 #include "guest/fs/vfs.h"
 #include "guest/kernel/task.h"
 #include "guest/mm/mm_struct.h"
+#include "guest/process/rseq.h"
 #include "guest/process/signal.h"
 #include "guest/time/hrtimer.h"
 
@@ -129,6 +130,7 @@ struct uthread {
 
 	u64 set_child_tid, clear_child_tid; /* user addresses, or 0 */
 	u64 robust_list;
+	struct rseq_area rseq;	    /* the thread itself */
 	struct list_head pi_states; /* futexes that others wait for it to unlock; proc_lock */
 	enum { FUTEX_ALIVE, FUTEX_EXITING, FUTEX_GONE } futex_state; /* proc_lock */
 	/* What restart_syscall() goes on with, with which arguments; NULL: nothing. */

@@ -96,6 +96,9 @@ static bool setup_frame(struct uthread *u, struct pt_regs *r, const struct k_sig
 
 	if (!sp || !(sa->flags & SA_RESTORER))
 		return false;
+	/* A handler returns to where a sequence that it broke off goes on. */
+	if (unlikely(u->rseq.addr))
+		rseq_resume(u, r);
 	flags = local_irq_save();
 	user_state_save(&u->regs);
 	local_irq_restore(flags);

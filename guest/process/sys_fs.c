@@ -465,7 +465,13 @@ SYS(inotify_init1)
 
 SYS(inotify_add_watch)
 {
-	return WITH_NAME(b, false, fs_inotify_add_watch(vt(), (int)a, name, (u32)c));
+	char *name = NULL;
+	s64 err = getname(b, false, &name), ret;
+
+	ret = fs_inotify_add_watch(vt(), (int)a, name, err, (u32)c);
+	if (!err)
+		putname(name);
+	return ret;
 }
 
 SYS(inotify_rm_watch)

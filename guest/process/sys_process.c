@@ -95,10 +95,9 @@ SYS(get_robust_list)
 	return put_user_u64(b, head) || put_user_u64(c, 24) ? -EFAULT : 0;
 }
 
-/* Restartable sequences are not offered; libc goes without. */
 SYS(rseq)
 {
-	return (a & 31) || (u32)b < 32 || (c & ~1UL) ? -EINVAL : -ENOSYS;
+	return do_rseq(a, (u32)b, (u32)c, (u32)d);
 }
 
 /* ---- end ------------------------------------------------------------------------------------------------------ */

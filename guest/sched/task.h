@@ -183,6 +183,7 @@ struct task_struct {
 	u8 on_rq;		/* rq->lock */
 	bool in_pending_move;
 	bool signal_pending, fatal_signal_pending;
+	bool rseq_event; /* the task itself, and who switches to it */
 	spinlock_t pi_lock;
 	unsigned cpu;	      /* its queue; changes under pi_lock or the old queue's lock */
 	unsigned flags;	      /* PF_*; the task itself */

@@ -19,7 +19,8 @@ SECONDS = 900  # for one kernel to answer all
 CANNOT = 77
 TYPING = 600
 HARM_SECONDS = 240
-BY_CPU = ("faults", "futexes", "memory", "processes", "programs", "shootdown", "signals", "threads", "tracing")
+BY_CPU = ("faults", "futexes", "memory", "processes", "programs", "rseq", "shootdown", "signals", "threads",
+          "tracing")
 BUILD_IMAGES = ROOT / "tests" / "testbed" / "build.py"
 
 

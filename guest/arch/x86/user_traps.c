@@ -191,6 +191,9 @@ void exit_to_user_mode(struct pt_regs *regs)
 		} else if (READ_ONCE(current->signal_pending)) {
 			local_irq_enable();
 			do_signal(regs);
+		} else if (unlikely(READ_ONCE(current->rseq_event))) {
+			local_irq_enable();
+			rseq_resume(current_uthread(), regs);
 		} else {
 			return;
 		}

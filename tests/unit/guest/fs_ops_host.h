@@ -431,7 +431,7 @@ static const char *host_root(const char *dir)
 	return NULL;
 }
 
-/* What is compared in detail (fchmodat2, the end of a directory, times of fallocate) is recent
+/* What is compared in detail (fchmodat2, the end of a directory, times of pipes) is recent
  * behaviour; older kernels differ where POSIX leaves it open. */
 static const char *fs_host_too_old(void)
 {
@@ -440,8 +440,8 @@ static const char *fs_host_too_old(void)
 
 	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
 		return "the kernel does not tell its version";
-	return major > 6 || (major == 6 && minor >= 14) ? NULL
-							: "the model has to be Linux 6.14 or newer";
+	return major > 6 || (major == 6 && minor >= 15) ? NULL
+							: "the model has to be Linux 6.15 or newer";
 }
 
 /* NULL, or why there is no model (SKIP). */

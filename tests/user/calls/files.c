@@ -294,6 +294,12 @@ static void record_locks(void)
 	l = lock_of(F_RDLCK, -5, 1);
 	X(fcntl, fd, F_SETLK, &l);
 	X(fcntl, fd, F_SETLK, unmapped());
+	l = lock_of(3, LONG_MAX, 1);
+	l.l_whence = SEEK_END;
+	Q(ftruncate, fd, 1);
+	X(fcntl, fd, F_SETLK, &l);
+	X(fcntl, fd, F_GETLK, &l);
+	Q(ftruncate, fd, 0);
 	/* POSIX: any close of the file by this process gives up its locks. */
 	Q(close, other);
 	in_child(lock_in_child, &fd);
@@ -340,6 +346,12 @@ static void flocks(void)
 	X(flock, fd, 0);
 	X(flock, fd, LOCK_NB);
 	X(flock, 12345, LOCK_EX);
+	/* A change that fails loses what there was. */
+	X(flock, fd, LOCK_SH);
+	X(flock, second, LOCK_SH);
+	X(flock, fd, LOCK_EX | LOCK_NB);
+	X(flock, second, LOCK_EX | LOCK_NB);
+	X(flock, fd, LOCK_SH | LOCK_NB);
 }
 
 static void sizes(void)
@@ -364,6 +376,21 @@ static void sizes(void)
 	X(truncate, "", 1);
 	X(truncate, "f", 1);
 	X(ftruncate, 12345, 1);
+	/* The same size again is no change of a file without pages, by its name. */
+	Q(ftruncate, fd, 0);
+	Q(ftruncate, fd, 1);
+	Q(utimensat, fd, NULL, ((struct timespec[]){ { 5, 0 }, { 5, 0 } }), 0);
+	X(truncate, "f", 1);
+	Q(fstat, fd, &st);
+	NUM(st.st_mtime);
+	Q(write, fd, "x", 1);
+	Q(utimensat, fd, NULL, ((struct timespec[]){ { 5, 0 }, { 5, 0 } }), 0);
+	X(truncate, "f", 11);
+	Q(fstat, fd, &st);
+	IS(st.st_mtime > 5);
+	X(ftruncate, fd, 1);
+	Q(fstat, fd, &st);
+	IS(st.st_mtime > 5);
 	X(fallocate, fd, 0, 0, 10000);
 	Q(fstat, fd, &st);
 	NUM(st.st_size);
@@ -469,6 +496,11 @@ static void copies(void)
 	X(copy_file_range, in, &(long){ 0 }, in, &(long){ 5 }, 6, 0);
 	X(copy_file_range, in, &(long){ 0 }, in, &(long){ 20 }, 6, 0);
 	X(copy_file_range, 12345, NULL, out, NULL, 3, 0);
+	int elsewhere = (int)Q(memfd_create, "m", 0);
+	X(copy_file_range, in, NULL, elsewhere, NULL, 0, 0);
+	X(copy_file_range, in, NULL, elsewhere, NULL, ~0ul, 0);
+	Q(lseek, in, 5, SEEK_SET);
+	X(copy_file_range, in, NULL, out, NULL, ~0ul, 0);
 	Q(close, out);
 	out = (int)Q(open, "out", O_RDONLY);
 	X(copy_file_range, in, &(long){ 0 }, out, NULL, 3, 0);

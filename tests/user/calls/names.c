@@ -221,6 +221,30 @@ static void renames(void)
 	X(rename, unmapped(), "y");
 }
 
+/* What another one takes the name of keeps its own, and its parent. */
+static void replaced(void)
+{
+	char link[32], b[256] = { 0 }, *tail;
+	struct stat st, here;
+	int fd;
+
+	Q(mkdir, "elsewhere", 0700);
+	Q(mkdir, "elsewhere/new", 0700);
+	Q(mkdir, "old", 0700);
+	fd = (int)Q(open, "old", O_RDONLY | O_DIRECTORY);
+	X(rename, "elsewhere/new", "old");
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	Q(readlink, link, b, sizeof(b) - 1);
+	tail = strrchr(b, '/');
+	say("%s", tail ? tail : b);
+	Q(newfstatat, fd, "..", &st, 0);
+	Q(stat, ".", &here);
+	IS(st.st_ino == here.st_ino);
+	X(openat, fd, "x", O_CREAT | O_WRONLY, 0600);
+	X(rmdir, "elsewhere");
+	X(rmdir, "old");
+}
+
 static void places(void)
 {
 	char b[PATH_MAX];
@@ -372,6 +396,20 @@ static void masks(void)
 	Q(mknod, "p", S_IFIFO | 0666, 0);
 	stat("p", &st);
 	HEX(st.st_mode & 07777);
+	/* A group bit that is not one's own goes as it was asked for, whatever the umask leaves. */
+	Q(mkdir, "g", 0700);
+	Q(chmod, "g", 02777);
+	int dir = (int)Q(open, "g", O_RDONLY | O_DIRECTORY), fd;
+	Q(setgroups, 0, NULL);
+	Q(setresgid, 1000, 1000, 1000);
+	Q(setresuid, 1000, 1000, 1000);
+	Q(umask, 077);
+	fd = (int)Q(openat, dir, ".", O_TMPFILE | O_RDWR, 07777);
+	Q(fstat, fd, &st);
+	HEX(st.st_mode & 07777);
+	fd = (int)Q(openat, dir, "f", O_CREAT | O_RDWR, 07777);
+	Q(fstat, fd, &st);
+	HEX(st.st_mode & 07777);
 }
 
 struct dirent_64 {
@@ -457,16 +495,8 @@ static void removing_while_reading(void)
 }
 
 static const struct test tests[] = {
-	T(walking),
-	T(folders),
-	T(links),
-	T(renames),
-	T(places),
-	T(another_root),
-	T(nodes),
-	T(rights),
-	T(masks),
-	T(reading_folders),
-	T(removing_while_reading),
+	T(walking),  T(folders), T(links),	     T(renames),
+	T(replaced), T(places),	 T(another_root),    T(nodes),
+	T(rights),   T(masks),	 T(reading_folders), T(removing_while_reading),
 };
 MAIN("names", tests)

@@ -91,6 +91,12 @@ static void calls(void)
 	X(inotify_add_watch, fd, "f", IN_OPEN | IN_ONLYDIR);
 	X(inotify_add_watch, fd, "f", IN_OPEN | IN_MASK_ADD | IN_MASK_CREATE);
 	X(inotify_add_watch, fd, unmapped(), IN_OPEN);
+	X(inotify_add_watch, 700, unmapped(), IN_OPEN);
+	X(inotify_add_watch, p[0], unmapped(), IN_OPEN);
+	X(inotify_add_watch, 700, unmapped(), 0);
+	X(inotify_add_watch, fd, unmapped(), IN_OPEN | IN_MASK_ADD | IN_MASK_CREATE);
+	X(inotify_add_watch, 700, "", IN_OPEN);
+	X(inotify_add_watch, fd, "", IN_OPEN);
 	X(inotify_add_watch, fd, "f", IN_OPEN);
 	X(inotify_add_watch, fd, "l", IN_MODIFY);
 	X(inotify_add_watch, fd, "l", IN_MODIFY | IN_DONT_FOLLOW);

@@ -15,7 +15,8 @@
 
 #include "tests/user/lib/check.h"
 
-#define ROOM 2048
+#define ROOM	       2048
+#define SO_PEERGROUPS_ 59
 
 static struct message {
 	struct msghdr h;
@@ -460,8 +461,51 @@ static void looked_at(void)
 	NUM(finish(pid));
 }
 
+static void groups_of(const char *what, int s, int room)
+{
+	gid_t g[8] = { 0 };
+	socklen_t len = (socklen_t)room;
+	long err = Q(getsockopt, s, SOL_SOCKET, SO_PEERGROUPS_, g, &len);
+
+	say("%s: %s, %d bytes: %u %u %u", what, err_name(err), (int)len, g[0], g[1], g[2]);
+}
+
+/* Those of the other end in the moment when the two met, or when it began to listen. */
+static void groups(void)
+{
+	gid_t three[] = { 7, 3, 5 }, one[] = { 1 };
+	struct sockaddr_un a = { AF_UNIX, "s" };
+	int s[2], c = (int)Q(socket, AF_UNIX, SOCK_STREAM, 0), n, l;
+
+	groups_of("nobody", c, 32);
+	X(setgroups, 3, three);
+	Q(socketpair, AF_UNIX, SOCK_STREAM, 0, s);
+	l = (int)Q(socket, AF_UNIX, SOCK_STREAM, 0);
+	Q(bind, l, &a, sizeof(a));
+	Q(listen, l, 1);
+	X(setgroups, 1, one);
+	groups_of("pair", s[0], 32);
+	groups_of("pair", s[1], 12);
+	groups_of("pair", s[0], 11);
+	groups_of("pair", s[0], 0);
+	groups_of("pair", s[0], -1);
+	X(getsockopt, s[0], SOL_SOCKET, SO_PEERGROUPS_, unmapped(), (&(int){ 12 }));
+	X(getsockopt, s[0], SOL_SOCKET, SO_PEERGROUPS_, unmapped(), (&(int){ 4 }));
+	X(setsockopt, s[0], SOL_SOCKET, SO_PEERGROUPS_, three, 12);
+	groups_of("listener", l, 32);
+	X(connect, c, &a, sizeof(a));
+	X(setgroups, 0, one);
+	n = (int)Q(accept, l, 0, 0);
+	groups_of("client", c, 32);
+	groups_of("server", n, 32);
+	Q(socketpair, AF_UNIX, SOCK_DGRAM, 0, s);
+	groups_of("none", s[0], 32);
+	groups_of("none", s[0], 0);
+	groups_of("datagrams", (int)Q(socket, AF_UNIX, SOCK_DGRAM, 0), 32);
+}
+
 static const struct test tests[] = {
-	T(rights), T(bad_control), T(credentials), T(borders),	 T(flags),
-	T(many),   T(circles),	   T(chain),	   T(looked_at),
+	T(groups), T(rights), T(bad_control), T(credentials), T(borders),
+	T(flags),  T(many),   T(circles),     T(chain),	      T(looked_at),
 };
 MAIN("passing", tests)

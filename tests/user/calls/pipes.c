@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -235,6 +236,49 @@ static void fifos(void)
 	X(truncate, "p", 0);
 }
 
+/* What comes out of a file has a buffer for each of its pages, and no write goes on in those. */
+static void moved_in(void)
+{
+	int fd = (int)Q(open, "f", O_RDWR | O_CREAT, 0600), p[2], ep = (int)Q(epoll_create1, 0);
+	struct epoll_event ev = { .events = EPOLLOUT | EPOLLET };
+	off_t at = 16;
+
+	Q(write, fd, big, 200000);
+	Q(pipe, p);
+	X(sendfile, p[1], fd, &at, 150000);
+	NUM(at);
+	X(ioctl, p[0], 0x541b, &(int){ 0 });
+	Q(fcntl, p[1], F_SETFL, O_NONBLOCK);
+	X(sendfile, p[1], fd, &at, 1);
+	X(sendfile, p[1], fd, &at, 0);
+	X(read, p[0], big, 4080);
+	X(sendfile, p[1], fd, &at, 10);
+	X(write, p[1], big, 1);
+	Q(pipe2, p, O_NONBLOCK);
+	Q(fcntl, p[1], F_SETPIPE_SZ, 8192);
+	X(write, p[1], big, 3000);
+	X(sendfile, p[1], fd, &at, 1000);
+	X(write, p[1], big, 1);
+	X(read, p[0], big, 3000);
+	X(write, p[1], big, 1);
+	X(write, p[1], big, 1);
+	X(read, p[0], big, 5000);
+	/* Who waits for room hears nothing of what is written. */
+	Q(epoll_ctl, ep, EPOLL_CTL_ADD, p[1], &ev);
+	X(epoll_wait, ep, &ev, 1, 0);
+	X(write, p[1], big, 1);
+	X(epoll_wait, ep, &ev, 1, 0);
+	/* Who waits for something to read hears of a write that finds no room, too. */
+	ev.events = EPOLLIN | EPOLLET;
+	Q(epoll_ctl, ep, EPOLL_CTL_ADD, p[0], &ev);
+	X(epoll_wait, ep, &ev, 1, 0);
+	X(epoll_wait, ep, &ev, 1, 0);
+	X(write, p[1], big, 8192);
+	X(epoll_wait, ep, &ev, 1, 0);
+	X(write, p[1], big, 8192);
+	X(epoll_wait, ep, &ev, 1, 0);
+}
+
 static void events(void)
 {
 	uint64_t v = 5;
@@ -271,7 +315,7 @@ static void events(void)
 }
 
 static const struct test tests[] = {
-	T(flow),	  T(sizes),	  T(blocking), T(broken_pipe),
-	T(reader_leaves), T(interrupted), T(fifos),    T(events),
+	T(flow),	T(sizes), T(blocking), T(broken_pipe), T(reader_leaves),
+	T(interrupted), T(fifos), T(events),   T(moved_in),
 };
 MAIN("pipes", tests)

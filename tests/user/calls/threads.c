@@ -193,6 +193,7 @@ static void inversion(void)
 	pthread_mutexattr_t a;
 	pthread_t l, h;
 	pid_t low_tid = 0;
+	int own;
 
 	pthread_mutexattr_init(&a);
 	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
@@ -200,11 +201,12 @@ static void inversion(void)
 	pthread_create(&l, NULL, low, &low_tid);
 	while (stage < 1)
 		nap(5);
-	NUM(shown_priority(low_tid));
+	own = shown_priority(low_tid);
+	NUM(own);
 	pthread_create(&h, NULL, high, NULL);
-	while (stage < 2)
-		nap(5);
-	nap(100);
+	/* Between saying so and waiting there may be a while. */
+	for (int i = 0; i < 1000 && (stage < 2 || shown_priority(low_tid) == own); i++)
+		nap(10);
 	NUM(shown_priority(low_tid));
 	stage = 3;
 	pthread_join(h, NULL);
@@ -442,7 +444,7 @@ static void thread_signals(void)
 	while (!worker_tid)
 		nap(5);
 	Q(tgkill, getpid(), worker_tid, SIGUSR1);
-	for (int i = 0; i < 200 && !handled_by; i++)
+	for (int i = 0; i < 2000 && !handled_by; i++)
 		nap(5);
 	IS(handled_by == worker_tid);
 	/* Who blocks it does not get what was sent to the process. */
@@ -451,7 +453,7 @@ static void thread_signals(void)
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	Q(kill, getpid(), SIGUSR1);
-	for (int i = 0; i < 200 && !handled_by; i++)
+	for (int i = 0; i < 2000 && !handled_by; i++)
 		nap(5);
 	IS(handled_by == worker_tid);
 	handled_by = 0;

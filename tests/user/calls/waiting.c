@@ -244,6 +244,24 @@ static void edges(void)
 	X(epoll_ctl, ep, EPOLL_CTL_MOD, p[0], &one);
 }
 
+/* A counter tells what has happened to it: who waits to add does not hear of what is added. */
+static void edges_of_a_kind(void)
+{
+	struct epoll_event ev[8], add = { EPOLLOUT | EPOLLET, { .u32 = 1 } },
+				  take = { EPOLLIN | EPOLLET, { .u32 = 2 } };
+	int fd = (int)Q(eventfd2, 0, O_NONBLOCK), other = (int)Q(dup, fd);
+	int ep = (int)Q(epoll_create1, 0);
+	uint64_t v = 1;
+
+	Q(epoll_ctl, ep, EPOLL_CTL_ADD, fd, &add);
+	Q(epoll_ctl, ep, EPOLL_CTL_ADD, other, &take);
+	show(ev, X(epoll_wait, ep, ev, 8, 0));
+	X(write, fd, &v, 8);
+	show(ev, X(epoll_wait, ep, ev, 8, 0));
+	X(read, fd, &v, 8);
+	show(ev, X(epoll_wait, ep, ev, 8, 0));
+}
+
 static void nested(void)
 {
 	struct epoll_event ev[8], one = { EPOLLIN, { .u32 = 5 } };
@@ -324,7 +342,7 @@ static void counters(void)
 }
 
 static const struct test tests[] = {
-	T(poll_pipes), T(ppoll_and_masks), T(selects), T(epolls),
-	T(edges),      T(nested),	   T(waking),  T(counters),
+	T(poll_pipes),	    T(ppoll_and_masks), T(selects), T(epolls),	 T(edges),
+	T(edges_of_a_kind), T(nested),		T(waking),  T(counters),
 };
 MAIN("waiting", tests)
