@@ -125,6 +125,11 @@ static const struct pseudo_dynamic task_dynamic = {
 	.owner = proc_ref_owner,
 };
 
+struct proc_ref *proc_pid_of_folder(const struct file *f)
+{
+	return pseudo_object(f, &process_dir);
+}
+
 /* ---- self ------------------------------------------------------------------------------------------------ */
 
 static int read_self(struct vfs_task *t, void *unused, char *buf, size_t size)
