@@ -322,6 +322,13 @@ struct linux_epoll_event {
 #define EFD_CLOEXEC	    O_CLOEXEC
 #define EFD_NONBLOCK	    O_NONBLOCK
 
+/* xattr(7) */
+#define XATTR_NAME_MAX 255
+#define XATTR_SIZE_MAX 65536
+#define XATTR_LIST_MAX 65536
+#define XATTR_CREATE   1
+#define XATTR_REPLACE  2
+
 /* termios(3), tty_ioctl(4) */
 #define NCCS	 19
 #define VINTR	 0

@@ -440,6 +440,7 @@ int pty_init(struct vfs *vfs)
 	err = memfs_fill(vfs, &devpts_type, "mode=755", &set->sb);
 	if (!err) {
 		set->sb->s_magic = DEVPTS_SUPER_MAGIC;
+		set->sb->s_keeps_xattrs = false;
 		set->sops = *set->sb->s_op;
 		set->sops.show_options = show_options;
 		set->sb->s_op = &set->sops;
