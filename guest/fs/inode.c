@@ -19,6 +19,7 @@ struct inode *new_inode(struct super_block *sb)
 	mutex_init(&inode->i_lock);
 	INIT_LIST_HEAD(&inode->i_flock);
 	INIT_LIST_HEAD(&inode->i_xattrs);
+	inode->i_xattr_bytes = 0;
 	inode->i_atime = inode->i_mtime = inode->i_ctime = inode->i_btime = vfs_now(vfs);
 	spin_lock(&sb->s_lock);
 	list_add_tail(&inode->i_sb_list, &sb->s_inodes);

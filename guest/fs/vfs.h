@@ -270,6 +270,7 @@ struct inode {
 	void *i_fsdata;		     /* the file system's own */
 	struct hlist_head i_watches; /* of inotify; vfs->notify_mutex */
 	struct list_head i_xattrs;   /* i_rwsem */
+	size_t i_xattr_bytes;	     /* what they take; i_rwsem */
 };
 
 #define S_NOATIME   0x02

@@ -15,6 +15,7 @@
 struct xattr {
 	struct list_head node; /* inode->i_xattrs */
 	size_t name_len, size;
+	u32 hash;    /* of the name: a file may have thousands, and most are told apart by this */
 	char name[]; /* with its NUL; then the value */
 };
 
@@ -27,12 +28,18 @@ static u8 *value_of(struct xattr *x)
 
 static struct xattr *find(const struct inode *inode, const char *name)
 {
+	u32 hash = name_hash(name, strlen(name));
 	struct xattr *x;
 
 	list_for_each_entry (x, &inode->i_xattrs, node)
-		if (!strcmp(x->name, name))
+		if (x->hash == hash && !strcmp(x->name, name))
 			return x;
 	return NULL;
+}
+
+static size_t bytes_of(const struct xattr *x)
+{
+	return x ? x->name_len + 1 + x->size : 0;
 }
 
 void inode_drop_xattrs(struct inode *inode)
@@ -99,17 +106,6 @@ static int supported(const struct inode *inode, const char *name)
 
 /* ---- changing ------------------------------------------------------------------------------------------------ */
 
-static size_t taken(const struct inode *inode, const struct xattr *but)
-{
-	const struct xattr *x;
-	size_t sum = 0;
-
-	list_for_each_entry (x, &inode->i_xattrs, node)
-		if (x != but)
-			sum += x->name_len + 1 + x->size;
-	return sum;
-}
-
 /* Takes fresh over unless it fails; fresh NULL: removes. inode->i_rwsem held for writing. */
 static int replace(struct inode *inode, const char *name, struct xattr *fresh, int flags)
 {
@@ -119,8 +115,9 @@ static int replace(struct inode *inode, const char *name, struct xattr *fresh, i
 		return -EEXIST;
 	if (!old && (!fresh || flags & XATTR_REPLACE))
 		return -ENODATA;
-	if (fresh && taken(inode, old) + fresh->name_len + 1 + fresh->size > XATTR_SIZE_MAX)
+	if (fresh && inode->i_xattr_bytes - bytes_of(old) + bytes_of(fresh) > XATTR_SIZE_MAX)
 		return -ENOSPC; /* X1 */
+	inode->i_xattr_bytes += bytes_of(fresh) - bytes_of(old);
 	if (old) {
 		list_del(&old->node);
 		kfree(inode->i_sb->s_vfs->slab, old);
@@ -169,6 +166,7 @@ s64 fs_setxattr(struct vfs_task *t, const struct path *path, const char *name, u
 		return -ENOMEM;
 	x->name_len = len;
 	x->size = size;
+	x->hash = name_hash(name, len);
 	memcpy(x->name, name, len + 1);
 	err = copy_from_task(t, value_of(x), value, size) ? -EFAULT : 0;
 	if (!err)
