@@ -322,6 +322,13 @@ struct linux_epoll_event {
 #define EFD_CLOEXEC	    O_CLOEXEC
 #define EFD_NONBLOCK	    O_NONBLOCK
 
+/* xattr(7) */
+#define XATTR_NAME_MAX 255
+#define XATTR_SIZE_MAX 65536
+#define XATTR_LIST_MAX 65536
+#define XATTR_CREATE   1
+#define XATTR_REPLACE  2
+
 /* termios(3), tty_ioctl(4) */
 #define NCCS	 19
 #define VINTR	 0
@@ -367,6 +374,11 @@ struct linux_epoll_event {
 #define XTABS	 0014000
 #define B38400	 0000017
 #define B115200	 0010002
+#define CBAUD	 0010017
+#define CBAUDEX	 0010000
+#define BOTHER	 0010000
+#define IBSHIFT	 16
+#define PARENB	 0000400
 #define CSIZE	 0000060
 #define CS8	 0000060
 #define CREAD	 0000200
@@ -392,44 +404,68 @@ struct linux_termios {
 	u8 c_cc[NCCS];
 };
 
+struct linux_termios2 {
+	struct linux_termios t;
+	u32 c_ispeed, c_ospeed;
+};
+
+struct linux_termio {
+	u16 c_iflag, c_oflag, c_cflag, c_lflag;
+	u8 c_line;
+	u8 c_cc[8];
+};
+
 struct linux_winsize {
 	u16 ws_row, ws_col, ws_xpixel, ws_ypixel;
 };
 
-#define TCGETS	   0x5401
-#define TCSETS	   0x5402
-#define TCSETSW	   0x5403
-#define TCSETSF	   0x5404
-#define TCSBRK	   0x5409
-#define TCXONC	   0x540A
-#define TCFLSH	   0x540B
-#define TIOCEXCL   0x540C
-#define TIOCNXCL   0x540D
-#define TIOCSCTTY  0x540E
-#define TIOCGPGRP  0x540F
-#define TIOCSPGRP  0x5410
-#define TIOCOUTQ   0x5411
-#define TIOCSTI	   0x5412
-#define TIOCGWINSZ 0x5413
-#define TIOCSWINSZ 0x5414
-#define FIONREAD   0x541B
-#define FIONBIO	   0x5421
-#define TIOCNOTTY  0x5422
-#define TIOCSETD   0x5423
-#define TIOCGETD   0x5424
-#define TCSBRKP	   0x5425
-#define TIOCGSID   0x5429
-#define TIOCGPTN   0x80045430
-#define TIOCSPTLCK 0x40045431
-#define TIOCGPTLCK 0x80045439
-#define FIONCLEX   0x5450
-#define FIOCLEX	   0x5451
-#define FIOASYNC   0x5452
-#define TCIFLUSH   0
-#define TCOFLUSH   1
-#define TCIOFLUSH  2
-#define TCOOFF	   0
-#define TCOON	   1
+#define TCGETS	       0x5401
+#define TCSETS	       0x5402
+#define TCSETSW	       0x5403
+#define TCSETSF	       0x5404
+#define TCGETA	       0x5405
+#define TCSETA	       0x5406
+#define TCSETAW	       0x5407
+#define TCSETAF	       0x5408
+#define TCSBRK	       0x5409
+#define TCXONC	       0x540A
+#define TCFLSH	       0x540B
+#define TIOCEXCL       0x540C
+#define TIOCNXCL       0x540D
+#define TIOCSCTTY      0x540E
+#define TIOCGPGRP      0x540F
+#define TIOCSPGRP      0x5410
+#define TIOCOUTQ       0x5411
+#define TIOCSTI	       0x5412
+#define TIOCGWINSZ     0x5413
+#define TIOCSWINSZ     0x5414
+#define FIONREAD       0x541B
+#define FIONBIO	       0x5421
+#define TIOCNOTTY      0x5422
+#define TIOCSETD       0x5423
+#define TIOCGETD       0x5424
+#define TCSBRKP	       0x5425
+#define TIOCGSID       0x5429
+#define TCGETS2	       0x802C542A
+#define TCSETS2	       0x402C542B
+#define TCSETSW2       0x402C542C
+#define TCSETSF2       0x402C542D
+#define TIOCGPTN       0x80045430
+#define TIOCSPTLCK     0x40045431
+#define TIOCSIG	       0x40045436
+#define TIOCGPTLCK     0x80045439
+#define TIOCGEXCL      0x80045440
+#define FIONCLEX       0x5450
+#define FIOCLEX	       0x5451
+#define FIOASYNC       0x5452
+#define TCIFLUSH       0
+#define TCOFLUSH       1
+#define TCIOFLUSH      2
+#define TCOOFF	       0
+#define TCOON	       1
+
+#define TIOCGLCKTRMIOS 0x5456
+#define TIOCSLCKTRMIOS 0x5457
 
 /* Signals that files send. */
 #define SIGHUP	 1

@@ -99,4 +99,13 @@ s64 fs_pivot_root(struct vfs_task *t, const char *new_root, const char *put_old)
 
 /* pipe.c, eventfd.c, select.c, epoll.c: pipe.h, eventfd.h, poll.h, epoll.h */
 
+/* xattr.c: of what path names; the buffers are the user's. */
+s64 fs_setxattr(struct vfs_task *t, const struct path *path, const char *name, u64 value,
+		size_t size, int flags);
+s64 fs_removexattr(struct vfs_task *t, const struct path *path, const char *name);
+/* Bytes; size 0: how many there would be. */
+s64 fs_getxattr(struct vfs_task *t, const struct path *path, const char *name, u64 value,
+		size_t size);
+s64 fs_listxattr(struct vfs_task *t, const struct path *path, u64 list, size_t size);
+
 #endif

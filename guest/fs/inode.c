@@ -18,6 +18,8 @@ struct inode *new_inode(struct super_block *sb)
 	init_rwsem(&inode->i_rwsem);
 	mutex_init(&inode->i_lock);
 	INIT_LIST_HEAD(&inode->i_flock);
+	INIT_LIST_HEAD(&inode->i_xattrs);
+	inode->i_xattr_bytes = 0;
 	inode->i_atime = inode->i_mtime = inode->i_ctime = inode->i_btime = vfs_now(vfs);
 	spin_lock(&sb->s_lock);
 	list_add_tail(&inode->i_sb_list, &sb->s_inodes);
@@ -48,6 +50,7 @@ void iput(struct inode *inode)
 		sb->s_op->evict_inode(inode);
 	if (!inode->i_nlink)
 		atomic64_dec(&sb->s_removed);
+	inode_drop_xattrs(inode);
 	BUG_ON(!list_empty(&inode->i_flock));
 	atomic64_dec(&sb->s_vfs->nr_inodes);
 	kmem_cache_free(sb->s_vfs->inode_cache, inode);

@@ -148,4 +148,7 @@ static inline size_t copy_from_task(const struct vfs_task *t, void *to, u64 from
 	return t->vfs->env->ua->copy_from_user(to, from, n);
 }
 
+/* xattr.c: of an inode that goes. */
+void inode_drop_xattrs(struct inode *inode);
+
 #endif

@@ -171,6 +171,7 @@ int memfs_fill(struct vfs *vfs, const struct file_system_type *type, const char 
 	sb->s_op = &sops;
 	sb->s_magic = tmpfs ? TMPFS_MAGIC : RAMFS_MAGIC;
 	s->bogo = tmpfs;
+	sb->s_keeps_xattrs = tmpfs;
 	s->mode = tmpfs ? 01777 : 0755;
 	if (tmpfs)
 		s->max_blocks = s->max_inodes = default_limit(vfs);

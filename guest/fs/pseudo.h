@@ -95,6 +95,10 @@ struct pseudo_entry *pseudo_find(struct pseudo_tree *tree, const char *path);
 /* Removes it with what is below; open files then give -ENODEV. */
 void pseudo_remove(struct pseudo_tree *tree, struct pseudo_entry *entry);
 
+/* The object that f, an open folder, stands for by the line desc of a dynamic part. f keeps it; NULL:
+ * f is something else. */
+void *pseudo_object(const struct file *f, const struct pseudo_desc *desc);
+
 /* The super block of the tree, for a file system type's mount; all mounts share it. */
 int pseudo_mount(struct pseudo_tree *tree, const struct file_system_type *type,
 		 struct super_block **out);

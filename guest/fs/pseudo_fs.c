@@ -41,6 +41,16 @@ static void *arg_of(const struct pnode *p)
 	return p->entry ? p->entry->arg : p->obj;
 }
 
+void *pseudo_object(const struct file *f, const struct pseudo_desc *desc)
+{
+	const struct pnode *p;
+
+	if (f->f_op != &dir_fops)
+		return NULL;
+	p = pnode_of(f->f_inode);
+	return !p->entry && p->desc == desc ? p->obj : NULL;
+}
+
 /* ---- inodes ---------------------------------------------------------------------------------------------- */
 
 static struct inode *inode_new(struct super_block *sb, u32 mode, const struct pseudo_ops *ops)

@@ -110,7 +110,17 @@ static void slave_closed(struct tty_struct *tty)
 		pty_free(p);
 }
 
+/* Bytes go through as they are, whatever the program thinks of lines. */
+static void slave_set_termios(struct tty_struct *tty, const struct linux_termios *old)
+{
+	u32 *cflag = &tty->termios.c_cflag;
+
+	(void)old;
+	*cflag = (*cflag & ~(CSIZE | PARENB)) | CS8 | CREAD;
+}
+
 static const struct tty_operations slave_ops = {
+	.set_termios = slave_set_termios,
 	.write = ring_write,
 	.write_room = ring_room,
 	.flush = ring_flush,
@@ -225,6 +235,35 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
+/* What the slave wrote and nobody has read is the master's input; its output has been typed already. */
+static s64 master_flush(struct pty *p, u64 which)
+{
+	u64 flags;
+
+	if (which > TCIOFLUSH)
+		return -EINVAL;
+	if (which == TCOFLUSH)
+		return 0;
+	flags = spin_lock_irqsave(&p->slave.lock);
+	p->tail = p->seen = p->head;
+	spin_unlock_irqrestore(&p->slave.lock, flags);
+	tty_wakeup(&p->slave);
+	return 0;
+}
+
+/* As if the key had been pressed, without the character: for those that carry it over a network. */
+static s64 master_signal(struct pty *p, u64 sig)
+{
+	u64 flags;
+
+	if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&p->slave.lock);
+	p->slave.pending_signals |= 1u << sig;
+	tty_unlock_signal(&p->slave, flags);
+	return 0;
+}
+
 static s64 master_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 {
 	struct pty *p = f->private_data;
@@ -243,6 +282,21 @@ static s64 master_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 	case TIOCGPGRP:
 		v = p->slave.pgrp;
 		break;
+	case TIOCGSID:
+		v = p->slave.session;
+		if (!v)
+			return -ENOTTY;
+		break;
+	case TIOCOUTQ: /* what is written here is typed at once */
+	case TIOCGETD:
+		break;
+	case TCSBRK:
+	case TCSBRKP:
+		return 0;
+	case TCFLSH:
+		return master_flush(p, arg);
+	case TIOCSIG:
+		return master_signal(p, arg);
 	case TIOCSPTLCK:
 		if (copy_from_task(t, &v, arg, sizeof(v)))
 			return -EFAULT;
@@ -386,6 +440,7 @@ int pty_init(struct vfs *vfs)
 	err = memfs_fill(vfs, &devpts_type, "mode=755", &set->sb);
 	if (!err) {
 		set->sb->s_magic = DEVPTS_SUPER_MAGIC;
+		set->sb->s_keeps_xattrs = false;
 		set->sops = *set->sb->s_op;
 		set->sops.show_options = show_options;
 		set->sb->s_op = &set->sops;

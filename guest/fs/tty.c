@@ -51,6 +51,7 @@ void tty_init(struct tty_struct *tty, struct vfs *vfs, const struct tty_operatio
 	strscpy(tty->name, name, sizeof(tty->name));
 	spin_lock_init(&tty->lock);
 	tty->termios = default_termios;
+	tty->ispeed = tty->ospeed = 38400;
 	init_waitqueue_head(&tty->read_wait);
 	init_waitqueue_head(&tty->write_wait);
 	mutex_init(&tty->read_mutex);

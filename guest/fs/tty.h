@@ -40,6 +40,8 @@ struct tty_struct {
 	char name[16];
 	spinlock_t lock;
 	struct linux_termios termios; /* lock, like everything below */
+	struct linux_termios locked;  /* modes that are not to be changed: TIOCSLCKTRMIOS */
+	u32 ispeed, ospeed;	      /* what termios says of them, as numbers */
 	struct linux_winsize winsize;
 	int pgrp, session; /* 0: none */
 	unsigned count;	   /* open files */

@@ -59,8 +59,15 @@ int tty_check_change(struct vfs_task *t, struct tty_struct *tty, int sig);
 bool tty_is_mine(struct vfs_task *t, const struct tty_struct *tty);
 void tty_make_controlling(struct vfs_task *t, struct tty_struct *tty);
 s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg);
+int tty_open_it(struct vfs_task *t, struct file *f, struct tty_struct *tty);
+
+/* ---- tty_modes.c ------------------------------------------------------------------------------------- */
+
 /* The modes and window of any terminal, for the master of a pair too. -ENOTTY: another command. */
 s64 tty_mode_ioctl(struct vfs_task *t, struct tty_struct *tty, u32 cmd, u64 arg);
-int tty_open_it(struct vfs_task *t, struct file *f, struct tty_struct *tty);
+/* Whether the command changes modes: who may not change the terminal is stopped before. */
+bool tty_sets_modes(u32 cmd);
+/* Until the driver has taken what was written (TCSETSW, TCSBRK). */
+void tty_drain(struct tty_struct *tty);
 
 #endif

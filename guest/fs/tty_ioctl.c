@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tty_ioctl.c - tty_ioctl(4): modes, window size, groups, queues. */
+/* tty_ioctl.c - tty_ioctl(4): sessions, groups, queues. Modes and window size are tty_modes.c's. */
 #include "guest/fs/internal.h"
 #include "guest/fs/tty_internal.h"
 #include "guest/lib/string.h"
@@ -14,86 +14,6 @@ static s64 put_int(struct vfs_task *t, u64 arg, s32 v)
 static s64 get_int(struct vfs_task *t, u64 arg, s32 *v)
 {
 	return copy_from_task(t, v, arg, sizeof(*v)) ? -EFAULT : 0;
-}
-
-/* ---- modes -------------------------------------------------------------------------------------------------- */
-
-static s64 get_termios(struct vfs_task *t, struct tty_struct *tty, u64 arg)
-{
-	struct linux_termios copy;
-	u64 flags = spin_lock_irqsave(&tty->lock);
-
-	copy = tty->termios;
-	spin_unlock_irqrestore(&tty->lock, flags);
-	return copy_to_task(t, arg, &copy, sizeof(copy)) ? -EFAULT : 0;
-}
-
-/* Until the driver has taken what was written (TCSETSW, TCSBRK): what is left is echo that nobody
- * reads, and no reason to wait for ever. */
-static void drain(struct tty_struct *tty)
-{
-	u64 flags = spin_lock_irqsave(&tty->lock);
-
-	n_tty_flush_echo(tty);
-	spin_unlock_irqrestore(&tty->lock, flags);
-}
-
-static s64 set_termios(struct vfs_task *t, struct tty_struct *tty, u32 cmd, u64 arg)
-{
-	struct linux_termios want, old;
-	u64 flags;
-
-	if (copy_from_task(t, &want, arg, sizeof(want)))
-		return -EFAULT;
-	if (cmd != TCSETS)
-		drain(tty);
-	flags = spin_lock_irqsave(&tty->lock);
-	if (cmd == TCSETSF)
-		n_tty_flush_input(tty);
-	old = tty->termios;
-	tty->termios = want;
-	n_tty_set_termios(tty, &old);
-	if (tty->ops->set_termios)
-		tty->ops->set_termios(tty, &old);
-	n_tty_flush_echo(tty);
-	spin_unlock_irqrestore(&tty->lock, flags);
-	wake_up_all(&tty->read_wait);
-	wake_up_all(&tty->write_wait);
-	return 0;
-}
-
-static s64 set_winsize(struct vfs_task *t, struct tty_struct *tty, u64 arg)
-{
-	struct linux_winsize ws;
-	u64 flags;
-
-	if (copy_from_task(t, &ws, arg, sizeof(ws)))
-		return -EFAULT;
-	flags = spin_lock_irqsave(&tty->lock);
-	if (memcmp(&ws, &tty->winsize, sizeof(ws))) {
-		tty->winsize = ws;
-		tty->pending_signals |= 1u << SIGWINCH;
-	}
-	tty_unlock_signal(tty, flags);
-	return 0;
-}
-
-s64 tty_mode_ioctl(struct vfs_task *t, struct tty_struct *tty, u32 cmd, u64 arg)
-{
-	switch (cmd) {
-	case TCGETS:
-		return get_termios(t, tty, arg);
-	case TCSETS:
-	case TCSETSW:
-	case TCSETSF:
-		return set_termios(t, tty, cmd, arg);
-	case TIOCGWINSZ:
-		return copy_to_task(t, arg, &tty->winsize, sizeof(tty->winsize)) ? -EFAULT : 0;
-	case TIOCSWINSZ:
-		return set_winsize(t, tty, arg);
-	default:
-		return -ENOTTY;
-	}
 }
 
 /* ---- sessions and groups ------------------------------------------------------------------------------------- */
@@ -217,8 +137,8 @@ static s64 readable(struct vfs_task *t, struct tty_struct *tty, u64 arg)
 
 static bool changes_something(u32 cmd)
 {
-	return cmd == TCSETS || cmd == TCSETSW || cmd == TCSETSF || cmd == TIOCSPGRP ||
-	       cmd == TCFLSH || cmd == TCXONC || cmd == TCSBRK || cmd == TCSBRKP;
+	return tty_sets_modes(cmd) || cmd == TIOCSPGRP || cmd == TCFLSH || cmd == TCXONC ||
+	       cmd == TCSBRK || cmd == TCSBRKP;
 }
 
 enum { N_TTY };
@@ -258,13 +178,15 @@ s64 tty_ioctl(struct vfs_task *t, struct file *f, u32 cmd, u64 arg)
 	case TIOCNXCL:
 		tty->exclusive = cmd == TIOCEXCL;
 		return 0;
+	case TIOCGEXCL:
+		return put_int(t, arg, tty->exclusive);
 	case TCFLSH:
 		return flush_queues(tty, arg);
 	case TCXONC:
 		return start_stop(tty, arg);
 	case TCSBRK:
 	case TCSBRKP:
-		drain(tty); /* there is no line to send a break over */
+		tty_drain(tty); /* there is no line to send a break over */
 		return 0;
 	case TIOCSTI:
 		return type_in(t, tty, arg);

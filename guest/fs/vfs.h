@@ -269,6 +269,8 @@ struct inode {
 	struct list_head i_flock;    /* i_lock */
 	void *i_fsdata;		     /* the file system's own */
 	struct hlist_head i_watches; /* of inotify; vfs->notify_mutex */
+	struct list_head i_xattrs;   /* i_rwsem */
+	size_t i_xattr_bytes;	     /* what they take; i_rwsem */
 };
 
 #define S_NOATIME   0x02
@@ -380,6 +382,7 @@ struct super_block {
 	atomic64_t s_next_ino;
 	struct list_head s_list; /* vfs->sb_lock */
 	void *s_fs_info;
+	bool s_keeps_xattrs; /* with the inodes; before it is mounted */
 	char s_id[32];
 };
 

@@ -81,33 +81,62 @@ static int take_down(unsigned cpu)
 	return 0;
 }
 
+/* hotplug_lock held. */
+static int down(unsigned cpu)
+{
+	int err;
+
+	if (cpu >= nr_cpus || !cpu_is_online(cpu))
+		return -EINVAL;
+	sched_pin(0);
+	err = cpu == 0 ? -EBUSY : take_down(cpu);
+	sched_unpin();
+	return err;
+}
+
+/* hotplug_lock held. */
+static int up(unsigned cpu)
+{
+	int err;
+
+	if (cpu >= nr_cpus || cpu_is_online(cpu))
+		return -EINVAL;
+	err = smp_restart(cpu);
+	if (err)
+		return err;
+	smp_include(cpu);
+	rcu_unpark_thread(cpu);
+	softirq_unpark_thread(cpu);
+	return 0;
+}
+
 int cpu_down(unsigned cpu)
 {
-	int err = -EINVAL;
+	int err;
 
 	mutex_lock(&hotplug_lock);
-	if (cpu < nr_cpus && cpu_is_online(cpu)) {
-		sched_pin(0);
-		err = cpu == 0 ? -EBUSY : take_down(cpu);
-		sched_unpin();
-	}
+	err = down(cpu);
 	mutex_unlock(&hotplug_lock);
 	return err;
 }
 
 int cpu_up(unsigned cpu)
 {
-	int err = -EINVAL;
+	int err;
 
 	mutex_lock(&hotplug_lock);
-	if (cpu < nr_cpus && !cpu_is_online(cpu)) {
-		err = smp_restart(cpu);
-		if (!err) {
-			smp_include(cpu);
-			rcu_unpark_thread(cpu);
-			softirq_unpark_thread(cpu);
-		}
-	}
+	err = up(cpu);
+	mutex_unlock(&hotplug_lock);
+	return err;
+}
+
+int cpu_set_online(unsigned cpu, bool on)
+{
+	int err = 0;
+
+	mutex_lock(&hotplug_lock);
+	if (cpu >= nr_cpus || cpu_is_online(cpu) != on)
+		err = on ? up(cpu) : down(cpu);
 	mutex_unlock(&hotplug_lock);
 	return err;
 }

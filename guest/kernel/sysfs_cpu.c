@@ -75,16 +75,13 @@ static int show_cpu_online(struct seq *s, void *arg)
 static s64 store_cpu_online(struct vfs_task *t, void *arg, const char *data, size_t len)
 {
 	const char *text = strim((char *)data);
-	unsigned cpu = number(arg);
 	bool on;
-	int err = parse_bool(text, strlen(text), &on);
+	int err;
 
 	(void)t;
-	if (err)
+	if (parse_bool(text, strlen(text), &on))
 		return -EINVAL;
-	if (on == cpu_is_online(cpu))
-		return (s64)len;
-	err = on ? cpu_up(cpu) : cpu_down(cpu);
+	err = cpu_set_online(number(arg), on);
 	return err ? err : (s64)len;
 }
 

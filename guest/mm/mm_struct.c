@@ -2,6 +2,7 @@
 /* mm_struct.c - address spaces come, are copied, and go. */
 #include "guest/mm/mm_struct.h"
 #include "guest/lib/errno.h"
+#include "guest/lib/string.h"
 #include "guest/mm/rmap.h"
 #include "guest/mm/vma.h"
 #include "guest/mm/zap.h"
@@ -126,6 +127,7 @@ static void copy_limits_and_marks(struct mm_struct *mm, const struct mm_struct *
 	mm->arg_end = old->arg_end;
 	mm->env_start = old->env_start;
 	mm->env_end = old->env_end;
+	memcpy(mm->auxv, old->auxv, sizeof(mm->auxv));
 	mm->limits = old->limits;
 	mm->exe_file = old->exe_file;
 	if (mm->exe_file)

@@ -107,6 +107,8 @@ struct mm_system {
 	void (*exe_get)(void *file), (*exe_put)(void *file);
 };
 
+enum { MM_AUXV_WORDS = 2 * 20 };
+
 struct mm_struct {
 	struct mm_system *sys;
 	phys_t pgd;
@@ -121,6 +123,7 @@ struct mm_struct {
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
+	u64 auxv[MM_AUXV_WORDS]; /* as exec wrote it on the stack: pairs, the last of type 0 */
 	u64 total_vm, data_vm, exec_vm, stack_vm, locked_vm; /* pages */
 	u64 def_flags; /* VM_LOCKED after mlockall(MCL_FUTURE) */
 	atomic64_t rss[NR_MM_COUNTERS];

@@ -183,8 +183,8 @@ enum {
 	AT_RSEQ_ALIGN = 28,
 	AT_EXECFN = 31,
 };
-enum { AUXV_WORDS = 2 * 22 };
 
+/* Into the mm, whence debuggers take it, and to v. */
 static size_t fill_auxv(const struct bprm *b, u64 *v, u64 platform, u64 random)
 {
 	const struct cred *c = b->cred;
@@ -211,14 +211,15 @@ static size_t fill_auxv(const struct bprm *b, u64 *v, u64 platform, u64 random)
 		AT_NULL,       0,
 	};
 
-	_Static_assert(ARRAY_SIZE(words) <= AUXV_WORDS, "room");
+	_Static_assert(ARRAY_SIZE(words) <= MM_AUXV_WORDS, "room");
+	memcpy(b->mm->auxv, words, sizeof(words));
 	memcpy(v, words, sizeof(words));
 	return ARRAY_SIZE(words);
 }
 
 int build_stack(struct bprm *b, u64 *sp)
 {
-	u64 n = 1 + b->argc + 1 + b->envc + 1 + AUXV_WORDS, i = 0, platform, random;
+	u64 n = 1 + b->argc + 1 + b->envc + 1 + MM_AUXV_WORDS, i = 0, platform, random;
 	const u64 *env = &b->string[SPARE_ARGS + b->env_at];
 	u64 *v = vzalloc(&kernel_mm.vmalloc, n * sizeof(u64));
 	u8 seed[16];

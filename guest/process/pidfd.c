@@ -2,6 +2,7 @@
 /* pidfd.c - processes as files: pidfd_open(2), pidfd_send_signal(2), CLONE_PIDFD. */
 #include "guest/fs/poll.h"
 #include "guest/process/pidfd.h"
+#include "guest/process/proc_pid.h"
 #include "guest/process/sys_util.h"
 
 struct pidfd {
@@ -113,16 +114,35 @@ SYS(pidfd_open)
 	return fd;
 }
 
+/* Older than pidfds are folders of /proc, which go on being taken for them here, and nowhere else. */
+static int named_process(int n, struct process **p)
+{
+	struct proc_ref *ref;
+	bool nonblock;
+	struct fd file;
+	int err = pidfd_process(n, p, &nonblock);
+
+	if (err != -EBADF)
+		return err;
+	file = fdget(vt(), n);
+	ref = file.file ? proc_pid_of_folder(file.file) : NULL;
+	if (ref)
+		err = ref->proc ? 0 : -ESRCH; /* a kernel thread hears no signals */
+	if (!err)
+		*p = get_process(ref->proc);
+	fdput(file);
+	return err;
+}
+
 SYS(pidfd_send_signal)
 {
 	struct siginfo info = { .signo = (s32)b, .code = SI_USER };
 	struct process *p;
-	bool nonblock;
 	s64 err;
 
 	if (d)
 		return -EINVAL;
-	err = pidfd_process((int)a, &p, &nonblock);
+	err = named_process((int)a, &p);
 	if (err)
 		return err;
 	info.rt.pid = current_process()->tgid;

@@ -15,7 +15,7 @@ extern const struct pseudo_ops proc_stat_ops, proc_status_ops, proc_statm_ops, p
 extern const struct pseudo_ops proc_maps_ops, proc_smaps_ops, proc_smaps_rollup_ops;
 
 /* proc_mem.c: what is in it. */
-extern const struct pseudo_ops proc_cmdline_ops, proc_environ_ops, proc_mem_ops;
+extern const struct pseudo_ops proc_cmdline_ops, proc_environ_ops, proc_mem_ops, proc_auxv_ops;
 
 /* proc_fd.c: files. */
 extern const struct pseudo_ops proc_exe_ops, proc_cwd_ops, proc_root_ops, proc_mounts_ops,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proc_mem.c - /proc/PID/mem, cmdline and environ: parts of a process's memory as files. */
+/* proc_mem.c - /proc/PID/mem, cmdline, environ and auxv: parts of a process's memory as files. */
 #include "guest/lib/errno.h"
 #include "guest/process/internal.h"
 #include "guest/process/proc_internal.h"
@@ -77,6 +77,25 @@ static s64 read_environ(struct kiocb *io, struct iov_iter *to)
 	return ret;
 }
 
+/* Where gdb learns how far a program was moved, and the loader's address. */
+static s64 read_auxv(struct kiocb *io, struct iov_iter *to)
+{
+	struct mm_struct *mm = proc_ref_mm(io->filp->private_data);
+	size_t n = 2;
+	s64 moved = 0;
+
+	if (!mm)
+		return 0;
+	while (n < MM_AUXV_WORDS && mm->auxv[n - 2])
+		n += 2;
+	n *= sizeof(u64);
+	if (io->pos >= 0 && (u64)io->pos < n)
+		moved = (s64)copy_to_iter((const u8 *)mm->auxv + io->pos, n - (u64)io->pos, to);
+	io->pos += moved;
+	mmput(mm);
+	return moved;
+}
+
 static s64 read_mem(struct kiocb *io, struct iov_iter *to)
 {
 	struct mm_struct *mm = proc_ref_mm(io->filp->private_data);
@@ -118,6 +137,9 @@ static const struct file_operations cmdline_fops = { .llseek = seq_lseek, .read_
 static const struct file_operations environ_fops = { .llseek = seq_lseek,
 						     .open = open_by_right,
 						     .read_iter = read_environ };
+static const struct file_operations auxv_fops = { .llseek = seq_lseek,
+						  .open = open_by_right,
+						  .read_iter = read_auxv };
 static const struct file_operations mem_fops = {
 	.llseek = seq_lseek, .open = open_by_right, .read_iter = read_mem, .write_iter = write_mem
 };
@@ -125,3 +147,4 @@ static const struct file_operations mem_fops = {
 const struct pseudo_ops proc_cmdline_ops = { .fop = &cmdline_fops };
 const struct pseudo_ops proc_environ_ops = { .fop = &environ_fops };
 const struct pseudo_ops proc_mem_ops = { .fop = &mem_fops };
+const struct pseudo_ops proc_auxv_ops = { .fop = &auxv_fops };

@@ -11,7 +11,8 @@ static const struct pseudo_dynamic task_dynamic;
 
 /* In both tables: a process's folder and a thread's. */
 #define COMMON_FILES                                                                           \
-	{ .name = "cmdline", .mode = 0444, .ops = &proc_cmdline_ops },                         \
+	{ .name = "auxv", .mode = 0400, .ops = &proc_auxv_ops },                               \
+		{ .name = "cmdline", .mode = 0444, .ops = &proc_cmdline_ops },                 \
 		{ .name = "comm", .mode = 0644, .ops = &proc_comm_ops },                       \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .ops = &proc_cwd_ops },               \
 		{ .name = "environ", .mode = 0400, .ops = &proc_environ_ops },                 \
@@ -124,6 +125,11 @@ static const struct pseudo_dynamic task_dynamic = {
 	.alive = proc_ref_alive,
 	.owner = proc_ref_owner,
 };
+
+struct proc_ref *proc_pid_of_folder(const struct file *f)
+{
+	return pseudo_object(f, &process_dir);
+}
 
 /* ---- self ------------------------------------------------------------------------------------------------ */
 

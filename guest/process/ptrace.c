@@ -99,11 +99,11 @@ static int set_reg(struct uthread *u, unsigned i, u64 v)
 	}
 	switch (i) {
 	case REG_ORIG_RAX:
-		/* No call: none is begun again either. */
-		if ((s64)v < 0)
-			r->vector = 0;
-		else if (r->vector != VECTOR_SYSCALL)
-			return 0;
+		/*
+		 * No call: none is begun again either. A debugger that has run a function of its
+		 * own in the middle of a call puts that back, and then the call goes on.
+		 */
+		r->vector = (s64)v < 0 ? 0 : VECTOR_SYSCALL;
 		r->error_code = v;
 		return 0;
 	case REG_RIP:

@@ -441,6 +441,11 @@ SYS(umount2)
 	return WITH_NAME(a, false, fs_umount2(vt(), name, (int)b));
 }
 
+SYS(pivot_root)
+{
+	return WITH_TWO_NAMES(a, b, fs_pivot_root(vt(), name, name2));
+}
+
 SYS(execve)
 {
 	return WITH_NAME(a, false, do_execveat(AT_FDCWD, name, b, c, 0));

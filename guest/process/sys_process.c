@@ -166,7 +166,7 @@ SYS(waitid)
 
 	if ((d & ~(0xe0000000UL | WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT)) ||
 	    !(d & (WEXITED | WSTOPPED | WCONTINUED)) || a > P_PIDFD ||
-	    (a == P_PID && (s32)b <= 0) || (a == P_PGID && (s32)b < 0))
+	    (a == P_PID && (s32)b <= 0) || ((a == P_PGID || a == P_PIDFD) && (s32)b < 0))
 		return -EINVAL;
 	if (a == P_PGID && !b)
 		b = (u64)current_process()->pgid;

@@ -107,6 +107,31 @@ static void go_and_come(struct ktest *t, unsigned cpu, struct walker *spinner,
 	KT_EXPECT_EQ(t, atomic_read(&calls), nr_cpus);
 }
 
+/* Two that ask for the same at once both have it: neither hears that it is so already. How often one did. */
+static int toggle(void *cpu)
+{
+	int refused = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		refused += cpu_set_online((unsigned)(u64)cpu, i & 1) != 0;
+	return refused;
+}
+
+static void two_switchers(struct ktest *t, unsigned cpu)
+{
+	struct task_struct *a, *b;
+
+	KT_EXPECT_EQ(t, cpu_set_online(0, false), -EBUSY);
+	KT_EXPECT_EQ(t, cpu_set_online(0, true), 0);
+	KT_EXPECT_EQ(t, cpu_set_online(nr_cpus, true), -EINVAL);
+	a = kthread_run(toggle, (void *)(u64)cpu, "switcher-a");
+	b = kthread_run(toggle, (void *)(u64)cpu, "switcher-b");
+	BUG_ON(!a || !b);
+	KT_EXPECT_EQ(t, kthread_join(a), 0);
+	KT_EXPECT_EQ(t, kthread_join(b), 0);
+	KT_EXPECT(t, cpu_is_online(cpu));
+}
+
 void ktest_smp_hotplug(struct ktest *t)
 {
 	struct walker spinner = { 0 }, napper = { 0 };
@@ -136,6 +161,7 @@ void ktest_smp_hotplug(struct ktest *t)
 	WRITE_ONCE(napper.stop, true);
 	kthread_join(s);
 	kthread_join(n);
+	two_switchers(t, cpu);
 	ktest_check_rcu(t);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "tests/user/lib/check.h"
@@ -289,6 +290,29 @@ static void own_folder(void)
 	say("%s", b);
 }
 
+/* What a debugger reads of a program that it has not yet seen run. */
+static void auxiliary(void)
+{
+	unsigned long v[64] = { 0 };
+	struct stat st;
+	int fd = (int)OK(open, "/proc/self/auxv", O_RDONLY);
+	long n = Q(read, fd, v, sizeof(v)), last = n / (long)sizeof(v[0]) - 2;
+	int different = 0; /* from what is on the stack */
+
+	IS(n > 16 && n % 16 == 0 && n < (long)sizeof(v));
+	for (long i = 0; i < last; i += 2)
+		different += getauxval(v[i]) != v[i + 1];
+	NUM(different);
+	NUM(v[last]);
+	X(read, fd, v, sizeof(v));
+	IS(Q(lseek, fd, n - 16, SEEK_SET) == n - 16);
+	X(read, fd, v, sizeof(v));
+	Q(fstat, fd, &st);
+	say("mode %o, %lld bytes", st.st_mode, (long long)st.st_size);
+	X(write, fd, v, 16);
+	X(open, "/proc/self/auxv", O_WRONLY);
+}
+
 static void open_files(void)
 {
 	char b[256], path[64];
@@ -451,7 +475,7 @@ static void settings(void)
 }
 
 static const struct test tests[] = {
-	T(global),     T(status), T(stat_line), T(own_folder),
-	T(open_files), T(maps),	  T(others),	T(settings),
+	T(global), T(status), T(stat_line), T(own_folder), T(open_files),
+	T(maps),   T(others), T(settings),  T(auxiliary),
 };
 MAIN("proc", tests)

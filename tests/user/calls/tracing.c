@@ -8,6 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/user/lib/check.h"
@@ -125,5 +126,69 @@ static void attaching(void)
 	X(ptrace, ATTACH, pid, 0, 0);
 }
 
-static const struct test tests[] = { T(children), T(attaching) };
+/* ---- a function called in the middle of a system call, as gdb's "call" does ------------------------------ */
+
+void breaks(void);
+__asm__(".pushsection .text; .globl breaks; breaks: int3; .popsection");
+
+static int ends[2];
+
+static int naps(void *unused)
+{
+	struct timespec ts = { 0, 300000000 };
+
+	(void)unused;
+	return Q(nanosleep, &ts, NULL) ? 8 : 7;
+}
+
+static int reads(void *unused)
+{
+	char c;
+
+	(void)unused;
+	return Q(read, ends[0], &c, 1) == 1 ? c : 8;
+}
+
+static pid_t interrupted(int (*fn)(void *))
+{
+	struct user_regs_struct before, regs;
+	pid_t pid = start(fn, NULL);
+	int status;
+
+	IS(await_state(pid, "S"));
+	X(ptrace, ATTACH, pid, 0, 0);
+	Q(wait4, pid, &status, 0, NULL);
+	X(ptrace, GETREGS, pid, 0, &before);
+	NUM(before.orig_rax);
+	NUM(before.rax);
+	regs = before;
+	regs.orig_rax = ~0ul;
+	regs.rax = 1;
+	regs.rip = (unsigned long)breaks;
+	X(ptrace, SETREGS, pid, 0, &regs);
+	X(ptrace, CONT, pid, 0, 0);
+	Q(wait4, pid, &status, 0, NULL);
+	say("%s", wait_words(status));
+	X(ptrace, GETREGS, pid, 0, &regs);
+	IS(regs.rip == (unsigned long)breaks + 1);
+	NUM(regs.orig_rax);
+	X(ptrace, SETREGS, pid, 0, &before);
+	X(ptrace, GETREGS, pid, 0, &regs);
+	NUM(regs.orig_rax);
+	X(ptrace, DETACH, pid, 0, 0);
+	return pid;
+}
+
+static void calling(void)
+{
+	pid_t pid;
+
+	say("%s", wait_words(finish(interrupted(naps))));
+	Q(pipe, ends);
+	pid = interrupted(reads);
+	Q(write, ends[1], "\5", 1);
+	say("%s", wait_words(finish(pid)));
+}
+
+static const struct test tests[] = { T(children), T(attaching), T(calling) };
 MAIN("tracing", tests)
