@@ -486,22 +486,24 @@ struct linux_winsize {
 #define RLIM_INFINITY (~0ULL)
 
 /* Capabilities that files ask for, capabilities(7). */
-#define CAP_CHOWN	    0
-#define CAP_DAC_OVERRIDE    1
-#define CAP_DAC_READ_SEARCH 2
-#define CAP_FOWNER	    3
-#define CAP_FSETID	    4
-#define CAP_SETGID	    6
-#define CAP_SETUID	    7
-#define CAP_LINUX_IMMUTABLE 9
-#define CAP_SYS_RAWIO	    17
-#define CAP_SYS_CHROOT	    18
-#define CAP_SYS_ADMIN	    21
-#define CAP_SYS_RESOURCE    24
-#define CAP_SYS_TTY_CONFIG  26
-#define CAP_MKNOD	    27
-#define CAP_SYSLOG	    34
-#define CAP_LAST	    40
-#define CAP_FULL	    ((1ULL << (CAP_LAST + 1)) - 1)
+#define CAP_CHOWN	       0
+#define CAP_DAC_OVERRIDE       1
+#define CAP_DAC_READ_SEARCH    2
+#define CAP_FOWNER	       3
+#define CAP_FSETID	       4
+#define CAP_SETGID	       6
+#define CAP_SETUID	       7
+#define CAP_LINUX_IMMUTABLE    9
+#define CAP_SYS_RAWIO	       17
+#define CAP_SYS_CHROOT	       18
+#define CAP_SYS_ADMIN	       21
+#define CAP_SYS_RESOURCE       24
+#define CAP_SYS_TTY_CONFIG     26
+#define CAP_MKNOD	       27
+#define CAP_SETFCAP	       31
+#define CAP_SYSLOG	       34
+#define CAP_CHECKPOINT_RESTORE 40
+#define CAP_LAST	       40
+#define CAP_FULL	       ((1ULL << (CAP_LAST + 1)) - 1)
 
 #endif

@@ -178,8 +178,7 @@ struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
 	struct dentry *d;
 
 	spin_lock(&vfs->dcache_lock);
-	hlist_for_each_entry(d, bucket(vfs, parent, name->hash), d_hash)
-	{
+	hlist_for_each_entry (d, bucket(vfs, parent, name->hash), d_hash) {
 		if (d->d_name.hash != name->hash || d->d_parent != parent ||
 		    d->d_name.len != name->len || memcmp(d->d_name.name, name->name, name->len))
 			continue;
@@ -516,8 +515,7 @@ static const char *check_bucket(struct vfs *vfs, unsigned i, u64 *hashed)
 {
 	struct dentry *d;
 
-	hlist_for_each_entry(d, &vfs->dcache[i], d_hash)
-	{
+	hlist_for_each_entry (d, &vfs->dcache[i], d_hash) {
 		++*hashed;
 		if (d->d_flags & DCACHE_UNHASHED)
 			return "D4: a dentry in the table says that it is not";

@@ -125,8 +125,7 @@ static void tell(struct inode *inode, u32 mask, u32 cookie, const char *name, si
 	struct watch *w;
 	struct hlist_node *next;
 
-	hlist_for_each_entry_safe(w, next, &inode->i_watches, node)
-	{
+	hlist_for_each_entry_safe (w, next, &inode->i_watches, node) {
 		if (!(w->mask & mask & ALL_EVENTS) || (unlinked && w->mask & IN_EXCL_UNLINK))
 			continue;
 		queue_event(w->in, w->wd, mask, cookie, name, len);
@@ -221,8 +220,7 @@ static void end_watches(struct inode *inode, u32 last_words)
 	struct hlist_node *next;
 
 	mutex_lock(&vfs->notify_mutex);
-	hlist_for_each_entry_safe(w, next, &inode->i_watches, node)
-	{
+	hlist_for_each_entry_safe (w, next, &inode->i_watches, node) {
 		if (last_words & (w->mask | IN_UNMOUNT)) /* the one nobody has to ask for */
 			queue_event(w->in, w->wd, last_words, 0, NULL, 0);
 		detach(w, &dead);
@@ -246,8 +244,7 @@ void notify_unmount(struct super_block *sb)
 	do {
 		found = NULL;
 		spin_lock(&sb->s_lock);
-		list_for_each_entry_reverse(inode, &sb->s_inodes, i_sb_list)
-		{
+		list_for_each_entry_reverse (inode, &sb->s_inodes, i_sb_list) {
 			if (!hlist_empty(&inode->i_watches)) {
 				found = igrab(inode);
 				break;
@@ -461,7 +458,9 @@ static struct watch *find_watch(const struct inotify *in, const struct inode *in
 {
 	struct watch *w;
 
-	hlist_for_each_entry(w, &inode->i_watches, node) if (w->in == in) return w;
+	hlist_for_each_entry (w, &inode->i_watches, node)
+		if (w->in == in)
+			return w;
 	return NULL;
 }
 

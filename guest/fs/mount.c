@@ -115,9 +115,9 @@ static struct mount *find_mnt(struct vfs *vfs, const struct mount *parent, const
 {
 	struct mount *m;
 
-	hlist_for_each_entry(m, mnt_bucket(vfs, parent, d),
-			     mnt_hash) if (m->mnt_parent == parent &&
-					   m->mnt_mountpoint == d) return m;
+	hlist_for_each_entry (m, mnt_bucket(vfs, parent, d), mnt_hash)
+		if (m->mnt_parent == parent && m->mnt_mountpoint == d)
+			return m;
 	return NULL;
 }
 

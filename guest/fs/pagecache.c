@@ -558,8 +558,7 @@ const char *pagecache_check(struct address_space *as)
 		return broken;
 	if (as->pages.count != as->nrpages)
 		return "A1: nrpages is not the number of pages";
-	xa_for_each(&as->pages, index, page)
-	{
+	xa_for_each (&as->pages, index, page) {
 		if (page->mapping != as || page->index != index)
 			return "A2: a page does not know where it is";
 		if (page_ref_count(page) < 1)

@@ -85,8 +85,8 @@ static void show_info(const struct mount_line *l, struct mount *m)
 	seq_puts(l->s, "\n");
 }
 
-static void for_each_mount(struct seq *s, struct vfs *vfs, const struct path *root,
-			   void (*show)(const struct mount_line *l, struct mount *m))
+static void for_each_mount (struct seq *s, struct vfs * vfs, const struct path *root,
+			    void (*show)(const struct mount_line *l, struct mount *m))
 {
 	struct mount_line l = { s, vfs, root, kmalloc(vfs->slab, PATH_MAX, GFP_KERNEL) };
 	struct mount *m;
@@ -102,12 +102,14 @@ static void for_each_mount(struct seq *s, struct vfs *vfs, const struct path *ro
 
 void show_mounts(struct seq *s, struct vfs *vfs, const struct path *root)
 {
-	for_each_mount(s, vfs, root, show_mount);
+	for_each_mount (s, vfs, root, show_mount)
+		;
 }
 
 void show_mountinfo(struct seq *s, struct vfs *vfs, const struct path *root)
 {
-	for_each_mount(s, vfs, root, show_info);
+	for_each_mount (s, vfs, root, show_info)
+		;
 }
 
 void show_filesystems(struct seq *s, struct vfs *vfs)

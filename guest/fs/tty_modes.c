@@ -10,8 +10,6 @@
 
 /* ---- speeds ------------------------------------------------------------------------------------------------ */
 
-enum { CAP_CHECKPOINT_RESTORE_ = 40 };
-
 /* What the field of c_cflag says: a row of a table, or that the number itself was given. */
 static u32 speed_of(u32 field, u32 number)
 {
@@ -83,18 +81,18 @@ static struct linux_termios2 modes_of(struct tty_struct *tty)
 
 static s64 give(struct vfs_task *t, u64 arg, enum form form, const struct linux_termios2 *m)
 {
-	struct linux_termio old = {
-		.c_iflag = (u16)m->t.c_iflag,
-		.c_oflag = (u16)m->t.c_oflag,
-		.c_cflag = (u16)m->t.c_cflag,
-		.c_lflag = (u16)m->t.c_lflag,
-		.c_line = m->t.c_line,
-	};
+	struct linux_termio old;
 
 	if (form == TERMIOS2)
 		return copy_to_task(t, arg, m, sizeof(*m)) ? -EFAULT : 0;
 	if (form == TERMIOS)
 		return copy_to_task(t, arg, &m->t, sizeof(m->t)) ? -EFAULT : 0;
+	memset(&old, 0, sizeof(old)); /* it ends with a hole */
+	old.c_iflag = (u16)m->t.c_iflag;
+	old.c_oflag = (u16)m->t.c_oflag;
+	old.c_cflag = (u16)m->t.c_cflag;
+	old.c_lflag = (u16)m->t.c_lflag;
+	old.c_line = m->t.c_line;
 	memcpy(old.c_cc, m->t.c_cc, sizeof(old.c_cc));
 	return copy_to_task(t, arg, &old, sizeof(old)) ? -EFAULT : 0;
 }
@@ -196,7 +194,7 @@ static s64 set_locked(struct vfs_task *t, struct tty_struct *tty, u64 arg)
 	struct linux_termios want;
 	u64 flags;
 
-	if (!vfs_capable(t, CAP_SYS_ADMIN) && !vfs_capable(t, CAP_CHECKPOINT_RESTORE_))
+	if (!vfs_capable(t, CAP_SYS_ADMIN) && !vfs_capable(t, CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
 	if (copy_from_task(t, &want, arg, sizeof(want)))
 		return -EFAULT;

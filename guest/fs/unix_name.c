@@ -69,10 +69,10 @@ static struct unix_sock *find_abstract(struct unix_net *net, const struct unix_a
 {
 	struct unix_sock *s;
 
-	hlist_for_each_entry(s, &net->names[abstract_hash(a, type)],
-			     hash) if (!s->path.dentry && s->type == type &&
-				       s->addr->len == a->len &&
-				       !memcmp(s->addr->data, a->data, a->len)) return s;
+	hlist_for_each_entry (s, &net->names[abstract_hash(a, type)], hash)
+		if (!s->path.dentry && s->type == type && s->addr->len == a->len &&
+		    !memcmp(s->addr->data, a->data, a->len))
+			return s;
 	return NULL;
 }
 
@@ -80,8 +80,9 @@ static struct unix_sock *find_inode(struct unix_net *net, const struct inode *in
 {
 	struct unix_sock *s;
 
-	hlist_for_each_entry(s, &net->names[inode_hash(inode)],
-			     hash) if (s->path.dentry && s->path.dentry->d_inode == inode) return s;
+	hlist_for_each_entry (s, &net->names[inode_hash(inode)], hash)
+		if (s->path.dentry && s->path.dentry->d_inode == inode)
+			return s;
 	return NULL;
 }
 

@@ -19,8 +19,6 @@ struct xattr {
 	char name[]; /* with its NUL; then the value */
 };
 
-enum { CAP_SETFCAP_ = 31 };
-
 static u8 *value_of(struct xattr *x)
 {
 	return (u8 *)x->name + x->name_len + 1;
@@ -77,7 +75,7 @@ static int permission(struct vfs_task *t, struct inode *inode, const char *name,
 	if (in_space(name, "system."))
 		return 0;
 	if (in_space(name, "security.")) {
-		unsigned cap = !strcmp(name, "security.capability") ? CAP_SETFCAP_ : CAP_SYS_ADMIN;
+		unsigned cap = !strcmp(name, "security.capability") ? CAP_SETFCAP : CAP_SYS_ADMIN;
 
 		return mask & MAY_WRITE && !vfs_capable(t, cap) ? -EPERM : 0;
 	}

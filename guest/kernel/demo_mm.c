@@ -251,7 +251,7 @@ static void demo_numa(void)
 			*(page_to_nid(page) == 1 ? &here : &there) += 1;
 	}
 	console_printf("  %u came from node 1, %u from node 0\n", here, there);
-	for_each_zone(&lab->pg, z)
+	for_each_zone (&lab->pg, z)
 		console_printf("  node %u: numa_hit %lu, numa_miss %lu, numa_foreign %lu\n", z->nid,
 			       z->numa[NUMA_HIT], z->numa[NUMA_MISS], z->numa[NUMA_FOREIGN]);
 	mm_lab_end(lab);

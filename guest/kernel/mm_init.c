@@ -218,7 +218,7 @@ static void show_zones(void)
 	const struct memmodel *m = &kernel_mm.pg.model;
 	struct zone *z;
 
-	for_each_zone(&kernel_mm.pg, z)
+	for_each_zone (&kernel_mm.pg, z)
 		pr_info("  %-7s %016lx-%016lx  node %u, %lu pages; reserve %lu, kswapd at %lu",
 			z->name, PFN_PHYS(z->start), PFN_PHYS(z->end) - 1, z->nid, z->managed,
 			z->watermark[WMARK_MIN], z->watermark[WMARK_LOW]);

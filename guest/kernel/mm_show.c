@@ -199,7 +199,8 @@ u64 mm_leak_scan(void)
 	struct stacks st = { .nr = 0 };
 	u64 found = 0;
 
-	vmalloc_for_each(&kernel_mm.vmalloc, note_stack, &st);
+	vmalloc_for_each (&kernel_mm.vmalloc, note_stack, &st)
+		;
 	for (unsigned i = 0; i < st.nr; i++)
 		if (kmemleak_add_root(kl, st.start[i], st.size[i]))
 			st.nr = i;

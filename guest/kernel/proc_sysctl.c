@@ -284,7 +284,8 @@ static s64 store_compact(struct vfs_task *t, void *arg, const char *data, size_t
 	if (parse_trigger(data, 1, &v))
 		return -EINVAL;
 	drain_all_pages(&kernel_mm.pg);
-	for_each_zone(&kernel_mm.pg, z) compact_zone_fully(z);
+	for_each_zone (&kernel_mm.pg, z)
+		compact_zone_fully(z);
 	return (s64)len;
 }
 

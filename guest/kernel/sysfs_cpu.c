@@ -206,8 +206,7 @@ static int node_meminfo(struct seq *s, void *arg)
 	u64 total = 0, free = 0;
 	struct zone *z;
 
-	for_each_zone(&kernel_mm.pg, z)
-	{
+	for_each_zone (&kernel_mm.pg, z) {
 		total += z->nid == nid ? z->managed : 0;
 		free += z->nid == nid ? zone_free_pages(z) : 0;
 	}

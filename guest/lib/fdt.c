@@ -305,8 +305,9 @@ dt_node dt_path(const struct dt *dt, const char *path)
 			return node;
 		for (end = path; *end && *end != '/'; end++)
 			;
-		dt_for_each_child(dt, child, node) if (name_matches(dt_name(dt, child), path,
-								    (size_t)(end - path))) break;
+		dt_for_each_child (dt, child, node)
+			if (name_matches(dt_name(dt, child), path, (size_t)(end - path)))
+				break;
 		if (child == DT_NONE)
 			return DT_NONE;
 		node = child;

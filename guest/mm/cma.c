@@ -27,8 +27,9 @@ static struct zone *zone_of_range(struct pgalloc *pg, pfn_t start, pfn_t end)
 {
 	struct zone *z;
 
-	for_each_zone(pg,
-		      z) if (start >= z->start && end <= z->end && z->type != ZONE_DEVICE) return z;
+	for_each_zone (pg, z)
+		if (start >= z->start && end <= z->end && z->type != ZONE_DEVICE)
+			return z;
 	return NULL;
 }
 

@@ -44,8 +44,7 @@ const char *mm_check(struct mm_struct *mm)
 
 	if (broken)
 		return broken;
-	for_each_vma(mm, vma)
-	{
+	for_each_vma (mm, vma) {
 		u64 *pte;
 
 		total += vma_pages(vma);

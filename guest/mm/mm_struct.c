@@ -81,7 +81,8 @@ static void exit_mmap(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma, *next;
 
-	for_each_vma(mm, vma) zap_range(vma, vma->vm_start, vma->vm_end);
+	for_each_vma (mm, vma)
+		zap_range(vma, vma->vm_start, vma->vm_end);
 	upt_free(mm, 0, mm->sys->task_size, 0, UINT64_MAX);
 	list_for_each_entry_safe (vma, next, &mm->area_list, link) {
 		if (vma->vm_ops && vma->vm_ops->close)
@@ -166,8 +167,7 @@ struct mm_struct *mm_dup(struct mm_struct *old)
 		return NULL;
 	down_write(&old->mmap_lock);
 	copy_limits_and_marks(mm, old);
-	for_each_vma(old, vma)
-	{
+	for_each_vma (old, vma) {
 		if (vma->vm_flags & VM_DONTCOPY)
 			continue;
 		err = dup_vma(mm, vma);

@@ -220,7 +220,8 @@ u64 nr_free_pages(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) sum += zone_free_pages(z);
+	for_each_zone (pg, z)
+		sum += zone_free_pages(z);
 	return sum;
 }
 
@@ -229,6 +230,7 @@ u64 nr_managed_pages(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) sum += z->managed;
+	for_each_zone (pg, z)
+		sum += z->managed;
 	return sum;
 }

@@ -66,8 +66,7 @@ static bool unreserve_highatomic(const struct alloc_context *ac)
 {
 	struct zone *z;
 
-	for_each_zone(ac->pg, z)
-	{
+	for_each_zone (ac->pg, z) {
 		u64 flags;
 
 		if (!z->nr_reserved_highatomic)

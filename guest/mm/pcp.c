@@ -162,8 +162,7 @@ static void drain_this_cpu(void *arg)
 	unsigned cpu = mm_cpu_enter();
 	struct zone *z;
 
-	for_each_zone(req->pg, z)
-	{
+	for_each_zone (req->pg, z) {
 		struct per_cpu_pages *pcp = &z->pcp[cpu];
 
 		if (pcp->busy)

@@ -278,8 +278,8 @@ static void span_zone(struct pgalloc *pg, struct zone *z, pfn_t start, pfn_t end
 }
 
 /* Calls fn for each stretch of RAM that lies in one zone. */
-static void for_each_piece(struct setup *s,
-			   void (*fn)(struct setup *s, struct zone *z, pfn_t start, pfn_t end))
+static void for_each_piece (struct setup *s,
+			    void (*fn)(struct setup *s, struct zone *z, pfn_t start, pfn_t end))
 {
 	for (unsigned i = 0; i < s->nr; i++) {
 		const struct memmodel_range *r = &s->range[i];
@@ -325,8 +325,7 @@ static void free_all(struct setup *s)
 {
 	struct zone *z;
 
-	for_each_zone(s->pg, z)
-	{
+	for_each_zone (s->pg, z) {
 		u64 limit = PFN_DOWN(s->opts->defer_after);
 
 		z->init_next = z->end;
@@ -337,8 +336,10 @@ static void free_all(struct setup *s)
 		else if (z->end - z->start > limit)
 			z->init_next = ALIGN_UP(z->start + limit, MAX_ORDER_PAGES);
 	}
-	for_each_piece(s, init_piece);
-	for_each_piece(s, free_piece);
+	for_each_piece (s, init_piece)
+		;
+	for_each_piece (s, free_piece)
+		;
 }
 
 static const char *bad_opts(const struct pgalloc_opts *o)
@@ -365,7 +366,8 @@ static int setup(struct setup *s)
 	if (err)
 		return err;
 	set_distances(s);
-	for_each_piece(s, span_piece);
+	for_each_piece (s, span_piece)
+		;
 	/* From here on the boot's map does not change any more. */
 	free_all(s);
 	return 0;
@@ -400,7 +402,8 @@ int pgalloc_init(struct pgalloc *pg, const struct mm_env *env, struct memblock *
 	}
 	build_zonelists(pg);
 	setup_watermarks(pg);
-	for_each_zone(pg, z) zone_set_pcp_limits(z);
+	for_each_zone (pg, z)
+		zone_set_pcp_limits(z);
 	return 0;
 }
 
@@ -408,7 +411,9 @@ void pgalloc_finish_deferred(struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) while (deferred_grow_zone(z, MAX_ORDER));
+	for_each_zone (pg, z)
+		while (deferred_grow_zone(z, MAX_ORDER))
+			;
 }
 
 /* ---- memory that comes later -------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ static u64 mem_available(struct pgalloc *pg, struct slab_sys *slab, const struct
 	s64 available = (s64)nr_free_pages(pg);
 	struct zone *z;
 
-	for_each_zone(pg, z) low += z->watermark[WMARK_LOW];
+	for_each_zone (pg, z)
+		low += z->watermark[WMARK_LOW];
 	reclaimable = slab ? (u64)atomic64_read(&slab->pages_reclaimable) : 0;
 	available -= (s64)low;
 	available += (s64)(cache - MIN(cache / 2, low));
@@ -33,7 +34,8 @@ static u64 sum_zones(const struct pgalloc *pg, u64 (*fn)(const struct zone *z))
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) sum += fn(z);
+	for_each_zone (pg, z)
+		sum += fn(z);
 	return sum;
 }
 
@@ -113,8 +115,9 @@ static u64 pcp_allocs(const struct pgalloc *pg, enum zone_type type)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) for (unsigned c = 0; z->type == type && c < pg->nr_cpus; c++) sum +=
-		z->pcp[c].nr_pop - z->pcp[c].nr_slow;
+	for_each_zone (pg, z)
+		for (unsigned c = 0; z->type == type && c < pg->nr_cpus; c++)
+			sum += z->pcp[c].nr_pop - z->pcp[c].nr_slow;
 	return sum;
 }
 
@@ -123,8 +126,9 @@ static u64 pcp_frees(const struct pgalloc *pg)
 	struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) for (unsigned c = 0; c < pg->nr_cpus; c++) sum +=
-		pcp_nr_free(&z->pcp[c]);
+	for_each_zone (pg, z)
+		for (unsigned c = 0; c < pg->nr_cpus; c++)
+			sum += pcp_nr_free(&z->pcp[c]);
 	return sum;
 }
 
@@ -223,7 +227,8 @@ static void show_vm(void *arg, const struct vm_struct *vm)
 
 void show_vmallocinfo(struct seq *s, struct vmalloc_space *vs)
 {
-	vmalloc_for_each(vs, show_vm, s);
+	vmalloc_for_each (vs, show_vm, s)
+		;
 }
 
 void show_iomem(struct seq *s, const struct resource *root)

@@ -16,8 +16,7 @@ void show_buddyinfo(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 			seq_printf(s, "%6lu ", buddy_nr_free(&z->buddy, o));
@@ -54,8 +53,7 @@ void show_pagetypeinfo(struct seq *s, struct pgalloc *pg)
 	for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 		seq_printf(s, "%6u ", o);
 	seq_puts(s, "\n");
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		for (unsigned t = 0; t < MIGRATE_TYPES; t++) {
 			seq_printf(s, "Node %4u, zone %8s, type %12s ", z->nid, z->name,
 				   mt_names[t]);
@@ -68,7 +66,8 @@ void show_pagetypeinfo(struct seq *s, struct pgalloc *pg)
 	for (unsigned t = 0; t < MIGRATE_TYPES; t++)
 		seq_printf(s, "%12s ", mt_names[t]);
 	seq_puts(s, "\n");
-	for_each_zone(pg, z) show_block_counts(s, z);
+	for_each_zone (pg, z)
+		show_block_counts(s, z);
 }
 
 static const char *const numa_names[NR_NUMA_EVENTS] = {
@@ -130,7 +129,8 @@ void show_zoneinfo(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z) show_one_zone(s, z);
+	for_each_zone (pg, z)
+		show_one_zone(s, z);
 }
 
 void show_numastat(struct seq *s, struct pgalloc *pg, unsigned nid)
@@ -146,8 +146,9 @@ void show_numastat(struct seq *s, struct pgalloc *pg, unsigned nid)
 		struct zone *z;
 		u64 sum = 0;
 
-		for_each_zone(pg, z) if (z->nid == nid && rows[r].e < NR_NUMA_EVENTS) sum +=
-			numa_event(z, rows[r].e);
+		for_each_zone (pg, z)
+			if (z->nid == nid && rows[r].e < NR_NUMA_EVENTS)
+				sum += numa_event(z, rows[r].e);
 		seq_printf(s, "%s %lu\n", rows[r].name, sum);
 	}
 }
@@ -156,8 +157,7 @@ void show_unusable_index(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++) {
 			unsigned i = unusable_free_index(z, o);
@@ -172,8 +172,7 @@ void show_extfrag_index(struct seq *s, struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		seq_printf(s, "Node %u, zone %8s ", z->nid, z->name);
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++) {
 			int i = fragmentation_index(z, o);

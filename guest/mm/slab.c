@@ -275,8 +275,8 @@ static bool slab_is_slot(const struct kmem_cache *c, const struct page *page, co
 	return (u64)p >= page->private && at % c->size == 0 && at / c->size < c->objects;
 }
 
-static void slab_for_each_slot(struct kmem_cache *c,
-			       void (*fn)(struct kmem_cache *c, void *slot, void *arg), void *arg)
+static void slab_for_each_slot (struct kmem_cache *c,
+				void (*fn)(struct kmem_cache *c, void *slot, void *arg), void *arg)
 {
 	for (unsigned i = 0; i < c->sys->pg->nr_nodes; i++) {
 		struct kmem_cache_node *n = &c->node[i];

@@ -257,7 +257,7 @@ u64 kmem_cache_validate(struct kmem_cache *c)
 	u64 damaged = 0;
 
 	if (slab_debugged(c) && c->sys->ops->for_each_slot)
-		c->sys->ops->for_each_slot(c, validate_slot, &damaged);
+		c->sys->ops->for_each_slot (c, validate_slot, &damaged);
 	return damaged;
 }
 

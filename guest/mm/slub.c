@@ -306,8 +306,8 @@ static bool slub_is_slot(const struct kmem_cache *c, const struct page *page, co
 }
 
 /* Full slabs are on no list: only those with free slots are seen. */
-static void slub_for_each_slot(struct kmem_cache *c,
-			       void (*fn)(struct kmem_cache *c, void *slot, void *arg), void *arg)
+static void slub_for_each_slot (struct kmem_cache *c,
+				void (*fn)(struct kmem_cache *c, void *slot, void *arg), void *arg)
 {
 	for (unsigned i = 0; i < c->sys->pg->nr_nodes; i++) {
 		const struct page *page;

@@ -301,8 +301,7 @@ const char *vma_check(const struct mm_struct *mm)
 	unsigned count = 0;
 	u64 end = 0;
 
-	for_each_vma(mm, vma)
-	{
+	for_each_vma (mm, vma) {
 		if (n != &vma->node)
 			return "areas: the list and the tree differ";
 		if (vma->vm_start >= vma->vm_end || vma->vm_start < end ||

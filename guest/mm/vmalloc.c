@@ -386,8 +386,8 @@ struct page *vmalloc_to_page(struct vmalloc_space *vs, const void *addr)
 	return pfn_to_page(&vs->pg->model, PFN_DOWN(leaf.pa));
 }
 
-void vmalloc_for_each(struct vmalloc_space *vs, void (*fn)(void *arg, const struct vm_struct *vm),
-		      void *arg)
+void vmalloc_for_each (struct vmalloc_space *vs, void (*fn)(void *arg, const struct vm_struct *vm),
+		       void *arg)
 {
 	u64 irq = spin_lock_irqsave(&vs->lock);
 

@@ -108,8 +108,8 @@ bool vmalloc_try_caller(struct vmalloc_space *vs, const void *addr, u64 *caller)
 void vmalloc_purge(struct vmalloc_space *vs);
 
 /* Calls fn for each area in use, by address; lock held: fn only looks. */
-void vmalloc_for_each(struct vmalloc_space *vs, void (*fn)(void *arg, const struct vm_struct *vm),
-		      void *arg);
+void vmalloc_for_each (struct vmalloc_space *vs, void (*fn)(void *arg, const struct vm_struct *vm),
+		       void *arg);
 
 static inline bool is_vmalloc_addr(const struct vmalloc_space *vs, const void *addr)
 {

@@ -77,7 +77,9 @@ static u64 lowmem_pages(const struct pgalloc *pg)
 	const struct zone *z;
 	u64 sum = 0;
 
-	for_each_zone(pg, z) if (!is_highmem(z) && z->type != ZONE_DEVICE) sum += z->managed;
+	for_each_zone (pg, z)
+		if (!is_highmem(z) && z->type != ZONE_DEVICE)
+			sum += z->managed;
 	return sum;
 }
 
@@ -109,8 +111,7 @@ void setup_watermarks(struct pgalloc *pg)
 	if (!kb)
 		kb = clamp_t(u64, int_sqrt64(low * (PAGE_SIZE / 1024) * 16), 128, 262144);
 	min_pages = kb >> (PAGE_SHIFT - 10);
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		u64 share = low ? min_pages * z->managed / low : 0, gap;
 
 		if (z->type == ZONE_DEVICE)
@@ -215,8 +216,7 @@ const char *pgalloc_check(struct pgalloc *pg)
 {
 	struct zone *z;
 
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		const char *broken = buddy_check(&z->buddy, z->start, z->end);
 
 		for (unsigned c = 0; !broken && z->pcp && c < pg->nr_cpus; c++)

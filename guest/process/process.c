@@ -81,8 +81,7 @@ struct uthread *find_uthread(int tid)
 {
 	struct uthread *u;
 
-	hlist_for_each_entry(u, &tid_hash[(unsigned)tid % TID_BUCKETS], tid_hash)
-	{
+	hlist_for_each_entry (u, &tid_hash[(unsigned)tid % TID_BUCKETS], tid_hash) {
 		if (u->tid == tid)
 			return u;
 	}

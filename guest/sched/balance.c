@@ -166,8 +166,7 @@ static struct group_stats group_stats(const struct sched *s, const u64 *mask)
 	struct group_stats g = { .mask = mask };
 	unsigned cpu;
 
-	for_each_cpu_of(cpu, mask, s->nr_cpus)
-	{
+	for_each_cpu_of (cpu, mask, s->nr_cpus) {
 		if (!cpu_online(s, cpu))
 			continue;
 		g.load += READ_ONCE(s->rq[cpu]->fair_load);
@@ -216,8 +215,7 @@ static struct rq *find_busiest_rq(const struct sched *s, const u64 *mask)
 	struct rq *best = NULL;
 	unsigned cpu;
 
-	for_each_cpu_of(cpu, mask, s->nr_cpus)
-	{
+	for_each_cpu_of (cpu, mask, s->nr_cpus) {
 		struct rq *rq = s->rq[cpu];
 
 		if (READ_ONCE(rq->fair_nr) > 1 &&
@@ -237,8 +235,7 @@ static bool should_balance(struct rq *rq, struct sched_domain *sd)
 	for (unsigned i = 0; i < sd->nr_groups; i++) {
 		if (!test_bit(rq->cpu, sd->groups[i]))
 			continue;
-		for_each_cpu_of(cpu, sd->groups[i], s->nr_cpus)
-		{
+		for_each_cpu_of (cpu, sd->groups[i], s->nr_cpus) {
 			if (!cpu_online(s, cpu))
 				continue;
 			if (first == s->nr_cpus)

@@ -457,8 +457,7 @@ const char *timer_base_check(struct timer_base *b)
 
 		if (!!(b->used[level] & BIT(slot)) == hlist_empty(&b->bucket[level][slot]))
 			return "W4: bit and bucket disagree";
-		hlist_for_each_entry(t, &b->bucket[level][slot], entry)
-		{
+		hlist_for_each_entry (t, &b->bucket[level][slot], entry) {
 			if (t->base != b || t->bucket != i)
 				return "W4: a timer in a bucket that is not its own";
 			n++;

@@ -26,8 +26,7 @@ static void read_memory(struct boot_info *bi)
 	size_t nr = 0;
 	dt_node n;
 
-	dt_for_each_child(dt, n, DT_ROOT)
-	{
+	dt_for_each_child (dt, n, DT_ROOT) {
 		if (!device_type_is(dt, n, "memory"))
 			continue;
 		r.node = node_of(dt, n);
@@ -48,8 +47,7 @@ static void read_cpus(struct boot_info *bi)
 
 	if (cpus == DT_NONE)
 		return;
-	dt_for_each_child(dt, n, cpus)
-	{
+	dt_for_each_child (dt, n, cpus) {
 		u64 id, none;
 
 		if (!device_type_is(dt, n, "cpu") || !dt_reg(dt, n, 0, &id, &none))

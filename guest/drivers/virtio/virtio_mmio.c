@@ -189,8 +189,7 @@ bool virtio_present_early(u32 id)
 
 	if (!boot_info.has_fdt)
 		return false;
-	for_each_virtio_node(n)
-	{
+	for_each_virtio_node (n) {
 		const volatile u8 *regs;
 
 		if (!dt_reg(&boot_info.fdt, n, 0, &base, &size) || base + size > EARLY_MAP_SIZE)
@@ -210,8 +209,7 @@ unsigned virtio_probe(void)
 
 	if (!boot_info.has_fdt)
 		return 0;
-	for_each_virtio_node(n)
-	{
+	for_each_virtio_node (n) {
 		struct virtio_device *vd = &devices[nr];
 		u64 base, size;
 		u32 gsi;

@@ -35,8 +35,7 @@ void ktest_boot_device_tree(struct ktest *t)
 		ktest_skip(t, "the loader gave no device tree");
 		return;
 	}
-	dt_for_each_child(dt, n, DT_ROOT)
-	{
+	dt_for_each_child (dt, n, DT_ROOT) {
 		const char *type = dt_str(dt, n, "device_type");
 		u64 base, size;
 

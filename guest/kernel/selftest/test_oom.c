@@ -85,7 +85,8 @@ static u64 free_pages_of(struct pgalloc *pg, unsigned nid)
 	u64 sum = 0;
 
 	drain_all_pages(pg);
-	for_each_zone(pg, z) sum += z->nid == nid ? zone_free_pages(z) : 0;
+	for_each_zone (pg, z)
+		sum += z->nid == nid ? zone_free_pages(z) : 0;
 	return sum;
 }
 
@@ -186,7 +187,8 @@ void ktest_mm_exhausted(struct ktest *t)
 		struct zone *z;
 
 		/* Other kinds get what these get. */
-		for_each_zone(h.pg, z) exists |= z->type == gfp_zone(kinds[k]);
+		for_each_zone (h.pg, z)
+			exists |= z->type == gfp_zone(kinds[k]);
 		if (!exists)
 			continue;
 		take_all(&h, 0, GFP_NOWAIT | kinds[k]);

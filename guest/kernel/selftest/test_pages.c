@@ -46,8 +46,7 @@ void ktest_mm_zones(struct ktest *t)
 	struct zone *z;
 
 	mm_test_settle();
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		KT_EXPECT(t, z->managed <= z->present && z->present <= z->end - z->start);
 		KT_EXPECT(t, zone_free_pages(z) <= z->managed);
 		KT_EXPECT(t, z->watermark[WMARK_MIN] <= z->watermark[WMARK_LOW]);
@@ -179,8 +178,7 @@ void ktest_mm_pfn_to_page(struct ktest *t)
 	const struct memmodel *m = &pg->model;
 	struct zone *z;
 
-	for_each_zone(pg, z)
-	{
+	for_each_zone (pg, z) {
 		for (pfn_t pfn = z->start; pfn < z->end; pfn = ALIGN_UP(pfn + 1, PAGEBLOCK_PAGES)) {
 			const struct page *page;
 

@@ -25,7 +25,8 @@ static void read_node(const struct dt *dt, dt_node node)
 		dt_strlist_has(dt, node, prop.name, "abc");
 		dt_str(dt, node, prop.name);
 	}
-	dt_for_each_child(dt, child, node) sink += child;
+	dt_for_each_child (dt, child, node)
+		sink += child;
 	for (u32 i = 0; dt_reg(dt, node, i, &addr, &length); i++)
 		sink += addr + length;
 }

@@ -111,8 +111,7 @@ static inline struct free_state free_state(struct world *w)
 	unsigned i = 0;
 
 	drain_all_pages(&w->pg);
-	for_each_zone(&w->pg, z)
-	{
+	for_each_zone (&w->pg, z) {
 		for (unsigned o = 0; o < NR_PAGE_ORDERS; o++)
 			s.nr[i][o] = buddy_nr_free(&z->buddy, o);
 		i++;

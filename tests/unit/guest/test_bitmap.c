@@ -88,8 +88,7 @@ START_TEST(searches)
 			CHECK(p.bit[bit]);
 			last++;
 		}
-		for_each_clear_bit(bit, p.map, n)
-		{
+		for_each_clear_bit (bit, p.map, n) {
 			CHECK(!p.bit[bit]);
 			last++;
 		}

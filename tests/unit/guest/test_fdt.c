@@ -141,9 +141,12 @@ START_TEST(paths_and_children)
 	ck_assert_uint_eq(dt_path(&dt, "//cpus/"), dt_path(&dt, "/cpus"));
 	ck_assert_uint_eq(dt_path(&dt, "cpus"), DT_NONE);
 	ck_assert_uint_eq(dt_path(&dt, "/memory@"), DT_NONE);
-	dt_for_each_child(&dt, child, dt_path(&dt, "/cpus")) n++;
-	dt_for_each_child(&dt, child, DT_ROOT) n += 10;
-	dt_for_each_child(&dt, child, dt_path(&dt, "/chosen")) n += 100;
+	dt_for_each_child (&dt, child, dt_path(&dt, "/cpus"))
+		n++;
+	dt_for_each_child (&dt, child, DT_ROOT)
+		n += 10;
+	dt_for_each_child (&dt, child, dt_path(&dt, "/chosen"))
+		n += 100;
 	ck_assert_uint_eq(n, 43);
 	ck_assert_uint_eq(dt_next_sibling(&dt, DT_ROOT), DT_NONE);
 }
@@ -364,7 +367,8 @@ static u64 exercise(const struct dt *dt)
 			dt_strlist_has(dt, n, prop.name, "acme,cpu");
 			dt_str(dt, n, prop.name);
 		}
-		dt_for_each_child(dt, child, n) sum++;
+		dt_for_each_child (dt, child, n)
+			sum++;
 		for (u32 i = 0; dt_reg(dt, n, i, &addr, &size); i++)
 			sum += addr + size;
 	}

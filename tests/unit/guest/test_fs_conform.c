@@ -107,8 +107,7 @@ static void check_tails(struct fs_lab *l)
 			if (!as)
 				continue;
 			ck_assert_msg(!pagecache_check(as), "%s", pagecache_check(as));
-			xa_for_each(&as->pages, index, page)
-			{
+			xa_for_each (&as->pages, index, page) {
 				const u8 *p = page_address(l->vfs.pg, page);
 
 				for (unsigned i = 0; i < PAGE_SIZE; i++)

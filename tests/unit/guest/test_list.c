@@ -49,7 +49,8 @@ static void compare(struct list_head *head, const struct model *m)
 	list_for_each_entry (it, head, link)
 		CHECK_EQ(it, m->at[i++]);
 	CHECK_EQ(i, m->n);
-	list_for_each_entry_reverse(it, head, link) CHECK_EQ(it, m->at[--i]);
+	list_for_each_entry_reverse (it, head, link)
+		CHECK_EQ(it, m->at[--i]);
 	CHECK_EQ(list_empty(head), m->n == 0);
 	CHECK_EQ(list_is_singular(head), m->n == 1);
 	CHECK_EQ(list_first_entry_or_null(head, struct item, link), m->n ? m->at[0] : NULL);
@@ -225,10 +226,12 @@ START_TEST(hash_chains)
 	hlist_add_before(&items[2].hash, &items[0].hash);
 	hlist_add_behind(&items[3].hash, &items[0].hash);
 	hlist_add_behind(&items[4].hash, &items[1].hash);
-	hlist_for_each_entry(it, &head, hash) text[n++] = (char)('a' + it->value);
+	hlist_for_each_entry (it, &head, hash)
+		text[n++] = (char)('a' + it->value);
 	ck_assert_str_eq(text, "becad");
-	hlist_for_each_entry_safe(it, tmp, &head, hash) if (it->value != 2)
-		hlist_del_init(&it->hash);
+	hlist_for_each_entry_safe (it, tmp, &head, hash)
+		if (it->value != 2)
+			hlist_del_init(&it->hash);
 	ck_assert(hlist_unhashed(&items[0].hash));
 	hlist_del_init(&items[0].hash);
 	ck_assert_ptr_eq(head.first, &items[2].hash);

@@ -101,8 +101,9 @@ static u64 large_blocks(struct world *w)
 	u64 n = 0;
 
 	drain_all_pages(&w->pg);
-	for_each_zone(&w->pg, z) n +=
-		buddy_nr_free(&z->buddy, PAGEBLOCK_ORDER) + 2 * buddy_nr_free(&z->buddy, MAX_ORDER);
+	for_each_zone (&w->pg, z)
+		n += buddy_nr_free(&z->buddy, PAGEBLOCK_ORDER) +
+		     2 * buddy_nr_free(&z->buddy, MAX_ORDER);
 	return n;
 }
 

@@ -117,7 +117,9 @@ START_TEST(test_every_failure)
 	make(&w);
 	before = free_state(&w);
 	/* Every page comes the way that can fail. */
-	for_each_zone(&w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 1;
+	for_each_zone (&w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 1;
 	for (unsigned site = 0; site < 2; site++) {
 		bool failed = true;
 
@@ -143,7 +145,9 @@ START_TEST(test_every_failure)
 		}
 	}
 	CHECK(failures > 2);
-	for_each_zone(&w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 0;
+	for_each_zone (&w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 0;
 	after = free_state(&w);
 	CHECK(same_state(&before, &after));
 	world_end(&w);

@@ -173,7 +173,9 @@ START_TEST(test_every_failure)
 
 	lab_make(&l, _i);
 	/* Every page comes the way that can fail. */
-	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 1;
+	for_each_zone (&l.w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 1;
 	for (unsigned site = 0; site < 2; site++) {
 		bool failed = true;
 
@@ -211,7 +213,9 @@ START_TEST(test_every_failure)
 		}
 	}
 	CHECK(failures > 3);
-	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < NR_CPUS; c++) z->pcp[c].busy = 0;
+	for_each_zone (&l.w.pg, z)
+		for (unsigned c = 0; c < NR_CPUS; c++)
+			z->pcp[c].busy = 0;
 	lab_end(&l);
 }
 END_TEST

@@ -372,7 +372,9 @@ START_TEST(test_every_failure)
 	void *p;
 
 	make(&l, 64 * MiB);
-	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < 2; c++) z->pcp[c].busy = 1;
+	for_each_zone (&l.w.pg, z)
+		for (unsigned c = 0; c < 2; c++)
+			z->pcp[c].busy = 1;
 	for (unsigned n = 1; failed; n++) {
 		struct page *pages[3] = { pfn_to_page(&l.w.pg.model, 5),
 					  pfn_to_page(&l.w.pg.model, 9),
@@ -395,7 +397,9 @@ START_TEST(test_every_failure)
 		CHECK_EQ(l.pt.leaves[1], 0);
 	}
 	CHECK(failures > 900);
-	for_each_zone(&l.w.pg, z) for (unsigned c = 0; c < 2; c++) z->pcp[c].busy = 0;
+	for_each_zone (&l.w.pg, z)
+		for (unsigned c = 0; c < 2; c++)
+			z->pcp[c].busy = 0;
 	end(&l);
 }
 END_TEST
