@@ -33,35 +33,36 @@ static void show_names(const char *path)
 		say("    %s", name[i]);
 }
 
+/* By names of a space that every tmpfs keeps; user.*, which came later, is below. */
 static void keeping(void)
 {
 	int fd;
 
 	put_file("f", "x", 1);
-	X(getxattr, "f", "user.a", value, 10);
+	X(getxattr, "f", "trusted.a", value, 10);
 	X(listxattr, "f", value, 10);
-	X(setxattr, "f", "user.a", "12345", 5, REPLACE);
-	X(setxattr, "f", "user.a", "12345", 5, 0);
-	X(setxattr, "f", "user.a", "12345", 5, CREATE);
-	X(setxattr, "f", "user.b", NULL, 0, CREATE);
+	X(setxattr, "f", "trusted.a", "12345", 5, REPLACE);
+	X(setxattr, "f", "trusted.a", "12345", 5, 0);
+	X(setxattr, "f", "trusted.a", "12345", 5, CREATE);
+	X(setxattr, "f", "trusted.b", NULL, 0, CREATE);
 	X(setxattr, "f", "trusted.t", "t", 1, 0);
 	X(setxattr, "f", "security.s", "s", 1, 0);
 	show_names("f");
-	X(getxattr, "f", "user.a", NULL, 0);
-	X(getxattr, "f", "user.a", value, 4);
-	X(getxattr, "f", "user.a", value, 5);
+	X(getxattr, "f", "trusted.a", NULL, 0);
+	X(getxattr, "f", "trusted.a", value, 4);
+	X(getxattr, "f", "trusted.a", value, 5);
 	say("%.5s", value);
-	X(getxattr, "f", "user.b", value, 5);
-	X(setxattr, "f", "user.a", "new", 3, REPLACE);
+	X(getxattr, "f", "trusted.b", value, 5);
+	X(setxattr, "f", "trusted.a", "new", 3, REPLACE);
 	fd = open("f", O_RDONLY);
-	X(fgetxattr, fd, "user.a", value, 100);
+	X(fgetxattr, fd, "trusted.a", value, 100);
 	say("%.3s", value);
-	X(fsetxattr, fd, "user.c", "by fd", 5, 0);
+	X(fsetxattr, fd, "trusted.c", "by fd", 5, 0);
 	X(flistxattr, fd, NULL, 0);
 	X(flistxattr, fd, value, 9);
-	X(fremovexattr, fd, "user.c");
-	X(fremovexattr, fd, "user.c");
-	X(removexattr, "f", "user.b");
+	X(fremovexattr, fd, "trusted.c");
+	X(fremovexattr, fd, "trusted.c");
+	X(removexattr, "f", "trusted.b");
 	X(removexattr, "f", "trusted.t");
 	X(removexattr, "f", "security.s");
 	show_names("f");
@@ -78,39 +79,39 @@ static void arguments(void)
 
 	put_file("f", "x", 1);
 	memset(name, 'n', sizeof(name));
-	memcpy(name, "user.", 5);
+	memcpy(name, "trusted.", 8);
 	name[256] = 0;
 	X(setxattr, "f", name, "x", 1, 0);
 	name[255] = 0;
 	X(setxattr, "f", name, "x", 1, 0);
 	X(removexattr, "f", name);
-	X(setxattr, "f", "user.a", value, 65537, 0);
-	X(setxattr, "f", "user.a", "x", 1, 4);
-	X(setxattr, "f", "user.a", "x", 1, CREATE | REPLACE);
+	X(setxattr, "f", "trusted.a", value, 65537, 0);
+	X(setxattr, "f", "trusted.a", "x", 1, 4);
+	X(setxattr, "f", "trusted.a", "x", 1, CREATE | REPLACE);
 	X(setxattr, "f", "", "x", 1, 0);
-	X(setxattr, "f", "user.", "x", 1, 0);
+	X(setxattr, "f", "trusted.", "x", 1, 0);
 	X(setxattr, "f", "plain", "x", 1, 0);
 	X(setxattr, "f", "other.a", "x", 1, 0);
 	X(getxattr, "f", "other.a", value, 1);
 	X(removexattr, "f", "other.a");
 	X(setxattr, "f", NULL, "x", 1, 0);
 	X(setxattr, "f", unmapped(), "x", 1, 0);
-	X(setxattr, "f", "user.a", unmapped(), 1, 0);
-	X(setxattr, unmapped(), "user.a", "x", 1, 0);
-	X(setxattr, "f", "user.a", "x", 1, 0);
-	X(getxattr, "f", "user.a", unmapped(), 1);
+	X(setxattr, "f", "trusted.a", unmapped(), 1, 0);
+	X(setxattr, unmapped(), "trusted.a", "x", 1, 0);
+	X(setxattr, "f", "trusted.a", "x", 1, 0);
+	X(getxattr, "f", "trusted.a", unmapped(), 1);
 	X(listxattr, "f", unmapped(), 100);
-	X(setxattr, "none", "user.a", "x", 1, 0);
-	X(getxattr, "none", "user.a", "x", 1);
+	X(setxattr, "none", "trusted.a", "x", 1, 0);
+	X(getxattr, "none", "trusted.a", "x", 1);
 	X(listxattr, "none", "x", 1);
-	X(removexattr, "none", "user.a");
-	X(getxattr, "", "user.a", "x", 1);
-	X(fsetxattr, -1, "user.a", "x", 1, 0);
-	X(fgetxattr, 700, "user.a", "x", 1);
+	X(removexattr, "none", "trusted.a");
+	X(getxattr, "", "trusted.a", "x", 1);
+	X(fsetxattr, -1, "trusted.a", "x", 1, 0);
+	X(fgetxattr, 700, "trusted.a", "x", 1);
 	X(flistxattr, 700, "x", 1);
-	X(fremovexattr, 700, "user.a");
+	X(fremovexattr, 700, "trusted.a");
 	fd = open("f", O_PATH);
-	X(fsetxattr, fd, "user.b", "x", 1, 0);
+	X(fsetxattr, fd, "trusted.b", "x", 1, 0);
 }
 
 static void kinds(void)
