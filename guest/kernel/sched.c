@@ -151,20 +151,27 @@ _Noreturn void cpu_idle_loop(void)
 	}
 }
 
+int sched_set_affinity(struct task_struct *t, const u64 *mask)
+{
+	int err = set_cpus_allowed(t, mask);
+
+	while (!err && READ_ONCE(t->in_pending_move))
+		schedule(); /* the stop task is about to take t's CPU, which may be ours */
+	return err;
+}
+
 int sched_bind(struct task_struct *t, unsigned cpu)
 {
 	DECLARE_BITMAP(mask, NR_CPUS) = { 0 };
 
 	__set_bit(cpu, mask);
-	return set_cpus_allowed(t, mask);
+	return sched_set_affinity(t, mask);
 }
 
 void sched_pin(unsigned cpu)
 {
 	if (sched_bind(current, cpu))
 		env_panic(__FILE__, __LINE__, "cannot go to CPU %u", cpu);
-	while (smp_processor_id() != cpu)
-		schedule(); /* the stop task is about to take the CPU */
 }
 
 void sched_unpin(void)

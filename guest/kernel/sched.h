@@ -32,7 +32,9 @@ _Noreturn void cpu_idle_loop(void);
 void sched_pin(unsigned cpu);
 void sched_unpin(void);
 
-/* Lets a thread run on one CPU only, from now on. 0 or what set_cpus_allowed() says. */
+/* set_cpus_allowed(), which has happened on return: t, the caller also, is off every other CPU. Sleeps. */
+int sched_set_affinity(struct task_struct *t, const u64 *mask);
+/* The same for one CPU. */
 int sched_bind(struct task_struct *t, unsigned cpu);
 
 /* Makes this CPU look for a better task as soon as preemption is on. IRQs off. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_sched.c - system calls about scheduling, sched(7): the scheduler's own functions behind Linux's
  * structures. */
+#include "guest/kernel/sched.h"
 #include "guest/kernel/time.h"
 #include "guest/lib/string.h"
 #include "guest/process/sys_util.h"
@@ -247,7 +248,7 @@ SYS(sched_setaffinity)
 	t = task_of((int)a);
 	if (!t)
 		return -ESRCH;
-	ret = may_schedule(t) ? set_cpus_allowed(t, mask) : -EPERM;
+	ret = may_schedule(t) ? sched_set_affinity(t, mask) : -EPERM;
 	put_task(t);
 	return ret;
 }

@@ -256,10 +256,11 @@ void ktest_sched_affinity(struct ktest *t)
 	if (!task)
 		return;
 	KT_EXPECT_EQ(t, set_cpus_allowed(task, nowhere), -EINVAL);
-	for (unsigned round = 0; round < 2; round++) {
+	for (unsigned round = 0; round < 20; round++) {
 		for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
 			/* It runs, so the stop thread of its CPU must move it. */
 			KT_EXPECT_EQ(t, sched_bind(task, cpu), 0);
+			KT_EXPECT_EQ(t, READ_ONCE(task->cpu), cpu);
 			KT_EXPECT(t, ktest_eventually(READ_ONCE(tr.cpu) == cpu));
 			sched_pin(cpu);
 			KT_EXPECT_EQ(t, smp_processor_id(), cpu);
