@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_json.c - a trace in the trace-event format: slices for exits (complete events), nested slices for
- * what runs on each of the guest's CPUs (begin and end), instants for exceptions; sorted by time.
+ * trace_json.c - a trace in the trace-event format: slices for exits and, nested, for what runs on each of
+ * the guest's CPUs, all as complete events, which every viewer reads alike; instants for exceptions; sorted
+ * by when they begin.
  *
- * Every begin gets its end, also when events were lost in between: what is open on a CPU is kept on a stack.
+ * Every slice of the guest gets its end, also when events were lost in between: what is open on a CPU is
+ * kept on a stack.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,18 +29,20 @@ struct item {
 	const struct trace_exit *x;	/* of a vCPU, or */
 	const struct trace_event *e;
 	u32 cpu;
+	bool slice; /* of the guest; ends then */
+	u64 end;
+};
+
+/* The slices that are open on one of the guest's CPUs, the innermost last. */
+struct open {
+	struct item *slice[MAX_OPEN];
+	unsigned nr;
 };
 
 struct writer {
 	FILE *out;
 	const struct trace *t;
-	u64 end;
 	bool more; /* a comma is due */
-	struct {
-		const struct trace_event *e[MAX_OPEN];
-		unsigned nr;
-		bool named;
-	} open[TRACE_MAX_CPUS];
 };
 
 /* By the two moments at which both clocks were read. */
@@ -110,6 +114,63 @@ static struct item *sorted(const struct trace *t, u64 end, size_t *nr)
 	return items;
 }
 
+/* ---- where the guest's slices end --------------------------------------------------------------------- */
+
+static void open_slice(struct open *o, struct item *i)
+{
+	if (o->nr == MAX_OPEN)
+		return; /* ends of others were lost */
+	i->slice = true;
+	o->slice[o->nr++] = i;
+}
+
+static void close_down_to(struct open *o, unsigned nr, u64 ns)
+{
+	while (o->nr > nr)
+		o->slice[--o->nr]->end = ns;
+}
+
+/* Closes down to and with the innermost of that type; nothing when there is none. */
+static void close_type(struct open *o, u64 ns, u32 type)
+{
+	unsigned n = o->nr;
+
+	while (n && o->slice[n - 1]->e->type != type)
+		n--;
+	if (n)
+		close_down_to(o, n - 1, ns);
+}
+
+static void find_ends(struct item *items, size_t nr)
+{
+	struct open open[TRACE_MAX_CPUS] = { 0 };
+
+	for (struct item *i = items; i < items + nr; i++) {
+		struct open *o = &open[i->cpu];
+
+		switch (i->e ? i->e->type : 0) {
+		case TRACE_SWITCH:
+			close_down_to(o, 0, i->ns);
+			open_slice(o, i);
+			break;
+		case TRACE_IRQ_ENTRY:
+		case TRACE_SOFTIRQ_ENTRY:
+			open_slice(o, i);
+			break;
+		case TRACE_IRQ_EXIT:
+			close_type(o, i->ns, TRACE_IRQ_ENTRY);
+			break;
+		case TRACE_SOFTIRQ_EXIT:
+			close_type(o, i->ns, TRACE_SOFTIRQ_ENTRY);
+			break;
+		default:
+			break; /* a guest may write what it likes */
+		}
+	}
+	for (unsigned cpu = 0; nr && cpu < TRACE_MAX_CPUS; cpu++)
+		close_down_to(&open[cpu], 0, items[nr - 1].ns);
+}
+
 /* ---- one event ------------------------------------------------------------------------------------ */
 
 static void begin_event(struct writer *w, char phase, unsigned pid, u32 cpu, u64 ns)
@@ -127,6 +188,13 @@ static void put_name(struct writer *w, const char *name)
 	json_put_string(w->out, name);
 }
 
+static void put_duration(struct writer *w, u64 start, u64 end)
+{
+	u64 dur = end - MIN(start, end);
+
+	fprintf(w->out, ",\"dur\":%lu.%03lu", dur / 1000, dur % 1000);
+}
+
 static void metadata(struct writer *w, const char *what, unsigned pid, u32 cpu, const char *name)
 {
 	fprintf(w->out,
@@ -141,20 +209,18 @@ static void metadata(struct writer *w, const char *what, unsigned pid, u32 cpu, 
 static void put_kvm_exit(struct writer *w, const struct item *i)
 {
 	const struct kvm_exit_slice *k = i->k;
-	u64 dur = k->end - MIN(k->start, k->end);
 	char buf[32];
 
 	begin_event(w, 'X', HOST, i->cpu, i->ns);
 	put_name(w, trace_kvm_name(w->t->kvm, k, buf));
-	fprintf(w->out, ",\"dur\":%lu.%03lu,\"cat\":\"kvm\",\"args\":{\"rip\":\"%#lx\"}}",
-		dur / 1000, dur % 1000, k->rip);
+	put_duration(w, k->start, k->end);
+	fprintf(w->out, ",\"cat\":\"kvm\",\"args\":{\"rip\":\"%#lx\"}}", k->rip);
 }
 
 static void put_exit(struct writer *w, const struct item *i)
 {
 	const struct trace_exit *x = i->x;
 	bool mmio = x->reason == KVM_EXIT_MMIO, place = mmio || x->reason == KVM_EXIT_IO;
-	u64 dur = x->end - MIN(x->start, x->end);
 	char name[64];
 
 	if (place)
@@ -164,7 +230,8 @@ static void put_exit(struct writer *w, const struct item *i)
 		snprintf(name, sizeof(name), "%s", exit_reason_name(x->reason));
 	begin_event(w, 'X', HOST, i->cpu, i->ns);
 	put_name(w, name);
-	fprintf(w->out, ",\"dur\":%lu.%03lu,\"cat\":\"exit\"", dur / 1000, dur % 1000);
+	put_duration(w, x->start, x->end);
+	fputs(",\"cat\":\"exit\"", w->out);
 	if (place)
 		fprintf(w->out, ",\"args\":{\"%s\":\"%#lx\",\"size\":%u}",
 			mmio ? "address" : "port", x->addr, x->size);
@@ -196,13 +263,13 @@ static void put_softirqs(struct writer *w, u32 bits)
 	fputs(",\"cat\":\"softirq\"}", w->out);
 }
 
-/* The same at both ends: some viewers match them by name. */
-static void put_slice_end(struct writer *w, char phase, u32 cpu, u64 ns,
-			  const struct trace_event *e)
+static void put_slice(struct writer *w, const struct item *i)
 {
+	const struct trace_event *e = i->e;
 	char text[32], name[64];
 
-	begin_event(w, phase, GUEST, cpu, ns);
+	begin_event(w, 'X', GUEST, i->cpu, i->ns);
+	put_duration(w, i->ns, i->end);
 	if (e->type == TRACE_SOFTIRQ_ENTRY) {
 		put_softirqs(w, e->value);
 		return;
@@ -221,30 +288,6 @@ static void put_slice_end(struct writer *w, char phase, u32 cpu, u64 ns,
 		fprintf(w->out, ",\"cat\":\"task\",\"args\":{\"pid\":%u}}", e->value);
 }
 
-static void open_slice(struct writer *w, const struct item *i)
-{
-	if (w->open[i->cpu].nr == MAX_OPEN)
-		return; /* ends of others were lost */
-	w->open[i->cpu].e[w->open[i->cpu].nr++] = i->e;
-	put_slice_end(w, 'B', i->cpu, i->ns, i->e);
-}
-
-static void close_top(struct writer *w, u32 cpu, u64 ns)
-{
-	put_slice_end(w, 'E', cpu, ns, w->open[cpu].e[--w->open[cpu].nr]);
-}
-
-/* Closes down to and with the innermost of that type; nothing when there is none. */
-static void close_type(struct writer *w, u32 cpu, u64 ns, u32 type)
-{
-	unsigned n = w->open[cpu].nr;
-
-	while (n && w->open[cpu].e[n - 1]->type != type)
-		n--;
-	while (n && w->open[cpu].nr >= n)
-		close_top(w, cpu, ns);
-}
-
 static void put_exception(struct writer *w, const struct item *i)
 {
 	char name[32];
@@ -258,34 +301,9 @@ static void put_exception(struct writer *w, const struct item *i)
 		i->e->arg[0], i->e->arg[1]);
 }
 
-static void put_guest(struct writer *w, const struct item *i)
-{
-	switch (i->e->type) {
-	case TRACE_SWITCH:
-		while (w->open[i->cpu].nr)
-			close_top(w, i->cpu, i->ns);
-		open_slice(w, i);
-		break;
-	case TRACE_IRQ_ENTRY:
-	case TRACE_SOFTIRQ_ENTRY:
-		open_slice(w, i);
-		break;
-	case TRACE_IRQ_EXIT:
-		close_type(w, i->cpu, i->ns, TRACE_IRQ_ENTRY);
-		break;
-	case TRACE_SOFTIRQ_EXIT:
-		close_type(w, i->cpu, i->ns, TRACE_SOFTIRQ_ENTRY);
-		break;
-	case TRACE_EXCEPTION:
-		put_exception(w, i);
-		break;
-	default:
-		break; /* a guest may write what it likes */
-	}
-}
-
 static void put_names(struct writer *w)
 {
+	bool named[TRACE_MAX_CPUS] = { false };
 	char name[32];
 
 	metadata(w, "process_name", HOST, 0, w->t->kvm ? "host: exits" : "host: exits to the VMM");
@@ -299,9 +317,9 @@ static void put_names(struct writer *w)
 	for (size_t k = 0; k < w->t->nr_events; k++) {
 		u32 cpu = w->t->event[k].cpu;
 
-		if (w->open[cpu].named)
+		if (named[cpu])
 			continue;
-		w->open[cpu].named = true;
+		named[cpu] = true;
 		snprintf(name, sizeof(name), "CPU %u", cpu);
 		metadata(w, "thread_name", GUEST, cpu, name);
 	}
@@ -309,28 +327,25 @@ static void put_names(struct writer *w)
 
 static void put_all(struct writer *w, const struct item *items, size_t nr)
 {
-	u64 last = w->t->start;
-
-	fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", w->out);
+	fputs("{\"traceEvents\":[", w->out);
 	put_names(w);
 	for (size_t i = 0; i < nr; i++) {
 		if (items[i].k)
 			put_kvm_exit(w, &items[i]);
 		else if (items[i].x)
 			put_exit(w, &items[i]);
-		else
-			put_guest(w, &items[i]);
-		last = items[i].ns;
+		else if (items[i].slice)
+			put_slice(w, &items[i]);
+		else if (items[i].e->type == TRACE_EXCEPTION)
+			put_exception(w, &items[i]);
 	}
-	for (u32 cpu = 0; cpu < TRACE_MAX_CPUS; cpu++)
-		while (w->open[cpu].nr)
-			close_top(w, cpu, last);
 	fputs("\n]}\n", w->out);
 }
 
 int trace_write(struct trace *t, const char *path, struct error *e)
 {
-	struct writer w = { .t = t, .end = loop_now() };
+	struct writer w = { .t = t };
+	u64 end = loop_now();
 	struct item *items;
 	size_t nr;
 	bool bad;
@@ -339,12 +354,13 @@ int trace_write(struct trace *t, const char *path, struct error *e)
 	if (!w.out)
 		return error_sys(e, -errno, "-o %s", path);
 	if (t->kvm)
-		trace_kvm_end(t->kvm, w.end);
-	items = sorted(t, w.end, &nr);
+		trace_kvm_end(t->kvm, end);
+	items = sorted(t, end, &nr);
 	if (!items) {
 		fclose(w.out);
 		return error_sys(e, -ENOMEM, "-o %s: sorting %zu events", path, t->nr_events);
 	}
+	find_ends(items, nr);
 	put_all(&w, items, nr);
 	free(items);
 	bad = ferror(w.out);

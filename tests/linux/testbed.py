@@ -386,7 +386,7 @@ def swapped(status, text):
 def inside(status, text):
     """`trace --kvm`: each exit to the VMM lies in one that the hardware made, on the same vCPU; no two overlap."""
     expect(status, text, 0, '"traceEvents"')
-    events = json.loads(text[text.index('{"displayTimeUnit"'):text.rindex("]}") + 2])["traceEvents"]
+    events = json.loads(text[text.index('{"traceEvents"'):text.rindex("]}") + 2])["traceEvents"]
     all_exits, seen = collections.defaultdict(list), set()
     for e in events:
         if e.get("cat") == "kvm":

@@ -98,7 +98,7 @@ START_TEST(as_it_should)
 		   &(struct trace_exit){
 			   .start = loop_now(), .end = loop_now(), .reason = KVM_EXIT_HLT });
 	ck_assert_ptr_null(trace_check(f.t, &seen));
-	ck_assert_uint_eq(seen.begins, 5);
+	ck_assert_uint_eq(seen.slices, 5);
 	ck_assert_uint_eq(seen.instants, 1);
 	ck_assert_uint_eq(seen.exits, 1);
 	ck_assert_uint_eq(counts(&f).events, 8);
@@ -125,7 +125,7 @@ START_TEST(garbled)
 	put(&f, 0, 4, TRACE_SOFTIRQ_ENTRY, UINT32_MAX, "");
 	trace_take(f.t);
 	ck_assert_ptr_null(trace_check(f.t, &seen));
-	ck_assert_uint_gt(seen.begins, 2);
+	ck_assert_uint_gt(seen.slices, 2);
 	teardown(&f);
 }
 END_TEST

@@ -11,14 +11,36 @@
 #include "vmm/trace.h"
 
 struct trace_seen {
-	unsigned begins, instants, exits;
+	unsigned slices, instants, exits; /* of the guest, of the guest, of the host */
 };
 
-/* NULL, or what is wrong: no JSON, times that go back, an end without a begin, a begin without an end. */
+/* Of one track: where the slices end that are open, the innermost last. */
+struct trace_track {
+	s64 end[64];
+	unsigned depth;
+};
+
+static inline s64 trace_check_ns(const json_t *e, const char *key)
+{
+	return (s64)(json_number_value(json_object_get(e, key)) * 1000 + 0.5);
+}
+
+/* False: it reaches out of the slice that it lies in. */
+static inline bool trace_check_nests(struct trace_track *t, s64 start, s64 end)
+{
+	while (t->depth && t->end[t->depth - 1] <= start)
+		t->depth--;
+	if (t->depth && (end > t->end[t->depth - 1] || t->depth == ARRAY_SIZE(t->end)))
+		return false;
+	t->end[t->depth++] = end;
+	return true;
+}
+
+/* NULL, or what is wrong: no JSON, times that go back, slices that overlap. */
 static inline const char *trace_check_events(const json_t *events, struct trace_seen *seen)
 {
-	int open[4][TRACE_MAX_CPUS] = { 0 };
-	double last = 0;
+	struct trace_track tracks[3][TRACE_MAX_CPUS] = { 0 };
+	s64 last = 0;
 	size_t i;
 	json_t *e;
 
@@ -27,29 +49,27 @@ static inline const char *trace_check_events(const json_t *events, struct trace_
 		const char *ph = json_string_value(json_object_get(e, "ph"));
 		json_int_t pid = json_integer_value(json_object_get(e, "pid"));
 		json_int_t tid = json_integer_value(json_object_get(e, "tid"));
-		double ts = json_number_value(json_object_get(e, "ts"));
+		s64 start = trace_check_ns(e, "ts"), dur = trace_check_ns(e, "dur");
 
-		if (!ph || pid < 1 || pid > 3 || tid < 0 || tid >= TRACE_MAX_CPUS)
+		if (!ph || pid < 1 || pid > 2 || tid < 0 || tid >= TRACE_MAX_CPUS)
 			return "an event without phase, process or thread";
 		if (*ph == 'M')
 			continue;
-		if (ts < last)
+		if (!strchr("Xi", *ph))
+			return "an event of another phase";
+		if (start < last)
 			return "time goes back";
-		last = ts;
-		seen->begins += *ph == 'B';
+		last = start;
+		seen->slices += *ph == 'X' && pid == 2;
+		seen->exits += *ph == 'X' && pid == 1;
 		seen->instants += *ph == 'i';
-		seen->exits += *ph == 'X';
-		open[pid][tid] += *ph == 'B';
-		open[pid][tid] -= *ph == 'E';
-		if (open[pid][tid] < 0)
-			return "an end without a begin";
-		if (*ph != 'E' && !json_is_string(json_object_get(e, "name")))
+		if (!json_is_string(json_object_get(e, "name")))
 			return "an event without a name";
+		if (*ph == 'X' && (!json_is_number(json_object_get(e, "dur")) || dur < 0))
+			return "a slice without a duration";
+		if (*ph == 'X' && !trace_check_nests(&tracks[pid][tid], start, start + dur))
+			return "a slice that reaches out of the one around it";
 	}
-	for (int p = 0; p < 4; p++)
-		for (int t = 0; t < TRACE_MAX_CPUS; t++)
-			if (open[p][t])
-				return "a begin without an end";
 	return NULL;
 }
 
