@@ -82,6 +82,15 @@ static void type(const char *text)
 	Q(write, master, text, strlen(text));
 }
 
+/* On Linux what was written comes through a worker thread: waits until it is there. */
+static void type_and_wait(const char *text)
+{
+	struct pollfd p = { slave, POLLIN, 0 };
+
+	type(text);
+	poll(&p, 1, 2000);
+}
+
 static void making(void)
 {
 	int n = -1, locked = -1, fd;
@@ -236,7 +245,7 @@ static void raw(void)
 	t.cc[VTIME] = 1;
 	Q(ioctl, slave, SETS, &t);
 	X(read, slave, b, 32);
-	type("z");
+	type_and_wait("z");
 	X(read, slave, b, 32);
 	t.cc[VMIN] = 0;
 	t.cc[VTIME] = 0;
@@ -246,7 +255,7 @@ static void raw(void)
 	t.cc[VMIN] = 1;
 	Q(ioctl, slave, SETS, &t);
 	X(read, slave, b, 32);
-	type("before");
+	type_and_wait("before");
 	t.lflag |= ICANON;
 	X(ioctl, slave, SETSF, &t);
 	X(read, slave, b, 32);
