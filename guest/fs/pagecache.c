@@ -240,33 +240,32 @@ static struct page *next_page(struct address_space *as, u64 *index, u64 last)
 	return page;
 }
 
-/* Locks it, if that is possible at once and it is what a process may see. */
-static bool take_ready(struct address_space *as, struct page *page, u64 index)
+void filemap_ready(struct address_space *as, u64 first, unsigned n, struct page **pages)
 {
-	u64 flags;
-	bool hole;
+	struct vfs *vfs = vfs_of(as);
+	u64 flags = spin_lock_irqsave(&as->lock), end;
+	bool holes = xa_marked(&as->pages, PAGECACHE_UNWRITTEN);
 
-	if (!trylock_page(page))
-		return false;
-	flags = spin_lock_irqsave(&as->lock);
-	hole = page->mapping != as || xa_get_mark(&as->pages, index, PAGECACHE_UNWRITTEN);
-	spin_unlock_irqrestore(&as->lock, flags);
-	if (!hole && index < PFN_UP((u64)READ_ONCE(as->host->i_size)))
-		return true;
-	unlock_page_wake(vfs_of(as), page);
-	return false;
-}
-
-struct page *filemap_next_ready(struct address_space *as, u64 *index, u64 last)
-{
-	struct page *page;
-
-	for (; *index <= last && (page = next_page(as, index, last)); ++*index) {
-		if (take_ready(as, page, *index))
-			return page;
-		put_page(vfs_of(as)->pg, page);
+	xa_load_range(&as->pages, first, n, (void **)pages);
+	for (unsigned i = 0; i < n; i++) {
+		if (!pages[i])
+			continue;
+		if ((holes && xa_get_mark(&as->pages, first + i, PAGECACHE_UNWRITTEN)) ||
+		    !trylock_page(pages[i]))
+			pages[i] = NULL;
+		else
+			get_page(pages[i]);
 	}
-	return NULL;
+	spin_unlock_irqrestore(&as->lock, flags);
+	/* Under the pages' locks: see filemap_fault(). */
+	end = PFN_UP((u64)READ_ONCE(as->host->i_size));
+	for (unsigned i = end > first ? (unsigned)MIN(end - first, n) : 0; i < n; i++) {
+		if (!pages[i])
+			continue;
+		unlock_page_wake(vfs, pages[i]);
+		put_page(vfs->pg, pages[i]);
+		pages[i] = NULL;
+	}
 }
 
 /* ---- dropping ----------------------------------------------------------------------------------------------------- */

@@ -64,11 +64,10 @@ void pagecache_drop_unwritten(struct address_space *as, u64 first, u64 last);
 int filemap_fault(struct address_space *as, u64 index, struct page **out);
 
 /*
- * A page that can be had at once, at *index or the next one up to last that can; NULL: none. Locked and
- * with a reference, i_size checked, *index is where it is. Pages that still count as holes are left out.
- * Never sleeps.
+ * Those of the n pages from index `first` that can be had at once, each locked and with a reference, i_size
+ * checked; NULL for the others. Pages that still count as holes are left out. Never sleeps.
  */
-struct page *filemap_next_ready(struct address_space *as, u64 *index, u64 last);
+void filemap_ready(struct address_space *as, u64 first, unsigned n, struct page **pages);
 
 void lock_page(struct vfs *vfs, struct page *page); /* sleeps */
 void unlock_page_wake(struct vfs *vfs, struct page *page);

@@ -93,6 +93,18 @@ void *xa_load(const struct xarray *xa, u64 index)
 	return leaf ? leaf->slot[index & SLOT_MASK] : NULL;
 }
 
+void xa_load_range(const struct xarray *xa, u64 first, unsigned n, void **entries)
+{
+	for (unsigned done = 0; done < n;) {
+		const struct xa_node *leaf = leaf_of(xa, first + done);
+		unsigned off = (first + done) & SLOT_MASK, run = MIN(n - done, XA_SLOTS - off);
+
+		for (unsigned i = 0; i < run; i++)
+			entries[done + i] = leaf ? leaf->slot[off + i] : NULL;
+		done += run;
+	}
+}
+
 /* Restores X2 and X4 after something has gone from n. */
 static void prune(struct xarray *xa, struct xa_node *n)
 {

@@ -43,6 +43,8 @@ void xa_init(struct xarray *xa, const struct xa_mem *mem);
 void xa_destroy(struct xarray *xa);
 
 void *xa_load(const struct xarray *xa, u64 index);
+/* Those at [first, first + n), NULL where there is none. */
+void xa_load_range(const struct xarray *xa, u64 first, unsigned n, void **entries);
 /* 0 or -ENOMEM (nothing changed). Takes the place of what is there; *old (may be NULL) gets it.
  * A new entry has no marks; a replaced one keeps them. */
 int xa_store(struct xarray *xa, u64 index, void *entry, void **old);

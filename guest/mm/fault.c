@@ -137,22 +137,39 @@ static void install_file(struct vm_fault *vmf, u64 *pte, bool writable)
 static void map_around(const struct vm_fault *vmf, u64 *pte)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	u64 at = vmf->address >> PAGE_SHIFT, shift = vmf->pgoff - at;
+	struct mm_struct *mm = vma->vm_mm;
+	u64 at = vmf->address >> PAGE_SHIFT;
 	u64 first = MAX(at & ~(u64)(FAULT_AROUND_PAGES - 1), vma->vm_start >> PAGE_SHIFT);
 	u64 last = MIN(at | (FAULT_AROUND_PAGES - 1), (vma->vm_end >> PAGE_SHIFT) - 1);
-	u64 pgoff = first + shift;
-	struct page *page;
+	unsigned n = (unsigned)(last - first + 1);
+	u64 prot = user_prot(mm->sys, vma->vm_flags, false);
+	struct vm_fault near = { .vma = vma };
+	struct page *pages[FAULT_AROUND_PAGES];
+	bool took[FAULT_AROUND_PAGES] = { false }; /* the reference is the entry's now */
+	const struct page *some = NULL;
+	s64 mapped = 0;
 
-	for (; (page = vma->vm_ops->neighbour(vma, &pgoff, last + shift)); pgoff++) {
-		u64 nr = pgoff - shift, *entry = pte + (s64)(nr - at);
-		struct vm_fault near = {
-			.vma = vma, .address = nr << PAGE_SHIFT, .pgoff = pgoff, .page = page
-		};
-
-		if (!READ_ONCE(*entry))
-			install_file(&near, entry, false);
-		vma->vm_ops->fault_done(&near, page);
-		put_page(vma->vm_mm->sys->pg, page);
+	vma->vm_ops->neighbours(vma, vmf->pgoff - (at - first), n, pages);
+	pte -= at - first;
+	spin_lock(&mm->page_table_lock);
+	for (unsigned i = 0; i < n; i++) {
+		if (!pages[i] || pte[i])
+			continue;
+		took[i] = true;
+		page_add_file_rmap(pages[i]);
+		some = pages[i];
+		WRITE_ONCE(pte[i], PFN_PHYS(page_to_pfn(&mm->sys->pg->model, pages[i])) | prot);
+		mapped++;
+	}
+	spin_unlock(&mm->page_table_lock);
+	if (mapped)
+		atomic64_add(mapped, &mm->rss[mm_counter_of(some)]);
+	for (unsigned i = 0; i < n; i++) {
+		if (!pages[i])
+			continue;
+		vma->vm_ops->fault_done(&near, pages[i]);
+		if (!took[i])
+			put_page(mm->sys->pg, pages[i]);
 	}
 }
 
@@ -175,7 +192,7 @@ static unsigned file_fault(struct vm_fault *vmf, u64 *pte)
 	if (ret & VM_FAULT_LOCKED)
 		vmf->vma->vm_ops->fault_done(vmf, page);
 	put_page(pg, page);
-	if (!write && vmf->vma->vm_ops->neighbour)
+	if (!write && vmf->vma->vm_ops->neighbours)
 		map_around(vmf, pte);
 	return (ret & ~(unsigned)VM_FAULT_LOCKED) | err;
 }

@@ -83,7 +83,10 @@ static void exit_mmap(struct mm_struct *mm)
 
 	for_each_vma (mm, vma)
 		zap_range(vma, vma->vm_start, vma->vm_end);
-	upt_free(mm, 0, mm->sys->task_size, 0, UINT64_MAX);
+	for_each_vma (mm, vma) {
+		next = vma_next(vma);
+		upt_free(mm, vma->vm_start, vma->vm_end, 0, next ? next->vm_start : UINT64_MAX);
+	}
 	list_for_each_entry_safe (vma, next, &mm->area_list, link) {
 		if (vma->vm_ops && vma->vm_ops->close)
 			vma->vm_ops->close(vma);

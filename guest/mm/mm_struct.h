@@ -54,9 +54,9 @@ struct vm_operations_struct {
 	/* Puts the page at vmf->pgoff into vmf->page with a reference, or maps something itself and
 	 * leaves it NULL (VM_PFNMAP). 0 or enum vm_fault_result bits. May sleep. */
 	unsigned (*fault)(struct vm_fault *vmf);
-	/* A page that can be mapped beside a faulting one without waiting: the first from *pgoff to last, as
-	 * fault() leaves it with VM_FAULT_LOCKED, and *pgoff where it is. NULL: none. May be NULL. */
-	struct page *(*neighbour)(struct vm_area_struct *vma, u64 *pgoff, u64 last);
+	/* Which of n pages from pgoff on can be mapped without waiting, beside one that is: each as fault()
+	 * leaves it with VM_FAULT_LOCKED; NULL: not. All have one mm_counter_of(). May be NULL. */
+	void (*neighbours)(struct vm_area_struct *vma, u64 pgoff, unsigned n, struct page **pages);
 	/* The page is mapped, or not: undoes what fault() did beyond the reference (VM_FAULT_LOCKED). */
 	void (*fault_done)(struct vm_fault *vmf, struct page *page);
 	/* The page of a shared area is about to become writable. As fault(). NULL: nothing to do. */

@@ -43,9 +43,10 @@ static unsigned filemap_vm_fault(struct vm_fault *vmf)
 	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 }
 
-static struct page *filemap_neighbour(struct vm_area_struct *vma, u64 *pgoff, u64 last)
+static void filemap_neighbours(struct vm_area_struct *vma, u64 pgoff, unsigned n,
+			       struct page **pages)
 {
-	return filemap_next_ready(vma->vm_mapping, pgoff, last);
+	filemap_ready(vma->vm_mapping, pgoff, n, pages);
 }
 
 static void filemap_done(struct vm_fault *vmf, struct page *page)
@@ -64,7 +65,7 @@ const struct vm_operations_struct filemap_vm_ops = {
 	.open = filemap_open,
 	.close = filemap_close,
 	.fault = filemap_vm_fault,
-	.neighbour = filemap_neighbour,
+	.neighbours = filemap_neighbours,
 	.fault_done = filemap_done,
 	.page_mkwrite = filemap_mkwrite,
 };

@@ -182,8 +182,14 @@ struct task_struct {
 	int on_cpu;		/* 1 from being picked until its registers are saved */
 	u8 on_rq;		/* rq->lock */
 	bool in_pending_move;
-	bool signal_pending, fatal_signal_pending;
-	bool rseq_event; /* the task itself, and who switches to it */
+	bool fatal_signal_pending;
+	union {
+		struct {
+			bool signal_pending;
+			bool rseq_event; /* the task itself, and who switches to it */
+		};
+		u16 user_work; /* any of them: one look on the way to user mode */
+	};
 	spinlock_t pi_lock;
 	unsigned cpu;	      /* its queue; changes under pi_lock or the old queue's lock */
 	unsigned flags;	      /* PF_*; the task itself */

@@ -188,14 +188,14 @@ void exit_to_user_mode(struct pt_regs *regs)
 		if (resched_wanted()) {
 			local_irq_enable();
 			schedule();
+		} else if (likely(!READ_ONCE(current->user_work))) {
+			return;
 		} else if (READ_ONCE(current->signal_pending)) {
 			local_irq_enable();
 			do_signal(regs);
-		} else if (unlikely(READ_ONCE(current->rseq_event))) {
+		} else {
 			local_irq_enable();
 			rseq_resume(current_uthread(), regs);
-		} else {
-			return;
 		}
 	}
 }

@@ -122,8 +122,30 @@ static unsigned file_fault(struct vm_fault *vmf)
 		ret = VM_FAULT_MAJOR;
 	}
 	vmf->page = f->pages[vmf->pgoff];
+	CHECK(trylock_page(vmf->page));
 	get_page(vmf->page);
-	return ret;
+	return ret | VM_FAULT_LOCKED;
+}
+
+/* Of those that are there, all but the last. */
+static void file_neighbours(struct vm_area_struct *vma, u64 pgoff, unsigned n, struct page **pages)
+{
+	struct test_file *f = vma->vm_file;
+
+	for (unsigned i = 0; i < n; i++) {
+		pages[i] = pgoff + i < FILE_PAGES - 1 ? f->pages[pgoff + i] : NULL;
+		if (pages[i]) {
+			CHECK(trylock_page(pages[i]));
+			get_page(pages[i]);
+		}
+	}
+}
+
+static void file_done(struct vm_fault *vmf, struct page *page)
+{
+	(void)vmf;
+	CHECK(PageLocked(page));
+	unlock_page(page);
 }
 
 static unsigned file_mkwrite(struct vm_fault *vmf)
@@ -136,6 +158,8 @@ static const struct vm_operations_struct file_ops = {
 	.open = file_open,
 	.close = file_close,
 	.fault = file_fault,
+	.neighbours = file_neighbours,
+	.fault_done = file_done,
 	.page_mkwrite = file_mkwrite,
 };
 
@@ -145,6 +169,8 @@ static void file_free(struct test_file *f)
 	for (unsigned i = 0; i < FILE_PAGES; i++)
 		if (f->pages[i]) {
 			CHECK_EQ(page_mapcount(f->pages[i]), 0);
+			CHECK_EQ(page_ref_count(f->pages[i]), 1);
+			CHECK(!PageLocked(f->pages[i]));
 			f->pages[i]->mapping = NULL;
 			f->pages[i]->flags &= ~BIT(PG_dirty);
 			put_page(&f->l->w.pg, f->pages[i]);

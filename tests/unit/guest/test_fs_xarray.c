@@ -67,6 +67,18 @@ static void check_gap(const struct xarray *xa, const struct model *m, unsigned f
 		CHECK_EQ(index, i);
 }
 
+/* Across nodes and gaps between them, and over the end of all. */
+static void check_range(const struct xarray *xa, u64 around, struct rand *r)
+{
+	void *got[150];
+	unsigned n = (unsigned)rand_below(r, ARRAY_SIZE(got)) + 1;
+	u64 first = around - rand_below(r, 80);
+
+	xa_load_range(xa, first, n, got);
+	for (unsigned i = 0; i < n; i++)
+		CHECK_EQ(got[i], xa_load(xa, first + i));
+}
+
 START_TEST(test_against_array)
 {
 	struct model *m = calloc(1, sizeof(*m));
@@ -113,6 +125,7 @@ erase:
 			j = i + (unsigned)rand_below(&r, SPACE - i);
 			CHECK_EQ(xa_load(&xa, spread(i)), m->entry[i]);
 			CHECK_EQ(xa_get_mark(&xa, spread(i), mark), m->mark[mark][i]);
+			check_range(&xa, spread(i), &r);
 			check_search(&xa, m, i, j, -1);
 			check_reverse(&xa, m, i, j);
 			check_search(&xa, m, i, j, mark);

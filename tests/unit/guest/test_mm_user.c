@@ -165,6 +165,44 @@ START_TEST(test_file_mappings)
 }
 END_TEST
 
+/* One read fault maps what the file has at hand around it, and nothing twice or for ever. */
+START_TEST(test_around_a_fault)
+{
+	struct lab l;
+	struct test_file f = { .l = &l };
+	struct mm_struct *mm;
+	struct mmap_request req = {
+		.len = 6 * PAGE_SIZE, .pgoff = 1, .vm_flags = RW | MAY, .ops = &file_ops, .file = &f
+	};
+	u64 a, b;
+
+	make(&l, 4);
+	mm = mm_alloc(&l.sys);
+	a = (u64)mm_mmap(mm, &req);
+	for (unsigned i = 0; i < 6; i++)
+		CHECK_EQ(peek(mm, a + i * PAGE_SIZE), 0xf1 + i);
+	CHECK_EQ(atomic64_read(&mm->rss[MM_FILEPAGES]), 6);
+	b = (u64)mm_mmap(mm, &req);
+	CHECK_EQ(poke(mm, b + 4 * PAGE_SIZE, 7), 0); /* brings nothing along, and stays */
+	CHECK_EQ(atomic64_read(&mm->rss[MM_FILEPAGES]), 6);
+	CHECK_EQ(peek(mm, b + 2 * PAGE_SIZE), 0xf3);
+	for (unsigned i = 0; i < 6; i++) {
+		CHECK(*upt_find(mm, b + i * PAGE_SIZE) & _PAGE_PRESENT);
+		CHECK_EQ(page_mapcount(f.pages[i + 1]), i == 4 ? 1 : 2);
+	}
+	CHECK_EQ(atomic64_read(&mm->rss[MM_FILEPAGES]), 11);
+	CHECK_EQ(peek(mm, b + 4 * PAGE_SIZE), 7);
+	/* The file's first and last page are outside of the area. */
+	CHECK(!f.pages[0] && !f.pages[7]);
+	CHECK_EQ(mm_munmap(mm, a, 6 * PAGE_SIZE), 0);
+	CHECK_EQ(atomic64_read(&mm->rss[MM_FILEPAGES]), 5);
+	check_mm(mm);
+	mmput(mm);
+	file_free(&f);
+	end(&l);
+}
+END_TEST
+
 START_TEST(test_stack_grows)
 {
 	struct lab l;
@@ -367,6 +405,7 @@ int main(void)
 	tcase_add_test(t, test_copy_on_write);
 	tcase_add_test(t, test_rmap);
 	tcase_add_test(t, test_file_mappings);
+	tcase_add_test(t, test_around_a_fault);
 	tcase_add_test(t, test_stack_grows);
 	tcase_add_test(t, test_errors_as_linux);
 	tcase_add_test(t, test_access_from_outside);
