@@ -11,14 +11,13 @@ enum { RSEQ_FLAG_UNREGISTER = 1 };
 #define RSEQ_CPU_UNINITIALIZED 0xffffffffu
 
 /* struct rseq, as far as it is known. */
-enum {
-	RSEQ_CPU_START = 0,
-	RSEQ_CPU = 4,
-	RSEQ_CS = 8,
-	RSEQ_FLAGS = 16,
-	RSEQ_NODE = 20,
-	RSEQ_MM_CID = 24,
+struct rseq {
+	u32 cpu_start, cpu;
+	u64 cs;
+	u32 flags, node, mm_cid, pad;
 };
+
+_Static_assert(sizeof(struct rseq) == RSEQ_ORIG_SIZE, "every area holds it");
 
 struct rseq_cs {
 	u32 version, flags;
@@ -29,10 +28,10 @@ struct rseq_cs {
  * mm_cid promises. */
 static int write_ids(const struct rseq_area *q, u32 start, u32 cpu, u32 cid)
 {
-	return put_user_u32(q->addr + RSEQ_CPU_START, start) ||
-			       put_user_u32(q->addr + RSEQ_CPU, cpu) ||
-			       put_user_u32(q->addr + RSEQ_NODE, 0) ||
-			       put_user_u32(q->addr + RSEQ_MM_CID, cid)
+	return put_user_u32(q->addr + offsetof(struct rseq, cpu_start), start) ||
+			       put_user_u32(q->addr + offsetof(struct rseq, cpu), cpu) ||
+			       put_user_u32(q->addr + offsetof(struct rseq, node), 0) ||
+			       put_user_u32(q->addr + offsetof(struct rseq, mm_cid), cid)
 		       ? -EFAULT
 		       : 0;
 }
@@ -92,17 +91,11 @@ static bool is_user_address(u64 addr)
 	return addr < USER_TASK_SIZE;
 }
 
-/* What the thread says it is in the middle of; length 0: nothing. */
-static int get_sequence(const struct rseq_area *q, struct rseq_cs *cs)
+/* What the thread says it is in the middle of. */
+static int get_sequence(const struct rseq_area *q, u64 at, struct rseq_cs *cs)
 {
 	u32 signature;
-	u64 at;
 
-	*cs = (struct rseq_cs){ 0 };
-	if (get_user_u64(&at, q->addr + RSEQ_CS))
-		return -EFAULT;
-	if (!at)
-		return 0;
 	if (!is_user_address(at) || copy_from_user(cs, at, sizeof(*cs)))
 		return -EFAULT;
 	if (!is_user_address(cs->start) || !is_user_address(cs->start + cs->length) ||
@@ -117,40 +110,49 @@ static int get_sequence(const struct rseq_area *q, struct rseq_cs *cs)
 	return signature != q->signature ? -EINVAL : 0;
 }
 
-static int leave_sequence(const struct rseq_area *q, struct pt_regs *r)
+static int leave_sequence(const struct rseq_area *q, const struct rseq *is, struct pt_regs *r)
 {
 	const u64 none = 0;
 	struct rseq_cs cs;
-	int err = get_sequence(q, &cs);
+	int err = get_sequence(q, is->cs, &cs);
 	bool within;
-	u32 flags;
 
 	if (err)
 		return err;
 	within = r->rip - cs.start < cs.length;
-	if (within) {
-		if (get_user_u32(&flags, q->addr + RSEQ_FLAGS))
-			return -EFAULT;
-		/* There were some once; now the program was made for another kernel. */
-		if (cs.flags || flags)
-			return -EINVAL;
-	}
-	if (copy_to_user(q->addr + RSEQ_CS, &none, sizeof(none)))
+	/* There were flags once; now the program was made for another kernel. */
+	if (within && (cs.flags || is->flags))
+		return -EINVAL;
+	if (copy_to_user(q->addr + offsetof(struct rseq, cs), &none, sizeof(none)))
 		return -EFAULT;
 	if (within)
 		r->rip = cs.abort;
 	return 0;
 }
 
+/* Most threads come back to their CPU and are in the middle of nothing: one read then, and no write. */
+static int bring_up_to_date(const struct rseq_area *q, struct pt_regs *r)
+{
+	u32 cpu = smp_processor_id();
+	struct rseq is;
+	int err;
+
+	if (copy_from_user(&is, q->addr, sizeof(is)))
+		return -EFAULT;
+	err = is.cs ? leave_sequence(q, &is, r) : 0;
+	if (err)
+		return err;
+	if (is.cpu_start == cpu && is.cpu == cpu && is.mm_cid == cpu && !is.node)
+		return 0;
+	return write_ids(q, cpu, cpu, cpu);
+}
+
 void rseq_resume(struct uthread *u, struct pt_regs *r)
 {
-	u32 cpu;
-
 	/* Before all else: to be switched away from here is an event again. */
 	WRITE_ONCE(current->rseq_event, false);
 	if (!u->rseq.addr || u->exiting)
 		return;
-	cpu = smp_processor_id();
-	if (leave_sequence(&u->rseq, r) || write_ids(&u->rseq, cpu, cpu, cpu))
+	if (bring_up_to_date(&u->rseq, r))
 		force_signal(SIGSEGV, SI_KERNEL, 0);
 }
