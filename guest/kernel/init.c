@@ -48,7 +48,8 @@ int init_main(void *unused)
 
 	(void)unused;
 	v = option_value("panic", buf, sizeof(buf));
-	if (v) {
+	/* panic=1, panic=-1: how long Linux shall wait before it reboots. This kernel leaves at once. */
+	if (v && *v != '-' && (*v < '0' || *v > '9')) {
 		crash_demo(v);
 		machine_exit(1);
 	}

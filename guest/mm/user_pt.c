@@ -64,6 +64,7 @@ int upt_init(struct mm_struct *mm)
 
 void upt_destroy(struct mm_struct *mm)
 {
+	BUG_ON(atomic64_read(&mm->nr_tables) != 1); /* all but the top went with their areas */
 	free_table(mm, mm->pgd);
 	mm->pgd = 0;
 }

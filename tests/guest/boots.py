@@ -422,6 +422,9 @@ def jobs(_env):
         yield job(f"sched={name}", policy(name))
     for n, status in ((0, 0), (1, 1), (7, 7), (98, 98)):
         yield job(f"exit={n}", ends_with(f"exit={n}", status))
+    # What Firecracker and kvmtool put on a Linux guest's command line.
+    for n in (1, -1):
+        yield job(f"panic={n}", ends_with(f"console=ttyS0 reboot=k panic={n} pci=off exit=5", 5))
     yield job("quiet", quiet)
     for name, words in CRASHES.items():
         yield job(f"panic={name}", crash(name, words))
