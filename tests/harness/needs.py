@@ -67,6 +67,7 @@ PROBES = {
     "cppcheck": _program("cppcheck"),
     "chromium": _program("chromium"),
     "unshare": _program("unshare", "util-linux"),
+    "valgrind": _program("valgrind"),
     "man": _program("man", "man-db"),
 }
 

@@ -125,9 +125,17 @@ def benchmarks(ctx):
         ctx.equal(ctx.run([path, "--help"]).status, 0, f"status of {path.relative_to(ROOT)} --help")
 
 
+def small_benchmarks(ctx):
+    """Those that build the kernel's sources in ways of their own, as short as can be."""
+    for name, words in (("mm", ("--rounds", 1, "--ops", 20000)), ("sched", ("--rounds", 20))):
+        done = ctx.run([ROOT / "tests/bench" / name / "run", "--build", ctx.env.build, *words], timeout=300)
+        ctx.equal((done.status, done.err), (0, b""), f"status and errors of bench/{name}/run {done.text[-500:]}")
+
+
 def jobs(env):
     yield Job("tree/lint", lint, needs=("clang-tidy", "cppcheck"), timeout=900)
     yield Job("tree/benchmarks begin", benchmarks)
+    yield Job("tree/benchmarks of the host", small_benchmarks, needs=("valgrind", "qemu"), timeout=300)
     yield Job("tree/kernel by clang", clang, needs=("clang",))
     yield Job("tree/style", script("style.sh"), needs=("clang-format",))
     yield Job("tree/include arrows", script("arrows.sh"))
