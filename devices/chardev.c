@@ -48,6 +48,7 @@ struct chardev {
 	alignas(64) _Atomic u32 tail;
 	_Atomic int flush;	  /* enum flush_state */
 	_Atomic bool room_wanted; /* the client is owed a writable() call */
+	_Atomic bool lazy;	  /* see chardev_look() */
 
 	/* Input: in_buf[in_start, in_end) waits for the client. Loop thread, but for in_blocked. */
 	u32 in_start, in_end;
@@ -226,6 +227,12 @@ static ssize_t put_out(struct chardev *cd, struct iovec iov[2])
 	return r;
 }
 
+/* As if the timer were armed, where a batch need not leave: only a fuller ring wakes the loop then. */
+static int resting(const struct chardev *cd)
+{
+	return atomic_load(&cd->lazy) ? FLUSH_BATCH : FLUSH_IDLE;
+}
+
 /*
  * Writes what the fd takes, at most one ring's worth, so that a flood does not own the loop. `next` is
  * the state from here on: FLUSH_IDLE, or FLUSH_BATCH when the caller has armed the timer.
@@ -238,7 +245,7 @@ static void drain(struct chardev *cd, enum flush_state next)
 	ssize_t r = 0;
 	u32 used;
 
-	atomic_exchange(&cd->flush, next);
+	atomic_exchange(&cd->flush, next == FLUSH_IDLE ? resting(cd) : (int)next);
 	while (done < CHARDEV_RING && !is_mute(cd)) {
 		used = atomic_load(&cd->head) - tail;
 		if (!used)
@@ -274,7 +281,7 @@ static void out_tick(void *arg)
 
 	if (atomic_load(&cd->flush) == FLUSH_FD)
 		return;
-	if (!ring_used(cd)) {
+	if (!ring_used(cd) || atomic_load(&cd->lazy)) {
 		drain(cd, FLUSH_IDLE);
 		return;
 	}
@@ -290,6 +297,14 @@ static void out_ready(void *arg, u32 events)
 {
 	(void)events; /* EPOLLERR and EPOLLHUP: the write says what it is */
 	drain(arg, FLUSH_IDLE);
+}
+
+void chardev_look(struct chardev *cd, bool looks)
+{
+	atomic_store(&cd->lazy, !looks && cd->out.fd < 0 && cd->cfg.tap);
+	/* After that: a byte that this does not see finds the ring idle, and arms the timer. */
+	if (looks)
+		drain(cd, FLUSH_IDLE);
 }
 
 static s64 monotonic_ms(void)
@@ -467,6 +482,8 @@ struct chardev *chardev_create(const struct dev_env *env, const struct chardev_c
 	}
 	cd->error = -host_fd_open(&cd->out, cfg->out_fd, O_WRONLY);
 	atomic_store(&cd->discard, cd->out.fd < 0 && !cfg->tap);
+	chardev_look(cd, false);
+	atomic_store(&cd->flush, resting(cd));
 	/* A bad input fd is chardev_start()'s to report. */
 	if (host_fd_open(&cd->in, cfg->in_fd, O_RDONLY) < 0)
 		cd->in.fd = -1;

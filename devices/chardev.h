@@ -66,6 +66,14 @@ size_t chardev_put(struct chardev *cd, const u8 *buf, size_t n);
 /* chardev_put() of one byte: whether it was taken. */
 bool chardev_put_byte(struct chardev *cd, u8 byte);
 
+/*
+ * Whether somebody looks at what the tap gets, from now on: then it has each byte within CHARDEV_BATCH_NS,
+ * and at once what has waited. While nobody does, as at first, and there is no out_fd, bytes wait in the
+ * ring until they fill a quarter of it: output that nobody reads wakes nobody. Loop thread; not from the tap
+ * when it is true.
+ */
+void chardev_look(struct chardev *cd, bool looks);
+
 /* Room left in the ring, in bytes. */
 size_t chardev_room(const struct chardev *cd);
 

@@ -69,6 +69,8 @@ static void reap(struct console_hub *h)
 		*p = w->next;
 		h->nr--;
 		free(w);
+		if (!h->nr && h->port)
+			chardev_look(h->port, false);
 	}
 }
 
@@ -233,8 +235,12 @@ void console_hub_bind(struct console_hub *h, struct chardev *cd)
 	h->port = cd;
 }
 
-size_t console_hub_recent(const struct console_hub *h)
+size_t console_hub_recent(struct console_hub *h)
 {
+	if (h->port) {
+		chardev_look(h->port, true);
+		chardev_look(h->port, h->nr);
+	}
 	return MIN((size_t)h->total, (size_t)CONSOLE_HISTORY);
 }
 
@@ -251,6 +257,8 @@ void console_hub_attach(struct console_hub *h, int fd, const u8 *early, size_t n
 		close(fd);
 		return;
 	}
+	if (h->port)
+		chardev_look(h->port, true);
 	w->hub = h;
 	w->fd = fd;
 	w->watched = UNWATCHED;

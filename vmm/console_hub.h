@@ -28,7 +28,7 @@ void console_hub_hook(struct console_hub *h, struct chardev_config *cfg);
 void console_hub_bind(struct console_hub *h, struct chardev *cd);
 
 /* Bytes of output that are kept for whoever attaches. */
-size_t console_hub_recent(const struct console_hub *h);
+size_t console_hub_recent(struct console_hub *h);
 bool console_hub_full(const struct console_hub *h);
 
 /* Takes over a connected, non-blocking stream; early are its first bytes. */

@@ -75,6 +75,70 @@ START_TEST(high_water_flushes_at_once)
 }
 END_TEST
 
+struct tapped {
+	u8 got[2 * CHARDEV_RING];
+	size_t n;
+};
+
+static struct tapped tapped;
+
+static void tap(void *arg, const u8 *buf, size_t n)
+{
+	struct tapped *t = arg;
+
+	ck_assert_uint_le(n, sizeof(t->got) - t->n);
+	memcpy(t->got + t->n, buf, n);
+	t->n += n;
+}
+
+static void put_pattern(struct chardev *cd, u64 *at, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		ck_assert(chardev_put_byte(cd, pattern((*at)++)));
+}
+
+/* Without an fd, and nobody behind the tap, output wakes the loop by the quarter ring. */
+START_TEST(nobody_looks)
+{
+	const struct chardev_config cfg = {
+		.in_fd = -1, .out_fd = -1, .tap = tap, .tap_arg = &tapped
+	};
+	struct chardev *cd = chardev_create(&m.env, &cfg);
+	unsigned arms;
+	u64 at = 0;
+
+	tapped.n = 0;
+	put_pattern(cd, &at, 100);
+	mock_advance(&m, 10 * CHARDEV_BATCH_NS);
+	ck_assert_uint_eq(m.timer_arms, 0);
+	ck_assert_uint_eq(tapped.n, 0);
+	chardev_look(cd, true); /* who comes sees what waits, and then all in time */
+	ck_assert_uint_eq(tapped.n, 100);
+	put_pattern(cd, &at, 1);
+	ck_assert_uint_eq(m.timer_arms, 1);
+	mock_advance(&m, CHARDEV_BATCH_NS);
+	ck_assert_uint_eq(tapped.n, 101);
+	put_pattern(cd, &at, 1);
+	chardev_look(cd, false); /* who went has set the timer, which goes off once more */
+	mock_advance(&m, 10 * CHARDEV_BATCH_NS);
+	ck_assert_uint_eq(tapped.n, 102);
+	arms = m.timer_arms;
+	put_pattern(cd, &at, CHARDEV_RING / 4 - 1);
+	mock_advance(&m, 10 * CHARDEV_BATCH_NS);
+	ck_assert_uint_eq(m.timer_arms, arms);
+	put_pattern(cd, &at, 1);
+	ck_assert_uint_eq(m.timer_arms, arms + 1);
+	mock_advance(&m, 0);
+	ck_assert_uint_eq(tapped.n, at);
+	put_pattern(cd, &at, 7);
+	ck_assert_int_eq(chardev_flush(cd, 0), 0);
+	ck_assert_uint_eq(tapped.n, at);
+	for (u64 i = 0; i < at; i++)
+		ck_assert_uint_eq(tapped.got[i], pattern(i));
+	chardev_destroy(cd);
+}
+END_TEST
+
 START_TEST(full_ring_owes_a_writable_call)
 {
 	static u8 big[CHARDEV_RING];
@@ -445,6 +509,7 @@ int main(void)
 	const TTest *const tests[] = {
 		batches_are_written_once,
 		high_water_flushes_at_once,
+		nobody_looks,
 		full_ring_owes_a_writable_call,
 		slow_pipe_gets_everything,
 		slow_socket_gets_everything,
