@@ -74,7 +74,8 @@ static void remove_areas(struct mm_struct *mm, u64 start, u64 end)
 	start = vma->vm_start;
 	for (next = vma; next && next->vm_start < end; next = vma_next(next))
 		zap_range(next, next->vm_start, next->vm_end);
-	upt_free(mm, start, end, floor, next ? next->vm_start : mm->sys->task_size);
+	/* Behind the last area nobody needs a table: the topmost reach beyond user space. */
+	upt_free(mm, start, end, floor, next ? next->vm_start : UINT64_MAX);
 	while (vma != next) {
 		struct vm_area_struct *after = vma_next(vma);
 
