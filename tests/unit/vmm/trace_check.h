@@ -36,10 +36,10 @@ static inline bool trace_check_nests(struct trace_track *t, s64 start, s64 end)
 	return true;
 }
 
-/* NULL, or what is wrong: no JSON, times that go back, slices that overlap. */
+/* NULL, or what is wrong: no JSON, times that go back, slices of a guest's CPU that overlap. */
 static inline const char *trace_check_events(const json_t *events, struct trace_seen *seen)
 {
-	struct trace_track tracks[3][TRACE_MAX_CPUS] = { 0 };
+	struct trace_track tracks[TRACE_MAX_CPUS] = { 0 };
 	s64 last = 0;
 	size_t i;
 	json_t *e;
@@ -67,7 +67,8 @@ static inline const char *trace_check_events(const json_t *events, struct trace_
 			return "an event without a name";
 		if (*ph == 'X' && (!json_is_number(json_object_get(e, "dur")) || dur < 0))
 			return "a slice without a duration";
-		if (*ph == 'X' && !trace_check_nests(&tracks[pid][tid], start, start + dur))
+		/* When exits were is the VMM's word; what the guest says must fit whatever it says. */
+		if (*ph == 'X' && pid == 2 && !trace_check_nests(&tracks[tid], start, start + dur))
 			return "a slice that reaches out of the one around it";
 	}
 	return NULL;
